@@ -35,7 +35,7 @@ class Spread(NamedTuple):
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Median, 5th and 95th percentile (linear between neighbours) and how many there were; raises `ValueError` for none."""
+    """Median, 5th and 95th percentile (linear between neighbours) and count; raises `ValueError` for none."""
     ordered = sorted(values)
     if not ordered:
         raise ValueError("a spread needs at least one value, but got none")
@@ -50,7 +50,7 @@ def spread(values: Iterable[float]) -> Spread:
 
 
 def environment() -> dict[str, Any]:
-    """What a number depends on: processor, cores this process may use, load, versions, commit, date. Does not import torch."""
+    """What a number depends on: processor, usable cores, load, versions, commit, date. Does not import torch."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -77,9 +77,9 @@ def report(
 ) -> dict[str, Any]:
     """Print the rows as a table and write everything to `out`.
 
-    `columns` are the keys to show (a mapping gives headings); rows may hold more, which the results file keeps. `summary` has
-    the few numbers that matter, such as a ratio. With `as_json` standard output gets exactly one JSON document, the table goes
-    to standard error. Returns the document.
+    `columns` are the keys to show (a mapping gives headings); rows may hold more, which the results file keeps.
+    `summary` has the few numbers that matter, such as a ratio. With `as_json` standard output gets exactly one JSON
+    document and the table goes to standard error. Returns the document.
     """
     headings = dict(columns) if isinstance(columns, Mapping) else {key: key for key in columns}
     document = {

@@ -1,0 +1,55 @@
+"""One trial as a frozen value: what was decided, what it cost, what was measured, how it learned, how it ended and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+State = Literal["running", "complete", "pruned", "infeasible", "failed", "duplicate"]
+Role = Literal["candidate", "baseline", "finalist"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trial, read from the storage.
+
+    `values` holds every number known by name: accuracy (0 to 1), latency_ms, macs, params, activations, peak_bytes, loss, ...;
+    `interval` the bounds of those that have any. `constraints` maps each budget to what exceeds it: feasible when <= 0.
+    `gate` names what rejected it (structure, duplicate, cost, latency), `reason` says why in words. `latency` is the
+    whole measurement with its environment and flags. `curve` has one mapping an epoch.
+    """
+
+    trial: int
+    state: State
+    role: Role = "candidate"
+    arch_id: str = ""
+    name: str = ""
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    interval: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    gate: str | None = None
+    reason: str | None = None
+    latency: Mapping[str, Any] | None = None
+    curve: tuple[Mapping[str, Any], ...] = ()
+    rung: int | None = None
+    source: int | None = None
+    seconds: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+
+    @property
+    def feasible(self) -> bool:
+        """Whether every budget is known to be met."""
+        return self.state == "complete" and all(excess <= 0 for excess in self.constraints.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"feasible": self.feasible}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Record:
+        known = {key: value for key, value in data.items() if key != "feasible"}
+        known["interval"] = {key: (low, high) for key, (low, high) in known.get("interval", {}).items()}
+        known["curve"] = tuple(known.get("curve", ()))
+        return cls(**known)

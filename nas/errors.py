@@ -20,7 +20,7 @@ class Mark:
 
 
 class NasError(Exception):
-    """Base of all errors a user can cause or mend; the command line prints it without a traceback and exits with `exit_code`."""
+    """Base of all errors a user can cause or mend; the command line prints it alone and exits with `exit_code`."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""Finds what ships with the engine: `search_spaces/` and `studies/`, from a checkout and from an installed wheel alike."""
+"""Finds what ships with the engine, `search_spaces/` and `studies/`, in a checkout and an installed wheel alike."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def shipped(folder: str) -> Path:
 def find_file(name: str | Path, folder: str, beside: Path | None = None) -> Path:
     """The file a user means by `name`.
 
-    Tried in turn: the path as written, relative to `beside` (the folder of the file that names it), and within the shipped
-    `folder`, where the folder's own name and the ending `.yaml` may be left out (`zoo/resnet20`).
+    Tried in turn: the path as written, relative to `beside` (the folder of the file that names it), and within the
+    shipped `folder`, where the folder's own name and the ending `.yaml` may be left out (`zoo/resnet20`).
     Raises `NasError` that says where it was looked for, and the nearest shipped name.
     """
     path = Path(name)

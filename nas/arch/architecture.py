@@ -23,14 +23,14 @@ class Segment:
 
 
 def arch_id_of(input: MapShape, classes: int, blocks: Iterable[Block]) -> str:
-    """Sixteen hex digits that name a network: input, classes and the flat list of blocks; no stage names, no decisions."""
+    """Sixteen hex digits that name a network by its input, classes and flat list of blocks, whatever was decided."""
     text = f"{FORMAT}|{input}|{classes}|" + "|".join(block.canonical for block in blocks)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network with no choice left. `train` (dropout, drop path, ...) is carried along but never enters `arch_id`."""
+    """A network with no choice left. `train` (dropout, drop path, ...) is carried along, never part of `arch_id`."""
 
     name: str
     input: MapShape
@@ -55,7 +55,7 @@ class Architecture:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:
-        """Raises `ValueError` when the format is newer than this code or the stored `arch_id` does not fit the blocks."""
+        """Raises `ValueError` when the format is unknown or the stored `arch_id` does not fit the blocks."""
         if data["format"] != FORMAT:
             raise ValueError(f"architecture format must be {FORMAT}, but got {data['format']}")
         segments = tuple(Segment(s["name"], tuple(Block.from_json(b) for b in s["blocks"])) for s in data["segments"])

@@ -1,4 +1,4 @@
-"""What the language needs to know of blocks, without knowing them: the `Catalogue` protocol, implemented above and injected."""
+"""What the language needs to know of blocks, without knowing them: a protocol, implemented above and injected."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ REQUIRED = Required()
 class FieldSpec:
     """One field of a block or part: what may be written there.
 
-    `options` lists the allowed words of a `str` field (empty: any word); `family` names the table of a `part` field and, for a
-    `list` or `mapping`, of its elements (None: plain values of `item`); `low` and `high` are inclusive.
+    `options` lists the allowed words of a `str` field (empty: any word). `family` names the table of a `part` field
+    and, for a `list` or `mapping`, of its elements (None: plain values of `item`). `low` and `high` are inclusive.
     """
 
     name: str
@@ -47,8 +47,8 @@ class FieldSpec:
 class BlockSpec:
     """One entry of the block table, as the language sees it.
 
-    `out` says who sets the output channels: `free` (the node may, else the block keeps or computes its own), `required`,
-    `classes` (the network's number of classes) or `fixed` (the node may not). `strides` is whether the block can carry a stride.
+    `out` says who sets the output channels: `free` (the node may, else the block keeps or computes them), `required`,
+    `classes` (the number of classes) or `fixed` (the node may not). `strides`: can it carry a stride?
     """
 
     name: str
@@ -86,9 +86,9 @@ class Catalogue(Protocol):
         ...
 
     def place(self, block: Block, in_shape: Shape) -> tuple[Step, ...]:
-        """The block put behind a shape: what had to be inserted before it (map to tokens, ...), then the block itself.
+        """The block put behind a shape: what must be inserted before it (map to tokens, ...), then the block itself.
 
-        Steps come with `inputs` counted from the first of them (its input is -1). The last step's block has `out` explicit.
+        Steps have `inputs` counted from the first of them (its own is -1). The last step's block has `out` explicit.
         Raises `InvalidArchitecture` when it cannot be built there.
         """
         ...

@@ -25,8 +25,8 @@ class MapShape:
 class TokenShape:
     """A sequence; the tensor is (batch, count, channels).
 
-    `extra` names the tokens that stand before the grid's (class, distill); `grid` is (rows, columns) of the others, None where
-    they have no place in the image. `count` includes the extra tokens.
+    `extra` names the tokens that stand before the grid's (class, distill); `grid` is (rows, columns) of the others,
+    None where they have no place in the image. `count` includes the extra tokens.
     """
 
     count: int
@@ -60,6 +60,7 @@ Shape = MapShape | TokenShape | VectorShape
 
 
 def shape_to_json(shape: Shape) -> list[Any]:
+    """Plain JSON for a shape: its form, then its numbers."""
     match shape:
         case MapShape(channels, height, width):
             return ["map", channels, height, width]
@@ -70,6 +71,7 @@ def shape_to_json(shape: Shape) -> list[Any]:
 
 
 def shape_from_json(data: list[Any]) -> Shape:
+    """The shape that `shape_to_json` wrote; `ValueError` for anything else."""
     match data:
         case ["map", channels, height, width]:
             return MapShape(channels, height, width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -47,7 +47,7 @@ class Part:
     """A pluggable piece of a block with every field explicit, such as attention `se` with ratio 0.25."""
 
     kind: str
-    fields: Fields = Fields()
+    fields: Fields = field(default_factory=Fields)
 
 
 Value = int | float | str | bool | None | tuple["Value", ...] | Part | Fields
@@ -58,7 +58,7 @@ class Block:
     """One decided block: its type, every field explicit, output channels (None: the block decides) and stride."""
 
     type: str
-    fields: Fields = Fields()
+    fields: Fields = field(default_factory=Fields)
     out: int | None = None
     stride: int = 1
 
@@ -98,6 +98,7 @@ def value_to_json(value: Value) -> Any:
 
 
 def value_from_json(data: Any) -> Value:
+    """The value that `value_to_json` wrote; `ValueError` for what is not JSON."""
     match data:
         case {**items} if len(items) == 1 and next(iter(items)).startswith("@"):
             ((key, fields),) = items.items()

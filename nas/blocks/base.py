@@ -1,4 +1,4 @@
-"""What a block is: a frozen config and a module; shapes and costs are read off the module, never written beside it."""
+"""What a block is: a frozen config and a module; shapes and costs are read off the module."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Out = Literal["free", "required", "classes", "fixed"]
 
 
 class Config(pydantic.BaseModel):
-    """Base of every block's and part's config: typed fields with bounds and one line of doc each, frozen, nothing unknown."""
+    """Base of every block's and part's config: frozen, typed fields with bounds and a line of doc each."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -24,9 +24,10 @@ class Config(pydantic.BaseModel):
 class BlockModule(nn.Module):
     """Base of every block.
 
-    A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels, and
-    whether it can carry a stride. `__init__` gets the config, the shape for one image, the output channels as written
-    (None: the block decides) and the stride, and raises `InvalidArchitecture` when it cannot be built so. `forward` leaves its input unchanged.
+    A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels,
+    and whether it can carry a stride. `__init__` gets the config, the shape for one image, the output channels as
+    written (None: the block decides) and the stride, and raises `InvalidArchitecture` when it cannot be built so.
+    `forward` leaves its input unchanged.
     """
 
     Config: ClassVar[type[Config]] = Config
@@ -46,7 +47,7 @@ class BlockModule(nn.Module):
             raise InvalidArchitecture(f"out must be {in_shape.channels} (this block keeps its channels), but got {out}")
 
     def out_shape(self, output: torch.Tensor) -> Shape:
-        """The shape for one image of a tensor that `forward` returned; blocks that change the grid or the extra tokens override it."""
+        """The shape for one image of what `forward` returned; overridden where the grid or the extra tokens change."""
         match tuple(output.shape), self.in_shape:
             case (_, channels, height, width), _:
                 return MapShape(channels, height, width)

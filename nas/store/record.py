@@ -1,4 +1,4 @@
-"""One trial as a frozen value: what was decided, what it cost, what was measured, how it learned, how it ended and why."""
+"""One trial as a frozen value: what was decided, what it cost, how fast it is, how it learned, how it ended and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Role = Literal["candidate", "baseline", "finalist"]
 class Record:
     """A trial, read from the storage.
 
-    `values` holds every number known by name: accuracy (0 to 1), latency_ms, macs, params, activations, peak_bytes, loss, ...;
+    `values` holds every number by name: accuracy (0 to 1), latency_ms, macs, params, activations, peak_bytes, loss;
     `interval` the bounds of those that have any. `constraints` maps each budget to what exceeds it: feasible when <= 0.
     `gate` names what rejected it (structure, duplicate, cost, latency), `reason` says why in words. `latency` is the
     whole measurement with its environment and flags. `curve` has one mapping an epoch.

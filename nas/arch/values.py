@@ -100,11 +100,15 @@ def value_to_json(value: Value) -> Any:
 def value_from_json(data: Any) -> Value:
     """The value that `value_to_json` wrote; `ValueError` for what is not JSON."""
     match data:
-        case {**items} if len(items) == 1 and next(iter(items)).startswith("@"):
-            ((key, fields),) = items.items()
-            return Part(key[1:], value_from_json(fields))  # type: ignore[arg-type]
         case dict():
-            return Fields({key: value_from_json(item) for key, item in data.items()})
+            fields = Fields({key: value_from_json(item) for key, item in data.items() if not key.startswith("@")})
+            for key, item in data.items():
+                if key.startswith("@"):
+                    inner = value_from_json(item)
+                    if len(data) > 1 or not isinstance(inner, Fields):
+                        raise ValueError(f"a part must be {{'@kind': {{fields}}}}, but got {data!r}")
+                    return Part(key[1:], inner)
+            return fields
         case list() | tuple():
             return tuple(value_from_json(item) for item in data)
         case bool() | int() | float() | str() | None:

@@ -19,8 +19,9 @@ MAX_NODES = 100_000
 class Node:
     """One value with its place; two nodes are equal only when they are the same, compare `plain()` for content.
 
-    `mark` is where the value stands (for an alias: the text it copies), `path` its place in the tree, in which an item of a list
-    goes by its `name` where it has one (`stages.s1.block`) and by its index otherwise (`stem.0.conv`); `keys` is where each key of a mapping stands.
+    `mark` is where the value stands (for an alias: the text it copies), `path` its place in the tree, in which an item of
+    a list goes by its `name` where it has one (`stages.s1.block`) and by its index otherwise (`stem.0.conv`); `keys` is
+    where each key of a mapping stands.
     """
 
     value: Scalar | tuple[Node, ...] | dict[str, Node]
@@ -55,7 +56,11 @@ class Node:
             case tuple(value):
                 return f"a list of {len(value)}"
             case value:
-                return f"a mapping with {', '.join(shorten(key) for key in list(value)[:4])}" if value else "an empty mapping"
+                return (
+                    f"a mapping with {', '.join(shorten(key) for key in list(value)[:4])}"
+                    if value
+                    else "an empty mapping"
+                )
 
     def mapping(self, what: str) -> dict[str, Node]:
         """The entries of a mapping; `what` begins the error when it is none ("a stage")."""
@@ -111,6 +116,7 @@ class Node:
 
 
 def join(path: str, step: str | int) -> str:
+    """A path one step longer."""
     return f"{path}.{step}" if path else str(step)
 
 
@@ -126,7 +132,7 @@ def item_step(index: int, name: object) -> str | int:
 
 
 def check_number(value: int | float) -> str | None:
-    """Why a number may not stand in a tree, None when it may. Not-a-number equals nothing, not even itself, so it is no value here."""
+    """Why a number may not stand in a tree, None when it may. Not-a-number is no value: it does not even equal itself."""
     if isinstance(value, float):
         return "not-a-number is not a value here" if math.isnan(value) else None
     return "an integer must have at most 300 digits" if value.bit_length() > 1000 else None
@@ -134,7 +140,11 @@ def check_number(value: int | float) -> str | None:
 
 def check_text(value: str) -> str | None:
     """Why a text may not stand in a tree, None when it may: half a surrogate pair cannot be written to any file."""
-    return "text must be valid Unicode, but has half a surrogate pair" if any("\ud800" <= char <= "\udfff" for char in value) else None
+    return (
+        "text must be valid Unicode, but has half a surrogate pair"
+        if any("\ud800" <= char <= "\udfff" for char in value)
+        else None
+    )
 
 
 def wrap(tree: Any, file: str = "<python>") -> Node:
@@ -172,7 +182,13 @@ def wrap(tree: Any, file: str = "<python>") -> Node:
             case list() | tuple():
                 names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
                 steps = [item_step(index, name) for index, name in enumerate(names)]
-                return Node(tuple(build(item, join(path, step), depth + 1) for step, item in zip(steps, value, strict=True)), mark, path)
-        raise here.fail(f"a value must be text, a number, true, false, None, a list or a mapping, but got {type(value).__name__}")
+                return Node(
+                    tuple(build(item, join(path, step), depth + 1) for step, item in zip(steps, value, strict=True)),
+                    mark,
+                    path,
+                )
+        raise here.fail(
+            f"a value must be text, a number, true, false, None, a list or a mapping, but got {type(value).__name__}"
+        )
 
     return build(tree, "", 0)

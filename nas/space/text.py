@@ -1,7 +1,8 @@
 """YAML text to a tree with places, and back: the scalars of YAML 1.2's core schema, and nothing that could surprise.
 
-The syntax is PyYAML's (its event layer); what differs from its loaders is what plain words mean (`1e-6` is a number, `no` and
-`010` are what they look like), that keys are text as written and may not repeat, and that aliases are copied within bounds.
+The syntax is PyYAML's (its event layer); what differs from its loaders is what plain words mean (`1e-6` is a number, `no`
+and `010` are what they look like), that keys are text as written and may not repeat, and that aliases are copied within
+bounds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ MAX_CHARACTERS = 1_000_000
 NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
 BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 INT = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
-FLOAT = re.compile(r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
+FLOAT = re.compile(
+    r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+)
 
 QUOTE_HINT = "quote expressions with commas or brackets inside {...} and [...]"
 
@@ -44,7 +47,9 @@ def read(path: Path | str) -> Node:
     try:
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:
-        raise SpecError(f"{path}: must be a YAML file that can be read, but {getattr(error, 'strerror', None) or error}") from error
+        raise SpecError(
+            f"{path}: must be a YAML file that can be read, but {getattr(error, 'strerror', None) or error}"
+        ) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -57,7 +62,9 @@ def read(path: Path | str) -> Node:
 def read_text(text: str, file: str = "<text>") -> Node:
     """The tree of YAML text; an empty text is a null. Raises `SpecError` with the place."""
     if len(text) > MAX_CHARACTERS:
-        raise SpecError(f"a YAML text must have at most {MAX_CHARACTERS:,} characters, but has {len(text):,}", mark=Mark(file, 1, 1))
+        raise SpecError(
+            f"a YAML text must have at most {MAX_CHARACTERS:,} characters, but has {len(text):,}", mark=Mark(file, 1, 1)
+        )
     return _copy(_Composer(text, file).document())
 
 
@@ -85,8 +92,13 @@ class _Composer:
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             mark = Mark(self.file, before.count("\n") + 1, error.position - before.rfind("\n"))
-            raise SpecError(f"a YAML text may not hold the character U+{ord(text[error.position]):04X}", mark=mark) from error
-        except (ValueError, OverflowError) as error:  # an escape or a version number beyond what Python's chr and int take
+            raise SpecError(
+                f"a YAML text may not hold the character U+{ord(text[error.position]):04X}", mark=mark
+            ) from error
+        except (
+            ValueError,
+            OverflowError,
+        ) as error:  # an escape or a version number beyond what Python's chr and int take
             raise SpecError(f"this is not YAML: {error}", mark=self.where) from error
 
     def mark(self, event: Any) -> Mark:
@@ -107,7 +119,9 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, mark)
         if event.tag is not None:
-            raise SpecError(f"tags such as {shorten(event.tag)} are not part of the language; quote text to keep it text", mark=mark)
+            raise SpecError(
+                f"tags such as {shorten(event.tag)} are not part of the language; quote text to keep it text", mark=mark
+            )
         if depth > MAX_DEPTH:
             raise SpecError(f"a tree must be at most {MAX_DEPTH} deep", mark=mark)
         if event.anchor is not None:
@@ -126,7 +140,9 @@ class _Composer:
 
     def alias(self, event: Any, mark: Mark) -> _Raw:
         if event.anchor not in self.anchors:
-            raise SpecError(f"the alias *{shorten(event.anchor)} has no anchor &{shorten(event.anchor)} before it", mark=mark)
+            raise SpecError(
+                f"the alias *{shorten(event.anchor)} has no anchor &{shorten(event.anchor)} before it", mark=mark
+            )
         raw = self.anchors[event.anchor]
         if raw is None:
             raise SpecError(f"the alias *{shorten(event.anchor)} may not stand inside what it copies", mark=mark)
@@ -144,7 +160,9 @@ class _Composer:
             place = self.mark(event)
             key = self.key(event, place)
             if key in raw.value:
-                raise SpecError(f"the key '{shorten(key)}' must be written once, but stands already at {raw.keys[key]}", mark=place)
+                raise SpecError(
+                    f"the key '{shorten(key)}' must be written once, but stands already at {raw.keys[key]}", mark=place
+                )
             raw.keys[key] = place
             raw.value[key] = self.value(next(self.events), depth + 1, flow)
         return raw
@@ -181,7 +199,9 @@ def _resolve(text: str, mark: Mark) -> Scalar:
             raise SpecError("an integer must have at most 300 digits", mark=mark)
         number: int | float = int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
     elif FLOAT.match(text):
-        number = float(text.replace(".inf", "inf").replace(".nan", "nan") if (text := text.lower())[-1] in "fn" else text)
+        number = float(
+            text.replace(".inf", "inf").replace(".nan", "nan") if (text := text.lower())[-1] in "fn" else text
+        )
         if abs(number) == float("inf") and text[-1] != "f":
             raise SpecError(f"{shorten(text)} is too large a number (.inf is infinity)", mark=mark)
     else:
@@ -206,7 +226,11 @@ def _copy(root: _Raw) -> Node:
             return Node(entries, raw.mark, path, raw.keys)
         if isinstance(raw.value, list):
             steps = [item_step(index, _name(item)) for index, item in enumerate(raw.value)]
-            return Node(tuple(build(item, join(path, step), depth + 1) for step, item in zip(steps, raw.value, strict=True)), raw.mark, path)
+            return Node(
+                tuple(build(item, join(path, step), depth + 1) for step, item in zip(steps, raw.value, strict=True)),
+                raw.mark,
+                path,
+            )
         return Node(raw.value, raw.mark, path)
 
     return build(root, "", 0)
@@ -246,4 +270,8 @@ _Dumper.add_representer(list, _list)
 
 def write(tree: Any) -> str:
     """YAML text that `read_text` reads back equal, keys in their order. Raises `SpecError` where `wrap` would."""
-    return str(yaml.dump(wrap(tree).plain(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120))
+    return str(
+        yaml.dump(
+            wrap(tree).plain(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120
+        )
+    )

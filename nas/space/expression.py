@@ -1,8 +1,8 @@
 """The small closed arithmetic of the language: text to its value, and to how much a constraint is violated.
 
 Numbers, text in quotes, `true false none`, dotted names, `+ - * / // % **`, comparisons (also chained), `and or not`,
-`in [...]` and a few functions. No `eval`; length, depth and the size of numbers are bounded, so that no text can hang or
-crash.
+`in [...]` and a few functions. No `eval`; length, depth and the size of numbers are bounded, so that no text can hang
+or crash.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from nas.space.compiling import Closure, compile_excess, compile_value, names_of
+from nas.space.compiling import compile_value, names_of
+from nas.space.excess import compile_excess
 from nas.space.node import Node
 from nas.space.syntax import parse_term
 from nas.space.tokens import ExpressionError, MissingName, Source
@@ -36,18 +37,18 @@ class Expression:
     def evaluate(self) -> Callable[[Mapping[str, Any]], Any]:
         """`evaluate(env)`: the value where every name has the value that `env` gives.
 
-        Raises `MissingName` where a name has none, `ExpressionError` for division by zero, numbers too large, or operands
-        of a wrong type.
+        Raises `MissingName` where a name has none, `ExpressionError` for division by zero, numbers too large, or
+        operands of a wrong type.
         """
         return self._value
 
     @cached_property
-    def excess(self) -> Closure:
+    def excess(self) -> Callable[[Mapping[str, Any]], float]:
         """`excess(env)`: by how much a constraint is violated, <= 0 exactly where it holds, as Optuna wants it.
 
-        `a <= b` gives a - b, `a < b` the same but never 0 at equality, `a == b` their distance; `and` gives the largest,
-        `or` the smallest; what is true or false without numbers gives 0.0 or 1.0. Raises as `evaluate`, and where the
-        value is neither true nor false.
+        `a <= b` gives a - b, `a < b` the same but never 0 at equality, `a == b` their distance; `and` gives the
+        largest, `or` the smallest; what is true or false without numbers gives 0.0 or 1.0. Raises as `evaluate`, and
+        where the value is neither true nor false.
         """
         return compile_excess(self._term, self._source)
 

@@ -19,9 +19,9 @@ MAX_NODES = 100_000
 class Node:
     """One value with its place; two nodes are equal only when they are the same, compare `plain()` for content.
 
-    `mark` is where the value stands (for an alias: the text it copies), `path` its place in the tree, in which an item of
-    a list goes by its `name` where it has one (`stages.s1.block`) and by its index otherwise (`stem.0.conv`); `keys` is
-    where each key of a mapping stands.
+    `mark` is where the value stands (for an alias: the text it copies), `path` its place in the tree, in which an item
+    of a list goes by its `name` where it has one (`stages.s1.block`) and by its index otherwise (`stem.0.conv`); `keys`
+    is where each key of a mapping stands.
     """
 
     value: Scalar | tuple[Node, ...] | dict[str, Node]
@@ -132,7 +132,7 @@ def item_step(index: int, name: object) -> str | int:
 
 
 def check_number(value: int | float) -> str | None:
-    """Why a number may not stand in a tree, None when it may. Not-a-number is no value: it does not even equal itself."""
+    """Why a number may not stand in a tree, None when it may. Not-a-number is no value: it does not equal itself."""
     if isinstance(value, float):
         return "not-a-number is not a value here" if math.isnan(value) else None
     return "an integer must have at most 300 digits" if value.bit_length() > 1000 else None

@@ -1,8 +1,8 @@
-"""What a block is: a frozen config and a module; shapes and costs are read off the module."""
+"""What a block is: a frozen config and a module; shapes and costs are read off the module, never written beside it."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import pydantic
 import torch
@@ -16,18 +16,39 @@ Out = Literal["free", "required", "classes", "fixed"]
 
 
 class Config(pydantic.BaseModel):
-    """Base of every block's and part's config: frozen, typed fields with bounds and a line of doc each."""
+    """Base of every block's and part's config: typed fields with bounds and one line of doc each, frozen, nothing unknown.
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
+    A field whose `default_factory` takes the fields before it (padding from kernel) may also be written as null, which means not written.
+    """
+
+    model_config = pydantic.ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_default=True, arbitrary_types_allowed=True
+    )
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _null_is_not_written(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        derived = {name for name, field in cls.model_fields.items() if field.default_factory_takes_validated_data}
+        return {name: value for name, value in data.items() if value is not None or name not in derived}
+
+
+class PartModule(nn.Module):
+    """Base of every part (attention, norm, act, mixer, op): a config and a module; its family says what else `__init__` gets."""
+
+    Config: ClassVar[type[Config]] = Config
+
+    def __init__(self, config: Config, *context: Any) -> None:
+        super().__init__()
 
 
 class BlockModule(nn.Module):
     """Base of every block.
 
-    A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels,
-    and whether it can carry a stride. `__init__` gets the config, the shape for one image, the output channels as
-    written (None: the block decides) and the stride, and raises `InvalidArchitecture` when it cannot be built so.
-    `forward` leaves its input unchanged.
+    A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels, and
+    whether it can carry a stride. `__init__` gets the config, the shape for one image, the output channels as written
+    (None: the block decides) and the stride, and raises `InvalidArchitecture` when it cannot be built so. `forward` leaves its input unchanged.
     """
 
     Config: ClassVar[type[Config]] = Config
@@ -39,15 +60,21 @@ class BlockModule(nn.Module):
         super().__init__()
         self.config = config
         self.in_shape = in_shape
+        if self.takes not in ("any", form_of(in_shape)):
+            raise InvalidArchitecture(f"the input must be a {self.takes}, but got a {form_of(in_shape)} ({in_shape})")
+        if stride < 1 or (out is not None and out < 1):
+            raise InvalidArchitecture(f"stride and out must be at least 1, but got stride {stride} and out {out}")
         if stride != 1 and not self.strides:
             raise InvalidArchitecture(
                 f"stride must be 1, but got {stride}: this block cannot carry one; add a downsample"
             )
+        if out is None and self.out in ("required", "classes"):
+            raise InvalidArchitecture("out must be given: this block cannot choose its own width")
         if out is not None and self.out == "fixed" and out != in_shape.channels:
             raise InvalidArchitecture(f"out must be {in_shape.channels} (this block keeps its channels), but got {out}")
 
     def out_shape(self, output: torch.Tensor) -> Shape:
-        """The shape for one image of what `forward` returned; overridden where the grid or the extra tokens change."""
+        """The shape for one image of a tensor that `forward` returned; blocks that change the grid or the extra tokens override it."""
         match tuple(output.shape), self.in_shape:
             case (_, channels, height, width), _:
                 return MapShape(channels, height, width)
@@ -58,3 +85,14 @@ class BlockModule(nn.Module):
             case (_, channels), _:
                 return VectorShape(channels)
         raise TypeError(f"{type(self).__name__} must say the shape of its output {tuple(output.shape)}")
+
+
+def form_of(shape: Shape) -> Literal["map", "tokens", "vector"]:
+    """The word by which a block says that it takes such a shape."""
+    match shape:
+        case MapShape():
+            return "map"
+        case TokenShape():
+            return "tokens"
+        case VectorShape():
+            return "vector"

@@ -1,0 +1,79 @@
+"""Tables of blocks and parts by name, open to outsiders through entry points; two entries of one name are an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from torch import nn
+
+from nas.arch import Part
+from nas.blocks.base import BlockModule
+from nas.errors import InvalidArchitecture, NasError, nearest
+
+FAMILIES = ("act", "attention", "mixer", "norm", "op")
+
+
+class Table(Mapping[str, type[Any]]):
+    """Classes by name. An outsider's package adds its own with an entry point, loaded at the first look-up:
+
+    `[project.entry-points."nas.blocks"] my_block = "package.module:MyBlock"` for a block,
+    `[project.entry-points."nas.parts"] "attention.my_attention" = "package.module:MyAttention"` for a part.
+    """
+
+    def __init__(self, what: str, group: str, prefix: str = "") -> None:
+        self.what = what
+        self._group = group
+        self._prefix = prefix
+        self._classes: dict[str, type[Any]] = {}
+        self._looked_for_outsiders = False
+
+    def add(self, name: str, cls: type[Any]) -> None:
+        """Raises `NasError` when the name is taken."""
+        if name in self._classes:
+            before = self._classes[name]
+            raise NasError(
+                f"every {self.what} must have its own name, but '{name}' is both {before.__module__}.{before.__qualname__}"
+                f" and {cls.__module__}.{cls.__qualname__}; rename or uninstall one of them"
+            )
+        self._classes[name] = cls
+
+    def _all(self) -> dict[str, type[Any]]:
+        if not self._looked_for_outsiders:
+            for entry in entry_points(group=self._group):
+                if entry.name.startswith(self._prefix):
+                    self.add(entry.name.removeprefix(self._prefix), entry.load())
+            self._looked_for_outsiders = True
+        return self._classes
+
+    def __getitem__(self, name: str) -> type[Any]:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._all()))
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def find(self, name: str, path: str | None = None) -> type[Any]:
+        """The class of that name; raises `InvalidArchitecture` with the nearest match."""
+        try:
+            return self[name]
+        except KeyError:
+            raise InvalidArchitecture(f"no {self.what} is called '{name}'; {nearest(name, self)}", path=path) from None
+
+
+BLOCKS: Table = Table("block", "nas.blocks")
+PARTS: dict[str, Table] = {family: Table(family, "nas.parts", f"{family}.") for family in FAMILIES}
+
+
+def make(family: str, part: Part, *context: Any) -> nn.Module:
+    """The module of a canonical part; `context` is what its family gets (channels, shape, ...)."""
+    cls = PARTS[family][part.kind]
+    return cls(cls.Config(**part.fields), *context)
+
+
+def block_class(name: str) -> type[BlockModule]:
+    """The class of a block; raises `InvalidArchitecture` with the nearest match."""
+    return BLOCKS.find(name)

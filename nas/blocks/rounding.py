@@ -1,0 +1,14 @@
+"""How published networks round widths."""
+
+from __future__ import annotations
+
+
+def round8(value: float) -> int:
+    """The multiple of 8 nearest to a width, at least 8, and not below 0.9 of it (EfficientNet, 2019; MobileNetV2's code)."""
+    rounded = max(8, int(value + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * value else rounded
+
+
+def whole(value: float) -> int:
+    """The nearest whole number of channels, at least 1 (a hidden width from a ratio)."""
+    return max(1, round(value))

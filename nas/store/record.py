@@ -38,6 +38,7 @@ class Record:
     seconds: float = 0.0
     started: float | None = None
     finished: float | None = None
+    folder: str = ""
 
     @property
     def feasible(self) -> bool:

@@ -1,0 +1,99 @@
+"""How a trial is laid out in an Optuna storage: three JSON attributes beside its parameters, and back to a `Record`.
+
+`network` (what was drawn and what it costs) is written when the gates before the measurement are passed, `latency`
+after the measurement, `end` when the trial is told. A value longer than some databases hold is cut into pieces.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.store.record import Record, Role
+
+NETWORK, LATENCY, END = "network", "latency", "end"
+
+# Characters of JSON. RDB storages have refused more than 2,045; quotes double when a piece is encoded again.
+_WHOLE = 1800
+_PIECE = 900
+
+_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+
+
+def put(set_attribute: Callable[[str, Any], None], key: str, value: Mapping[str, Any]) -> None:
+    """Store a JSON mapping as one attribute, or in pieces where it is long."""
+    text = json.dumps(value, separators=(",", ":"))
+    if len(text) <= _WHOLE:
+        set_attribute(key, value)
+        return
+    pieces = [text[i : i + _PIECE] for i in range(0, len(text), _PIECE)]
+    for index, piece in enumerate(pieces):
+        set_attribute(f"{key}.{index}", piece)
+    set_attribute(key, {"pieces": len(pieces)})
+
+
+def get(attributes: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What `put` stored, empty when it never did."""
+    value = attributes.get(key)
+    if not isinstance(value, Mapping):
+        return {}
+    if value.keys() == {"pieces"}:
+        pieces = "".join(attributes[f"{key}.{index}"] for index in range(value["pieces"]))
+        found: dict[str, Any] = json.loads(pieces)
+        return found
+    return dict(value)
+
+
+def latency_values(latency: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a measurement by the names that objectives and budgets use."""
+    names = {
+        "p50": "latency_ms",
+        "low": "latency_low_ms",
+        "high": "latency_high_ms",
+        "p90": "latency_p90_ms",
+        "p99": "latency_p99_ms",
+    }
+    return {name: float(latency[key]) for key, name in names.items() if isinstance(latency.get(key), int | float)}
+
+
+def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]] = ()) -> Record:
+    """The record of a trial of Optuna with the learning curve from its folder."""
+    network = get(trial.user_attrs, NETWORK)
+    latency = get(trial.user_attrs, LATENCY)
+    end = get(trial.user_attrs, END)
+    values = {**network.get("values", {}), **latency_values(latency)}
+    if not trial.state.is_finished() and curve:
+        values |= {key: value for key, value in curve[-1].items() if isinstance(value, int | float)}
+    values |= end.get("values", {})
+    interval = (
+        {"latency_ms": (float(latency["low"]), float(latency["high"]))} if {"low", "high"} <= latency.keys() else {}
+    )
+    return Record(
+        trial=trial.number,
+        state=end.get("state") or _STATES.get(trial.state, "running"),  # type: ignore[arg-type]
+        role=role,
+        arch_id=network.get("arch_id") or end.get("arch_id", ""),
+        name=network.get("name", ""),
+        decisions=network.get("decisions", trial.params),
+        values=values,
+        interval=interval,
+        constraints=trial.constraints,
+        gate=end.get("gate"),
+        reason=end.get("reason"),
+        latency=latency or None,
+        curve=tuple(curve),
+        rung=end.get("rung"),
+        source=network.get("source", end.get("source")),
+        seconds=end.get("seconds", 0.0),
+        started=end.get("started", _stamp(trial.datetime_start)),
+        finished=_stamp(trial.datetime_complete),
+        folder=network.get("folder", ""),
+    )
+
+
+def _stamp(moment: datetime.datetime | None) -> float | None:
+    return moment.timestamp() if moment else None

@@ -1,0 +1,185 @@
+"""The layout of `results/<study>/`, and the one way in and out of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.study import Study
+
+from nas.errors import StoreError
+from nas.store.attributes import record_of
+from nas.store.files import append_line, check_writable, read_lines, write_text, writing
+from nas.store.journal import JournalReader, JournalWriter
+from nas.store.lock import DriverLock, holder, is_held
+from nas.store.record import Record, Role
+from nas.store.storage import open_storage, quiet, storage_errors
+
+Direction = Literal["minimize", "maximize"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class Results:
+    """A results folder. Anybody may read it at any time; who writes does so within `driving()`.
+
+    `storage` is an Optuna storage URL (`sqlite:///...`, `postgresql://...`); without one it is a journal in the folder.
+    `name` is what the studies are called in a storage that several folders share, by default the folder's name.
+    """
+
+    def __init__(self, folder: Path | str, *, storage: str | None = None, name: str | None = None) -> None:
+        self.folder = Path(folder)
+        self.storage_url = storage
+        self.name = name or self.folder.resolve().name
+        self.study_file = self.folder / "study.yaml"
+        self.env_file = self.folder / "env.json"
+        self.journal_file = self.folder / "journal.log"
+        self.front_file = self.folder / "front.json"
+        self.report_file = self.folder / "report.html"
+        self.table_file = self.folder / "trials.parquet"
+        self.best_folder = self.folder / "best"
+        self.trials_folder = self.folder / "trials"
+        self._lock = DriverLock(self.folder / "driver.lock")
+        self._storage: BaseStorage | None = None
+        self._reader: BaseStorage | None = None
+        self._known: dict[tuple[Role, int], Record] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Whether a search has been started here."""
+        return self.journal_file.exists() or self.study_file.exists()
+
+    @property
+    def driver(self) -> dict[str, Any]:
+        """The live process that is writing here (`pid`, `host`, `since`); empty when there is none."""
+        return holder(self._lock.path) if is_held(self._lock.path) else {}
+
+    @contextlib.contextmanager
+    def driving(self) -> Iterator[Results]:
+        """Take the folder for writing. Raises `StoreError` when it cannot be written or another live process has it."""
+        with writing(self.folder):
+            self.trials_folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            check_writable(self.folder)
+            writer = None if self.storage_url else JournalWriter(self.journal_file)
+            self._storage = JournalStorage(writer) if writer else open_storage(self.storage_url or "")
+            try:
+                yield self
+            finally:
+                self._storage = None
+                if writer:
+                    writer.close()
+
+    def study(
+        self, role: Role, directions: Sequence[Direction], sampler: optuna.samplers.BaseSampler | None = None
+    ) -> Study:
+        """The Optuna study of a role, made if there is none; only while driving.
+
+        Raises `StoreError` when it exists with other directions.
+        """
+        if self._storage is None:
+            raise StoreError(f"results folder {self.folder} must be taken with driving() before it is written")
+        with quiet(), storage_errors():
+            study = optuna.create_study(
+                storage=self._storage,
+                study_name=self.study_name(role),
+                directions=list(directions),
+                sampler=sampler,
+                pruner=optuna.pruners.NopPruner(),
+                load_if_exists=True,
+            )
+        found = [direction.name.lower() for direction in study.directions]
+        if found != list(directions):
+            raise StoreError(
+                f"the study in {self.folder} must have the objectives it was started with ({', '.join(found)}), "
+                f"but got {', '.join(directions)}; choose another folder with --out"
+            )
+        return study
+
+    def study_name(self, role: Role) -> str:
+        return f"{self.name}/{role}"
+
+    def records(self, role: Role | None = None) -> list[Record]:
+        """Every trial, by role and number; a live driver may be writing meanwhile."""
+        storage = self._storage or self._reading()
+        if storage is None:
+            return []
+        found = []
+        with storage_errors():
+            ids = {study.study_name: study._study_id for study in storage.get_all_studies()}
+            for each in ROLES if role is None else (role,):
+                study_id = ids.get(self.study_name(each))
+                if study_id is not None:
+                    found += [self._record(trial, each) for trial in storage.get_all_trials(study_id, deepcopy=False)]
+        return found
+
+    def record(self, reference: str) -> Record:
+        """One trial: `17` (a candidate), `baseline/3`, `finalist/0`, the start of an `arch_id`, or a name.
+
+        Raises `StoreError` when there is none, or several networks fit.
+        """
+        records = self.records()
+        role, _, number = reference.rpartition("/")
+        if number.isdecimal():
+            fits = [r for r in records if r.trial == int(number) and r.role == (role or "candidate")]
+            if fits:
+                return fits[0]
+        trained = [r for r in records if r.folder]
+        fits = [r for r in trained if r.name == reference] or [
+            r for r in trained if reference and r.arch_id.startswith(reference)
+        ]
+        if len({r.arch_id for r in fits}) == 1:
+            return fits[-1]
+        count = sum(r.role == "candidate" for r in records)
+        what = (
+            f"{len(fits)} trials fit; give more of it"
+            if fits
+            else f"there are candidates 0 to {count - 1}"
+            if count
+            else "it has none"
+        )
+        raise StoreError(f"no single trial '{reference}' in {self.folder}: {what}")
+
+    def trial_folder(self, key: str) -> Path:
+        return self.trials_folder / key
+
+    def make_trial_folder(self, key: str, architecture: str) -> Path:
+        """The folder of a trial with its `architecture.json`; raises `StoreError`."""
+        folder = self.trial_folder(key)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "architecture.json").exists():
+            write_text(folder / "architecture.json", architecture, durable=False)
+        return folder
+
+    def curve(self, key: str) -> list[dict[str, Any]]:
+        """One mapping an epoch, in order; where an epoch was done twice the later one counts."""
+        if not key:
+            return []
+        lines = read_lines(self.trial_folder(key) / "curve.jsonl")
+        return [line for _, line in sorted({line.get("epoch", 0): line for line in lines}.items())]
+
+    def append_curve(self, key: str, line: dict[str, Any]) -> None:
+        append_line(self.trial_folder(key) / "curve.jsonl", line)
+
+    def _record(self, trial: optuna.trial.FrozenTrial, role: Role) -> Record:
+        known = self._known.get((role, trial.number))
+        if known is not None:
+            return known
+        record = record_of(trial, role)
+        if record.folder:
+            record = record_of(trial, role, self.curve(record.folder))
+        if trial.state.is_finished():
+            self._known[role, trial.number] = record
+        return record
+
+    def _reading(self) -> BaseStorage | None:
+        if self._reader is None:
+            if self.storage_url:
+                self._reader = open_storage(self.storage_url)
+            elif self.journal_file.exists():
+                self._reader = JournalStorage(JournalReader(self.journal_file))
+        return self._reader

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from nas.errors import Mark, SpecError, nearest
-from nas.space.node import MAX_DEPTH, MAX_NODES, Node, Scalar, check_text, item_step, join, shorten
+from nas.space.node import MAX_DEPTH, Bounds, Node, Scalar, check_text, item_step, join, shorten
 from nas.space.scalars import resolve
 
 QUOTE_HINT = "quote expressions with commas or brackets inside {...} and [...]"
@@ -26,7 +26,7 @@ class _Raw:
 
 def compose(text: str, file: str) -> Node:
     """The tree of one YAML document; an empty text is a null. Raises `SpecError` with the place."""
-    return _copy(_Composer(text, file).document())
+    return _copy(_Composer(text, file).document(), "", 0, Bounds())
 
 
 class _Composer:
@@ -154,29 +154,18 @@ class _Composer:
             raise self.fail(str(error), mark) from None
 
 
-def _copy(root: _Raw) -> Node:
+def _copy(raw: _Raw, path: str, depth: int, bounds: Bounds) -> Node:
     """The tree with aliases copied: every copy has a path of its own and the place of the text it copies."""
-    count = 0
-
-    def build(raw: _Raw, path: str, depth: int) -> Node:
-        nonlocal count
-        count += 1
-        if count > MAX_NODES or depth > MAX_DEPTH:
-            bound = f"have at most {MAX_NODES:,} values" if count > MAX_NODES else f"be at most {MAX_DEPTH} deep"
-            raise SpecError(f"a tree must {bound}, aliases copied", mark=raw.mark, path=shorten(path) or None)
-        if isinstance(raw.value, dict):
-            entries = {key: build(item, join(path, key), depth + 1) for key, item in raw.value.items()}
-            return Node(entries, raw.mark, path, raw.keys)
-        if isinstance(raw.value, list):
-            steps = [item_step(index, _name(item)) for index, item in enumerate(raw.value)]
-            return Node(
-                tuple(build(item, join(path, step), depth + 1) for step, item in zip(steps, raw.value, strict=True)),
-                raw.mark,
-                path,
-            )
-        return Node(raw.value, raw.mark, path)
-
-    return build(root, "", 0)
+    if problem := bounds.problem(path, depth):
+        raise SpecError(problem, mark=raw.mark, path=shorten(path, 200) or None)
+    if isinstance(raw.value, dict):
+        entries = {key: _copy(item, join(path, key), depth + 1, bounds) for key, item in raw.value.items()}
+        return Node(entries, raw.mark, path, raw.keys)
+    if isinstance(raw.value, list):
+        steps = [join(path, item_step(index, _name(item))) for index, item in enumerate(raw.value)]
+        items = [_copy(item, step, depth + 1, bounds) for step, item in zip(steps, raw.value, strict=True)]
+        return Node(tuple(items), raw.mark, path)
+    return Node(raw.value, raw.mark, path)
 
 
 def _name(raw: _Raw) -> object:

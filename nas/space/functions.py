@@ -40,6 +40,16 @@ def round8(value: Number) -> int:
     return rounded + 8 if rounded < 0.9 * value else rounded
 
 
+def smallest(*values: Number) -> Number:
+    """The smallest of one or more numbers."""
+    return min(values)
+
+
+def largest(*values: Number) -> Number:
+    """The largest of one or more numbers."""
+    return max(values)
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function that expressions may call, on one number or on many."""
@@ -49,8 +59,8 @@ class Function:
 
 
 FUNCTIONS = {
-    "min": Function(min, many=True),
-    "max": Function(max, many=True),
+    "min": Function(smallest, many=True),
+    "max": Function(largest, many=True),
     "abs": Function(abs),
     "floor": Function(math.floor),
     "ceil": Function(math.ceil),

@@ -13,6 +13,7 @@ Scalar = str | int | float | bool | None
 
 MAX_DEPTH = 64
 MAX_NODES = 100_000
+MAX_PATH = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,48 +148,61 @@ def check_text(value: str) -> str | None:
     )
 
 
+class Bounds:
+    """Counts a tree's values while it is built, so that neither depth nor copied aliases can exhaust memory."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def problem(self, path: str, depth: int) -> str | None:
+        """Why one more value at this place is too much, None where it is not."""
+        self.count += 1
+        if depth > MAX_DEPTH:
+            return f"a tree must be at most {MAX_DEPTH} deep"
+        if self.count > MAX_NODES:
+            return f"a tree must have at most {MAX_NODES:,} values, copies of aliases counted"
+        return f"a path must have at most {MAX_PATH} characters" if len(path) > MAX_PATH else None
+
+
 def wrap(tree: Any, file: str = "<python>") -> Node:
     """The same tree written in Python: mappings with text keys, lists or tuples, text, numbers, booleans and None.
 
     Raises `SpecError` with the path for anything else, and for a tree deeper than 64 or larger than 100,000 values.
     """
-    mark = Mark(file, 0, 0)
-    count = 0
+    return _wrap(tree, Mark(file, 0, 0), "", 0, Bounds())
 
-    def build(value: Any, path: str, depth: int) -> Node:
-        nonlocal count
-        count += 1
-        here = Node(None, mark, path)
-        if depth > MAX_DEPTH:
-            raise here.fail(f"a tree must be at most {MAX_DEPTH} deep")
-        if count > MAX_NODES:
-            raise here.fail(f"a tree must have at most {MAX_NODES:,} values")
-        match value:
-            case None | bool():
-                return Node(value, mark, path)
-            case str() | int() | float():
-                problem = check_text(value) if isinstance(value, str) else check_number(value)
+
+def _wrap(value: Any, mark: Mark, path: str, depth: int, bounds: Bounds) -> Node:
+    problem = bounds.problem(path, depth)
+    content: Scalar | tuple[Node, ...] | dict[str, Node] = None
+    match value:
+        case _ if problem:
+            pass
+        case None | bool():
+            content = value
+        case str():
+            problem, content = check_text(value), str.__str__(value)
+        case int():
+            problem, content = check_number(value), int(value)
+        case float():
+            problem, content = check_number(value), float(value)
+        case Mapping():
+            for key in value:
+                problem = check_text(key) if isinstance(key, str) else f"a key must be text, but got {key!r:.60}"
                 if problem:
-                    raise here.fail(problem)
-                return Node(value, mark, path)
-            case Mapping():
-                for key in value:
-                    if not isinstance(key, str):
-                        raise here.fail(f"a key must be text, but got {shorten(repr(key))}")
-                    if problem := check_text(key):
-                        raise here.fail(problem)
-                entries = {key: build(item, join(path, key), depth + 1) for key, item in value.items()}
-                return Node(entries, mark, path, dict.fromkeys(entries, mark))
-            case list() | tuple():
-                names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
-                steps = [item_step(index, name) for index, name in enumerate(names)]
-                return Node(
-                    tuple(build(item, join(path, step), depth + 1) for step, item in zip(steps, value, strict=True)),
-                    mark,
-                    path,
-                )
-        raise here.fail(
-            f"a value must be text, a number, true, false, None, a list or a mapping, but got {type(value).__name__}"
-        )
-
-    return build(tree, "", 0)
+                    break
+            else:
+                content = {
+                    str(key): _wrap(item, mark, join(path, key), depth + 1, bounds) for key, item in value.items()
+                }
+                return Node(content, mark, path, dict.fromkeys(content, mark))
+        case list() | tuple():
+            names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
+            steps = [join(path, item_step(index, name)) for index, name in enumerate(names)]
+            content = tuple(_wrap(item, mark, step, depth + 1, bounds) for step, item in zip(steps, value, strict=True))
+        case _:
+            allowed = "text, a number, true, false, None, a list or a mapping"
+            problem = f"a value must be {allowed}, but got {type(value).__name__}"
+    if problem:
+        raise Node(None, mark, shorten(path, 200)).fail(problem)
+    return Node(content, mark, path)

@@ -13,39 +13,47 @@ from typing import Any
 
 import yaml
 
-from nas.errors import Mark, SpecError
+from nas.errors import Mark, SpecError, nearest
 from nas.space.composing import compose
 from nas.space.node import Node, Scalar, wrap
 from nas.space.scalars import BOOL, FLOAT, INT, NULL
 
 __all__ = ["Node", "Scalar", "read", "read_text", "wrap", "write"]
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 300_000
 
 
 def read(path: Path | str) -> Node:
     """The tree of a YAML file in UTF-8. Raises `SpecError` with the place for whatever is wrong with it."""
     try:
-        data = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise SpecError(
-            f"{path}: must be a YAML file that can be read, but {getattr(error, 'strerror', None) or error}"
-        ) from error
-    try:
+        if not Path(path).is_file():
+            raise SpecError(f"{path}: must be a YAML file, but there is {_instead(Path(path))}")
+        with Path(path).open("rb") as file:
+            data = file.read(4 * MAX_CHARACTERS + 1)  # no character of UTF-8 has more than four bytes
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         mark = Mark(str(path), before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
         raise SpecError("a YAML file must be UTF-8 text", mark=mark) from error
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{path}: must be a YAML file that can be read, but: {error}") from error
     return read_text(text, str(path))
+
+
+def _instead(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    if path.exists():
+        return "something else"
+    files = [other.name for other in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    return f"none; {nearest(path.name, files)}" if files else "none"
 
 
 def read_text(text: str, file: str = "<text>") -> Node:
     """The tree of YAML text; an empty text is a null. Raises `SpecError` with the place."""
     if len(text) > MAX_CHARACTERS:
-        raise SpecError(
-            f"a YAML text must have at most {MAX_CHARACTERS:,} characters, but has {len(text):,}", mark=Mark(file, 1, 1)
-        )
+        said = f"a YAML text must have at most {MAX_CHARACTERS:,} characters, but has {len(text):,}"
+        raise SpecError(said, mark=Mark(file, 1, 1))
     return compose(text, file)
 
 
@@ -79,8 +87,6 @@ _Dumper.add_representer(list, _list)
 
 def write(tree: Any) -> str:
     """YAML text that `read_text` reads back equal, keys in their order. Raises `SpecError` where `wrap` would."""
-    return str(
-        yaml.dump(
-            wrap(tree).plain(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120
-        )
-    )
+    plain = wrap(tree).plain()
+    text = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
+    return str(text)

@@ -1,0 +1,88 @@
+"""The table that a search ends with, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nas.report.aims import Aims, read_aims
+from nas.report.standing import Standing, best_baseline, standings
+from nas.report.words import axis_label, bare, budgets_text, difference, kind_of, network, quantity
+from nas.store.record import Record
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_STYLES = {"best": "bold green", "finalist": "", "front": "", "baseline": "dim"}
+
+
+def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Table:
+    """The best network, the finalists, the head of the front and the baselines, one row each, best first.
+
+    Columns: network, each objective and latency with half the width of its interval, MACs, parameters, inside the
+    budget or not, difference of the first objective to the best baseline, which the caption names.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    aims = read_aims(study)
+    names = columns(records, aims)
+    known = best_baseline(records, aims)
+    title = Text(f"{aims.name}: {budgets_text(aims) or 'no budget'}")
+    caption = Text(f"against: compared with {network(known)}, the best baseline" if known else "")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("", no_wrap=True)
+    table.add_column("network", overflow="fold")
+    for name in names:
+        table.add_column("params" if name == "params" else axis_label(name), justify="right", no_wrap=True)
+    table.add_column("in budget")
+    table.add_column("against", no_wrap=True, justify="right")
+    for row in standings(records, aims):
+        cells = [row.kind, place(row.record), *(measured(row.record, name) for name in names)]
+        cells += [row.inside, gap(row, aims).removesuffix(" points")]
+        table.add_row(*(Text(cell) for cell in cells), style=_STYLES[row.kind])
+    return table
+
+
+def columns(records: Sequence[Record], aims: Aims) -> list[str]:
+    """The values worth a column, where any record has them: objectives, latency, budgets, MACs and parameters."""
+    budgeted = [b.name for b in aims.budgets if b.name]
+    wanted = [*(o.name for o in aims.objectives), "latency_ms", *budgeted, "macs", "params"]
+    return [n for n in dict.fromkeys(wanted) if n == aims.first.name or any(n in r.values for r in records)]
+
+
+def place(record: Record) -> str:
+    """The name of a baseline, else the trial where the network was found."""
+    return f"trial {record.source}" if record.role == "finalist" and record.source is not None else network(record)
+
+
+def measured(record: Record, name: str) -> str:
+    """A value without its unit, with half the width of its interval; `?` marks a latency not to be trusted."""
+    value, bounds = record.values.get(name), record.interval.get(name)
+    if value is None:
+        return quantity(name, None)
+    text = bare(name, value)
+    if bounds:
+        half = (bounds[1] - bounds[0]) / 2
+        decimals = len(text.partition(".")[2])
+        text += f" ±{half * (100 if kind_of(name) == 'share' else 1):.{decimals}f}"
+    return text + (" ?" if name == "latency_ms" and not trusted(record) else "")
+
+
+def trusted(record: Record) -> bool:
+    """Whether the latency converged undisturbed; true where none was measured."""
+    return record.latency is None or bool(record.latency.get("trusted", True))
+
+
+def gap(row: Standing, aims: Aims) -> str:
+    """The difference to the best baseline; empty for itself and where there is none."""
+    return "" if row.against is None else difference(aims.first.name, row.against)

@@ -17,7 +17,7 @@ from nas.errors import InvalidArchitecture
 def lower(architecture: Architecture, catalogue: Catalogue) -> Plan:
     """The plan of a network: every block with its shapes, adapters inserted where they are not there yet.
 
-    A classifier without `out` gets the network's classes. Lowering the architecture of a plan gives that plan's steps again.
+    A classifier without `out` gets the network's classes. Lowering the architecture of a plan gives its steps again.
     Raises `InvalidArchitecture`, its path `segment.index`, when a block cannot be built in its place.
     """
     steps: list[Step] = []
@@ -88,7 +88,7 @@ class Network(nn.Module):
 
 
 def build(plan: Plan, seed: int | None = None) -> Network:
-    """The module of a plan with initial weights, on the default device (`with torch.device("meta")` builds without memory).
+    """The module of a plan with initial weights, on the default device (`torch.device("meta")`: without memory).
 
     With a seed the weights are the same in every process, and the caller's random state is left as it was.
     """

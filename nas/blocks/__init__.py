@@ -1,6 +1,7 @@
 """Blocks: one family a file, a config and a module each; attention, mixer, norm, act and op are parts chosen by name.
 
-A block is added with its file and one line in `nas.blocks.table`, or by an outsider's entry point (see `nas.blocks.registry.Table`).
+A block is added with its file and one line in `nas.blocks.table`, or by an outsider's entry point
+(see `nas.blocks.registry.Table`).
 """
 
 from nas.blocks import table as table

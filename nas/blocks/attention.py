@@ -27,9 +27,10 @@ class NoAttention(base.PartModule):
 
 
 class SqueezeExcite(base.PartModule):
-    """Squeeze-and-excitation (Hu et al., 2018): mean over the map, two 1x1 convolutions with bias, a gate for each channel.
+    """Squeeze-and-excitation (Hu et al., 2018): mean over the map, two 1x1 convolutions, a gate a channel.
 
-    The defaults are the paper's. EfficientNet: `of: input, ratio: 0.25, act: silu`; MobileNetV3: `ratio: 0.25, round: true, gate: hsigmoid`.
+    The defaults are the paper's. EfficientNet: `of: input, ratio: 0.25, act: silu`; MobileNetV3: `ratio: 0.25,
+    round: true, gate: hsigmoid`.
     """
 
     class Config(base.Config):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import pydantic
 import torch
@@ -16,9 +16,10 @@ Out = Literal["free", "required", "classes", "fixed"]
 
 
 class Config(pydantic.BaseModel):
-    """Base of every block's and part's config: typed fields with bounds and one line of doc each, frozen, nothing unknown.
+    """Base of every block's and part's config: frozen, typed fields with bounds and one line of doc each, nothing else.
 
-    A field whose `default_factory` takes the fields before it (padding from kernel) may also be written as null, which means not written.
+    A field whose `default_factory` takes the fields before it (padding from kernel) may also be written as null, which
+    means not written.
     """
 
     model_config = pydantic.ConfigDict(
@@ -34,29 +35,33 @@ class Config(pydantic.BaseModel):
         return {name: value for name, value in data.items() if value is not None or name not in derived}
 
 
+AnyConfig: TypeAlias = Config  # the same name where a class has a Config of its own
+
+
 class PartModule(nn.Module):
-    """Base of every part (attention, norm, act, mixer, op): a config and a module; its family says what else `__init__` gets."""
+    """Base of parts (attention, norm, act, mixer, op): a config and a module; its family says what else it gets."""
 
-    Config: ClassVar[type[Config]] = Config
+    Config: ClassVar[type[AnyConfig]] = Config
 
-    def __init__(self, config: Config, *context: Any) -> None:
+    def __init__(self, config: AnyConfig, *context: Any) -> None:
         super().__init__()
 
 
 class BlockModule(nn.Module):
     """Base of every block.
 
-    A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels, and
-    whether it can carry a stride. `__init__` gets the config, the shape for one image, the output channels as written
-    (None: the block decides) and the stride, and raises `InvalidArchitecture` when it cannot be built so. `forward` leaves its input unchanged.
+    A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels,
+    and whether it can carry a stride. `__init__` gets the config, the shape for one image, the output channels as
+    written (None: the block decides) and the stride, and raises `InvalidArchitecture` when it cannot be built so.
+    `forward` leaves its input unchanged.
     """
 
-    Config: ClassVar[type[Config]] = Config
+    Config: ClassVar[type[AnyConfig]] = Config
     takes: ClassVar[Takes] = "any"
     out: ClassVar[Out] = "free"
     strides: ClassVar[bool] = True
 
-    def __init__(self, config: Config, in_shape: Shape, out: int | None, stride: int) -> None:
+    def __init__(self, config: AnyConfig, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__()
         self.config = config
         self.in_shape = in_shape
@@ -74,7 +79,10 @@ class BlockModule(nn.Module):
             raise InvalidArchitecture(f"out must be {in_shape.channels} (this block keeps its channels), but got {out}")
 
     def out_shape(self, output: torch.Tensor) -> Shape:
-        """The shape for one image of a tensor that `forward` returned; blocks that change the grid or the extra tokens override it."""
+        """The shape for one image of a tensor that `forward` returned.
+
+        Blocks that change the form, the grid or the extra tokens override it.
+        """
         match tuple(output.shape), self.in_shape:
             case (_, channels, height, width), _:
                 return MapShape(channels, height, width)

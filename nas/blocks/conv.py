@@ -14,8 +14,8 @@ from nas.blocks.units import NONE, ConvUnit, Order, as_map, check_window, same
 class Conv(base.BlockModule):
     """Convolution, norm, activation; (C, H, W) to (out, H', W'), out = C unless written.
 
-    `order: norm_act_conv` is pre-activation (ResNet v2, 2016; with `norm: layer` and `act: none` ConvNeXt's downsampling),
-    `act_conv_norm` the unit of NAS-Bench-201 (2020).
+    `order: norm_act_conv` is pre-activation (ResNet v2, 2016; with `norm: layer` and `act: none` ConvNeXt's
+    downsampling), `act_conv_norm` the unit of NAS-Bench-201 (2020).
     """
 
     takes = "map"

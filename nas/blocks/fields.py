@@ -18,7 +18,7 @@ from nas.errors import InvalidArchitecture, nearest
 
 @dataclass(frozen=True)
 class Family:
-    """Marks a config field as a part of a family; its kind alone, `{kind: {field: value}}` and a `Part` become a canonical `Part`."""
+    """Marks a config field as a part of a family: a kind, `{kind: {field: value}}` or a `Part`, kept canonical."""
 
     name: str
 
@@ -68,19 +68,19 @@ Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_words)]  # one word
 def resolve_part(family: str, value: Any, path: str) -> Part:
     """The canonical part with every field explicit; raises `InvalidArchitecture` at `path`."""
     match value:
-        case Part(kind, fields):
-            pass
+        case Part(str(kind), fields):
+            given: Any = fields
         case str(kind):
-            fields = Fields()
-        case {**items} if len(items) == 1 and isinstance(next(iter(items)), str):
-            kind, fields = next(iter(items.items()))
-            fields = {} if fields is None else fields
+            given = {}
+        case {**items} if [*map(type, items)] == [str]:
+            ((kind, given),) = items.items()  # type: ignore[assignment]
+            given = {} if given is None else given
         case _:
             raise InvalidArchitecture(
                 f"must be the name of one {family} or {{name: {{field: value}}}}, but got {value!r}", path=path
             )
     cls = PARTS[family].find(kind, path)
-    return Part(kind, resolve_fields(cls.Config, fields, f"{path}.{kind}"))
+    return Part(kind, resolve_fields(cls.Config, given, f"{path}.{kind}"))
 
 
 def resolve_fields(config: type[Config], values: Mapping[str, Any], path: str | None = None) -> Fields:

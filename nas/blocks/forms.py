@@ -1,4 +1,4 @@
-"""Blocks that only change the form of what flows, inserted where a block takes another form than arrives; no parameters."""
+"""Blocks that only change the form of what flows, inserted where a block takes another form than arrives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ToTokens(base.BlockModule):
 
 
 class ToMap(base.BlockModule):
-    """Tokens of a grid back to a map; without a grid, or with extra tokens, which have no place in one, it cannot be built."""
+    """Tokens of a grid back to a map (C, H, W); extra tokens have no place in one, so there may be none."""
 
     takes = "tokens"
     out = "fixed"
@@ -43,7 +43,7 @@ class ToMap(base.BlockModule):
         self.grid = in_shape.grid
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.transpose(1, 2).unflatten(2, self.grid)
+        return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *self.grid)
 
 
 class Flatten(base.BlockModule):

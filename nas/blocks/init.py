@@ -10,7 +10,8 @@ from torch import nn
 def init_conv(conv: nn.Conv2d) -> None:
     """He initialisation by the fan-out of a group (He et al., 2015; EfficientNet's code), zero bias.
 
-    PyTorch's fan-out forgets the groups: depthwise weights then start so small that an untrained network outputs nothing but underflow.
+    PyTorch's fan-out forgets the groups: depthwise weights then start so small that an untrained network's output
+    underflows.
     """
     fan_out = math.prod(conv.kernel_size) * conv.out_channels // conv.groups
     nn.init.normal_(conv.weight, 0.0, math.sqrt(2.0 / fan_out))
@@ -19,7 +20,7 @@ def init_conv(conv: nn.Conv2d) -> None:
 
 
 def init_linear(linear: nn.Module) -> None:
-    """Truncated normal with a standard deviation of 0.02 and zero bias (ViT, ConvNeXt), for linear layers and pointwise convolutions."""
+    """Truncated normal of standard deviation 0.02, zero bias (ViT, ConvNeXt); for linear layers and convolutions."""
     assert isinstance(linear, nn.Linear | nn.Conv2d)
     nn.init.trunc_normal_(linear.weight, std=0.02)
     if linear.bias is not None:

@@ -43,8 +43,8 @@ class Linear(base.BlockModule):
 class Classifier(base.BlockModule):
     """Logits: one linear layer for each vector; a vector of C, or k of them, to the number of classes.
 
-    Of k vectors (DeiT's class and distillation tokens, 2021) evaluation returns the mean logits (B, classes), training all (B, k, classes).
-    `dropout` is the probability in training; the recipe sets it.
+    Of k vectors (DeiT's class and distillation tokens, 2021) evaluation returns the mean logits (B, classes), training
+    all (B, k, classes). `dropout` is the probability in training; the recipe sets it.
     """
 
     takes = "vector"

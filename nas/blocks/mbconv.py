@@ -15,11 +15,11 @@ from nas.blocks.units import NONE, ConvUnit, as_map
 
 
 class MBConv(ResidualBlock):
-    """1x1 expansion, depthwise convolution, attention, linear 1x1 projection; (C, H, W) to (out, H / stride, W / stride).
+    """1x1 expansion, depthwise convolution, attention, linear 1x1 projection; (C, H, W) to (out, H', W').
 
-    MobileNetV2 (Sandler et al., 2018), V3 (Howard et al., 2019), EfficientNet (Tan and Le, 2019). The hidden width is C * expand, rounded
-    to the nearest whole number; where it equals C there is no expansion. The input is added where stride is 1 and out is C.
-    Attention acts on the hidden channels after the activation, as in all three codes.
+    MobileNetV2 (Sandler et al., 2018), V3 (Howard et al., 2019), EfficientNet (Tan and Le, 2019). The hidden width is
+    C * expand, rounded to the nearest whole number; where it equals C there is no expansion. The input is added where
+    stride is 1 and out is C. Attention acts on the hidden channels after the activation, as in all three codes.
     """
 
     takes = "map"

@@ -13,7 +13,7 @@ from nas.errors import InvalidArchitecture, nearest
 
 
 class Pool(base.BlockModule):
-    """Reads one vector for each word: `mean` or `max` over the grid, or the name of an extra token; (C, H, W) or (N, C) to k vectors of C.
+    """Reads a vector for each of k words: `mean` or `max` over the grid, or an extra token; map or tokens to k x C.
 
     Extra tokens are not part of the grid. ViT (2021) reads `class`, DeiT (2021) `[class, distill]`.
     """

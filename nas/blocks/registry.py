@@ -32,11 +32,8 @@ class Table(Mapping[str, type[Any]]):
     def add(self, name: str, cls: type[Any]) -> None:
         """Raises `NasError` when the name is taken."""
         if name in self._classes:
-            before = self._classes[name]
-            raise NasError(
-                f"every {self.what} must have its own name, but '{name}' is both {before.__module__}.{before.__qualname__}"
-                f" and {cls.__module__}.{cls.__qualname__}; rename or uninstall one of them"
-            )
+            both = " and ".join(f"{each.__module__}.{each.__qualname__}" for each in (self._classes[name], cls))
+            raise NasError(f"every {self.what} must have its own name, but '{name}' is {both}; rename or uninstall one")
         self._classes[name] = cls
 
     def _all(self) -> dict[str, type[Any]]:
@@ -71,7 +68,8 @@ PARTS: dict[str, Table] = {family: Table(family, "nas.parts", f"{family}.") for 
 def make(family: str, part: Part, *context: Any) -> nn.Module:
     """The module of a canonical part; `context` is what its family gets (channels, shape, ...)."""
     cls = PARTS[family][part.kind]
-    return cls(cls.Config(**part.fields), *context)
+    module: nn.Module = cls(cls.Config(**part.fields), *context)
+    return module
 
 
 def block_class(name: str) -> type[BlockModule]:

@@ -10,8 +10,8 @@ from nas.blocks.base import BlockModule
 class ResidualBlock(BlockModule):
     """Base of blocks with a residual branch.
 
-    `drop_path` is the probability with which an image skips the branch in training (stochastic depth, Huang et al., 2016); the
-    recipe sets it by depth. It is no config field because it changes nothing of the network itself.
+    `drop_path` is the probability with which an image skips the branch in training (stochastic depth, Huang et al.,
+    2016); the recipe sets it by depth. It is no config field because it changes nothing of the network itself.
     """
 
     drop_path: float = 0.0
@@ -24,7 +24,7 @@ class ResidualBlock(BlockModule):
         return None
 
     def zero_branch(self) -> None:
-        """Makes the block start as its shortcut: the branch's last norm starts at zero (Goyal et al., 2017). Off unless called."""
+        """Starts the branch's last norm at zero and so the block as its shortcut (Goyal et al., 2017); off by default."""
         weight = getattr(self.last_norm(), "weight", None)
         if weight is not None:
             nn.init.zeros_(weight)

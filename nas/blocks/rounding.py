@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def round8(value: float) -> int:
-    """The multiple of 8 nearest to a width, at least 8, and not below 0.9 of it (EfficientNet, 2019; MobileNetV2's code)."""
+    """The multiple of 8 nearest to a width, at least 8 and not below 0.9 of it (code of MobileNetV2, EfficientNet)."""
     rounded = max(8, int(value + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * value else rounded
 

@@ -19,11 +19,13 @@ _KINDS: dict[Any, FieldKind] = {int: "int", float: "float", bool: "bool", str: "
 
 @cache
 def block_spec(name: str, cls: type[BlockModule]) -> BlockSpec:
+    """What the language sees of a block."""
     return BlockSpec(name, field_specs(cls.Config), first_line(cls), cls.out, cls.strides)
 
 
 @cache
 def field_specs(config: type[Config]) -> dict[str, FieldSpec]:
+    """What the language sees of a config's fields."""
     return {name: _field_spec(name, info) for name, info in config.model_fields.items()}
 
 
@@ -34,15 +36,8 @@ def first_line(thing: type) -> str:
 
 def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
     annotation, nullable = _without_none(info.annotation)
-    kind: FieldKind
-    item: FieldKind | None
-    match [mark for mark in info.metadata if isinstance(mark, Family | FamilyMap)]:
-        case [Family(family)]:
-            kind, item, options = "part", None, ()
-        case [FamilyMap(family)]:
-            kind, item, options = "mapping", "part", ()
-        case _:
-            (kind, item, options), family = _kind(annotation), None
+    marks = [mark for mark in info.metadata if isinstance(mark, Family | FamilyMap)]
+    kind, item, options = _kind(marks[0] if marks else annotation)
     return FieldSpec(
         name=name,
         kind=kind,
@@ -51,7 +46,7 @@ def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
         low=_bound(info, annotated_types.Ge, "ge"),
         high=_bound(info, annotated_types.Le, "le"),
         options=options,
-        family=family,
+        family=marks[0].name if marks else None,
         item=item,
         nullable=nullable or bool(info.default_factory_takes_validated_data),
     )
@@ -86,6 +81,11 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 def _kind(annotation: Any) -> tuple[FieldKind, FieldKind | None, tuple[str, ...]]:
     """Kind, kind of the elements, and the words allowed."""
+    match annotation:
+        case Family():
+            return "part", None, ()
+        case FamilyMap():
+            return "mapping", "part", ()
     if annotation in _KINDS:
         return _KINDS[annotation], None, ()
     if get_origin(annotation) is Literal:
@@ -96,5 +96,5 @@ def _kind(annotation: Any) -> tuple[FieldKind, FieldKind | None, tuple[str, ...]
         if rest == [...]:
             return "list", kind, options
     raise TypeError(
-        f"a config field must be int, float, bool, str, a Literal of words, tuple[X, ...] or a part, but got {annotation!r}"
+        f"a field must be int, float, bool, str, a Literal, tuple[X, ...] or a part, but got {annotation!r}"
     )

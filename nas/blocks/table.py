@@ -4,25 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.blocks import act, attention, forms, norm
+from nas.blocks import act, attention, forms, mixer, norm, op
+from nas.blocks.cell import Cell
 from nas.blocks.conv import Conv
+from nas.blocks.convnext import ConvNeXt
+from nas.blocks.fused_mbconv import FusedMBConv
 from nas.blocks.linear import Classifier, Linear
 from nas.blocks.mbconv import MBConv
+from nas.blocks.norm_block import Norm
 from nas.blocks.pool import Pool
 from nas.blocks.registry import BLOCKS, PARTS
+from nas.blocks.resnet import Basic, Bottleneck
+from nas.blocks.tokens import ExtraTokens, Position
+from nas.blocks.transformer import Transformer
 from nas.blocks.window_pool import AvgPool, MaxPool
 
 _BLOCKS: dict[str, type[Any]] = {
     "avgpool": AvgPool,
+    "basic": Basic,
+    "bottleneck": Bottleneck,
+    "cell": Cell,
     "classifier": Classifier,
     "conv": Conv,
+    "convnext": ConvNeXt,
+    "extra_tokens": ExtraTokens,
     "flatten": forms.Flatten,
+    "fused_mbconv": FusedMBConv,
     "linear": Linear,
     "maxpool": MaxPool,
     "mbconv": MBConv,
+    "norm": Norm,
     "pool": Pool,
+    "position": Position,
     "to_map": forms.ToMap,
     "to_tokens": forms.ToTokens,
+    "transformer": Transformer,
 }
 
 _PARTS: dict[str, dict[str, type[Any]]] = {
@@ -42,11 +58,21 @@ _PARTS: dict[str, dict[str, type[Any]]] = {
         "none": attention.NoAttention,
         "se": attention.SqueezeExcite,
     },
+    "mixer": {
+        "softmax": mixer.SoftmaxMixer,
+    },
     "norm": {
         "batch": norm.BatchNorm,
         "group": norm.GroupNorm,
         "layer": norm.LayerNorm,
         "none": norm.NoNorm,
+    },
+    "op": {
+        "conv1": op.Conv1,
+        "conv3": op.Conv3,
+        "none": op.NoOp,
+        "pool3": op.Pool3,
+        "skip": op.Skip,
     },
 }
 

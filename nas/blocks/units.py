@@ -60,6 +60,7 @@ def same(kernel: int, dilation: int = 1) -> int:
 
 
 def check_groups(channels: int, out: int, groups: int) -> None:
+    """Groups must divide what they group."""
     if channels % groups or out % groups:
         raise InvalidArchitecture(
             f"groups must divide input and output channels, but got {groups} groups for {channels} and {out} channels"

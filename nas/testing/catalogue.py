@@ -1,4 +1,4 @@
-"""A catalogue that builds each block anew to learn its shape: the plain one that the remembered ones must agree with."""
+"""A catalogue that builds each block anew to learn its shape: the plain one that remembered ones must agree with."""
 
 from __future__ import annotations
 

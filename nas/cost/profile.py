@@ -1,0 +1,54 @@
+"""Where in a network the costs are, and what memory is held across its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from nas.arch import Plan, Shape
+from nas.cost.values import Cost, Profile, SpanCost, in_sequence
+
+FLOAT_BYTES = 4
+
+
+def profile(plan: Plan, costs: Sequence[Cost]) -> Profile:
+    """The costs of a plan's segments and their sum, from the costs of its steps (one each, in order).
+
+    A segment without steps (`repeat: 0`) costs nothing and hands on the shape before it.
+    """
+    held = held_bytes(plan)
+    each = [
+        Cost(cost.params, cost.macs, cost.activations, cost.peak_bytes + more)
+        for cost, more in zip(costs, held, strict=True)
+    ]
+    spans = []
+    for span in plan.spans:
+        out_shape = plan.steps[span.stop - 1].out_shape if span.stop else plan.input
+        spans.append(SpanCost(span.name, in_sequence(each[span.start : span.stop]), out_shape))
+    return Profile(plan.name, plan.arch_id, plan.input.height, plan.classes, in_sequence(each), tuple(spans))
+
+
+def held_bytes(plan: Plan) -> Sequence[int]:
+    """For each step, the bytes alive while it runs that are not its own: what a later step or an exit still reads.
+
+    The image is among them, since whoever calls a network holds it. A step's own peak includes what it reads.
+    """
+    steps = plan.steps
+    image = tensor_bytes(plan.input)
+    if not plan.exits and all(step.inputs == (i - 1,) for i, step in enumerate(steps)):
+        return [0, *(image for _ in steps[1:])][: len(steps)]
+    last = [len(steps) if i in plan.exits else i for i in range(len(steps))]
+    for i, step in enumerate(steps):
+        for source in step.inputs:
+            if source >= 0:
+                last[source] = max(last[source], i)
+    sizes = [tensor_bytes(step.out_shape) for step in steps]
+    return [
+        (0 if -1 in step.inputs else image) + sum(sizes[j] for j in range(i) if last[j] >= i and j not in step.inputs)
+        for i, step in enumerate(steps)
+    ]
+
+
+def tensor_bytes(shape: Shape) -> int:
+    """The size of one image's worth of float32 in that shape."""
+    return FLOAT_BYTES * prod(shape.tensor())

@@ -74,6 +74,11 @@ def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:float", text.replace("inf", ".inf") if "inf" in text else text)
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Line ends and other characters that cannot be seen are escaped: PyYAML's other styles lose some of them."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
 def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
     words = all(not isinstance(item, (dict, list)) and re.fullmatch(r"[\w.+-]{1,40}", str(item)) for item in items)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=words)
@@ -81,6 +86,7 @@ def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:
 
 for _tag, _pattern in (("null", NULL), ("bool", BOOL), ("int", INT), ("float", FLOAT), ("merge", re.compile(r"<<\Z"))):
     _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", _pattern, None)
+_Dumper.add_representer(str, _text)
 _Dumper.add_representer(float, _float)
 _Dumper.add_representer(list, _list)
 

@@ -1,0 +1,37 @@
+"""Where training computes: the named device if this host has it, and how many threads torch may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from nas.errors import DeviceError
+
+
+def find_device(name: str | torch.device) -> torch.device:
+    """The device `cpu`, `cuda` or `cuda:N`; `DeviceError` when it is not there."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"a device must be cpu, cuda or cuda:N, but got {str(name)!r}") from error
+    if device.type != "cuda":
+        return device
+    if not torch.cuda.is_available():
+        raise DeviceError(f"{name} was asked for, but torch {torch.__version__} finds no CUDA device here; take cpu")
+    index = torch.cuda.current_device() if device.index is None else device.index
+    if index >= torch.cuda.device_count():
+        raise DeviceError(f"{name} was asked for, but there are {torch.cuda.device_count()} CUDA devices, from 0")
+    return torch.device("cuda", index)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Torch with `count` threads, and as before afterwards; None changes nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

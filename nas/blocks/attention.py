@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part
 from nas.blocks import base
-from nas.blocks.fields import ActPart
+from nas.blocks.fields import ActPart, OddInt
 from nas.blocks.init import init_conv
 from nas.blocks.registry import make
 from nas.blocks.rounding import round8
@@ -68,7 +68,7 @@ class EfficientChannelAttention(base.PartModule):
     class Config(base.Config):
         """Efficient channel attention."""
 
-        kernel: int | None = Field(
+        kernel: OddInt | None = Field(
             None,
             ge=1,
             le=31,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import pydantic
@@ -51,15 +52,16 @@ class BlockModule(nn.Module):
     """Base of every block.
 
     A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels,
-    and whether it can carry a stride. `__init__` gets the config, the shape for one image, the output channels as
-    written (None: the block decides) and the stride, and raises `InvalidArchitecture` when it cannot be built so.
-    `forward` leaves its input unchanged.
+    and whether it can carry a stride; `examples` are fields with which its contract is tested. `__init__` gets the
+    config, the shape for one image, the output channels as written (None: the block decides) and the stride, and raises
+    `InvalidArchitecture` when it cannot be built so. `forward` leaves its input unchanged.
     """
 
     Config: ClassVar[type[AnyConfig]] = Config
     takes: ClassVar[Takes] = "any"
     out: ClassVar[Out] = "free"
     strides: ClassVar[bool] = True
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     def __init__(self, config: AnyConfig, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__()

@@ -27,7 +27,8 @@ def names() -> Sequence[str]:
 
 def block(name: str) -> BlockSpec:
     """The entry of a block; `KeyError` when there is none."""
-    return block_spec(name, BLOCKS[name])
+    cls: type[BlockModule] = BLOCKS[name]
+    return block_spec(name, cls)
 
 
 def part_names(family: str) -> Sequence[str]:

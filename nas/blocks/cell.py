@@ -52,6 +52,10 @@ class Cell(base.BlockModule):
     takes = "map"
     out = "fixed"
     strides = False
+    examples = (
+        {"edges": {"0>1": "conv3", "0>2": "pool3", "1>2": "conv1", "0>3": "skip", "2>3": "conv3"}},
+        {"edges": {"0>1": "pool3", "1>2": "conv1"}},
+    )
 
     class Config(base.Config):
         """A cell."""

@@ -19,6 +19,12 @@ class Conv(base.BlockModule):
     """
 
     takes = "map"
+    examples = (
+        {},
+        {"groups": 8},
+        {"kernel": 4, "padding": 0, "norm": "none"},
+        {"dilation": 2, "order": "norm_act_conv"},
+    )
 
     class Config(base.Config):
         """A convolution with norm and activation."""

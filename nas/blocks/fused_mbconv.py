@@ -22,6 +22,7 @@ class FusedMBConv(ResidualBlock):
     """
 
     takes = "map"
+    examples = ({}, {"expand": 1, "attention": "se"})
 
     class Config(base.Config):
         """A fused inverted residual."""

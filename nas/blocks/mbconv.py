@@ -23,6 +23,7 @@ class MBConv(ResidualBlock):
     """
 
     takes = "map"
+    examples = ({}, {"expand": 1}, {"kernel": 5, "expand": 2.3, "attention": {"se": {"of": "input", "round": True}}})
 
     class Config(base.Config):
         """An inverted residual."""

@@ -20,6 +20,7 @@ class Pool(base.BlockModule):
 
     out = "fixed"
     strides = False
+    examples = ({}, {"read": "max"}, {"read": "class"}, {"read": ["class", "mean"]})
 
     class Config(base.Config):
         """Global pooling."""

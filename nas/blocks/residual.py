@@ -24,7 +24,7 @@ class ResidualBlock(BlockModule):
         return None
 
     def zero_branch(self) -> None:
-        """Starts the branch's last norm at zero and so the block as its shortcut (Goyal et al., 2017); off by default."""
+        """Starts the branch's last norm at zero, so the block as its shortcut (Goyal et al., 2017); off by default."""
         weight = getattr(self.last_norm(), "weight", None)
         if weight is not None:
             nn.init.zeros_(weight)

@@ -89,8 +89,8 @@ class ResNetBlock(ResidualBlock):
 class Basic(ResNetBlock):
     """ResNet's basic block: two 3x3 convolutions (He et al., 2016); (C, H, W) to (out, H', W').
 
-    NAS-Bench-201's reduction is `order: act_conv_norm, shortcut: pool, shortcut_norm: none`. Unlike in ResNet v2's paper,
-    the projection reads the input itself in every order.
+    NAS-Bench-201's reduction is `order: act_conv_norm, shortcut: pool, shortcut_norm: none`. Unlike in ResNet v2's
+    paper, the projection reads the input itself in every order.
     """
 
     class Config(ResNetBlock.Config):
@@ -114,6 +114,8 @@ class Bottleneck(ResNetBlock):
     `ratio: 0.5, groups: 32`, SE-ResNet (Hu et al., 2018) `attention: se`. The stride sits in the kxk convolution, as in
     torchvision; the paper has it in the first 1x1.
     """
+
+    examples = ({}, {"ratio": 0.5, "groups": 4})
 
     class Config(ResNetBlock.Config):
         """A bottleneck."""

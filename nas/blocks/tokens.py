@@ -20,6 +20,7 @@ class ExtraTokens(base.BlockModule):
     takes = "tokens"
     out = "fixed"
     strides = False
+    examples = ({}, {"names": ["first", "second"]})
 
     class Config(base.Config):
         """Learned extra tokens."""

@@ -27,6 +27,7 @@ class Transformer(ResidualBlock):
     takes = "tokens"
     out = "fixed"
     strides = False
+    examples = ({"heads": 2}, {"heads": 1, "mixer": {"softmax": {"qkv_bias": False}}})
 
     class Config(base.Config):
         """A transformer block."""

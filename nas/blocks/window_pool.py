@@ -17,6 +17,7 @@ class WindowPool(base.BlockModule):
 
     takes = "map"
     out = "fixed"
+    examples = ({}, {"kernel": 2})
 
     class Config(base.Config):
         """Pooling in a window."""

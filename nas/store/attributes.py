@@ -78,7 +78,7 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         role=role,
         arch_id=network.get("arch_id") or end.get("arch_id", ""),
         name=network.get("name", ""),
-        decisions=network.get("decisions", trial.params),
+        decisions=network.get("decisions") or end.get("decisions") or trial.params,
         values=values,
         interval=interval,
         constraints=trial.constraints,

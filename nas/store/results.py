@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,7 +13,7 @@ from optuna.study import Study
 
 from nas.errors import StoreError
 from nas.store.attributes import record_of
-from nas.store.files import append_line, check_writable, read_lines, write_text, writing
+from nas.store.files import append_line, check_writable, read_lines, write_json, writing
 from nas.store.journal import JournalReader, JournalWriter
 from nas.store.lock import DriverLock, holder, is_held
 from nas.store.record import Record, Role
@@ -146,13 +146,13 @@ class Results:
     def trial_folder(self, key: str) -> Path:
         return self.trials_folder / key
 
-    def make_trial_folder(self, key: str, architecture: str) -> Path:
+    def make_trial_folder(self, key: str, architecture: Mapping[str, Any]) -> Path:
         """The folder of a trial with its `architecture.json`; raises `StoreError`."""
         folder = self.trial_folder(key)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "architecture.json").exists():
-            write_text(folder / "architecture.json", architecture, durable=False)
+            write_json(folder / "architecture.json", architecture, durable=False)
         return folder
 
     def curve(self, key: str) -> list[dict[str, Any]]:
@@ -162,7 +162,7 @@ class Results:
         lines = read_lines(self.trial_folder(key) / "curve.jsonl")
         return [line for _, line in sorted({line.get("epoch", 0): line for line in lines}.items())]
 
-    def append_curve(self, key: str, line: dict[str, Any]) -> None:
+    def append_curve(self, key: str, line: Mapping[str, Any]) -> None:
         append_line(self.trial_folder(key) / "curve.jsonl", line)
 
     def _record(self, trial: optuna.trial.FrozenTrial, role: Role) -> Record:

@@ -1,0 +1,35 @@
+"""One trial after the other in this process: for debugging, and for work that only looks something up."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable
+
+from nas.errors import StoreError
+from nas.schedule.reason import reason_of
+from nas.schedule.work import Work
+from nas.search import Candidate, Engine
+
+
+def run_local(engine: Engine, work: Work, tick: Callable[[], None]) -> None:
+    """Train every candidate that the engine gives, calling `tick` after each report and each end."""
+    while (candidate := engine.take(wait=True)) is not None:
+        tick()
+        _train(engine, work, candidate, tick)
+        tick()
+
+
+def _train(engine: Engine, work: Work, candidate: Candidate, tick: Callable[[], None]) -> None:
+    try:
+        with contextlib.closing(work.open(candidate.job())) as session:
+            for line in session:
+                if not engine.report(candidate.trial, line):
+                    return
+                tick()
+        engine.finish(candidate.trial)
+    except StoreError:
+        raise
+    except Exception as error:
+        (candidate.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        engine.fail(candidate.trial, reason_of(error))

@@ -1,0 +1,363 @@
+"""Ask, gate, report, tell: one Optuna study driven so that training time goes only to networks that can be in budget.
+
+A runner takes candidates, reports each epoch and obeys the answer. Candidates are gated ahead in a thread, so that no
+trainer waits; whatever a dead driver left running is gated again first and goes on under the same trial number.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from optuna.trial import FrozenTrial
+
+from nas.errors import NasError
+from nas.search.gates import REPORTED, Gates, Measure, Price
+from nas.search.goals import GoalError, Goals
+from nas.search.intake import Intake, Known, make_supply
+from nas.search.proposals import Proposals, SpaceProposals
+from nas.search.rungs import Rungs, Standings
+from nas.search.stock import Stock, take_stock
+from nas.search.supply import Patience
+from nas.search.tally import Progress, Tally
+from nas.search.trials import Candidate, InTraining, end_trial
+from nas.space.expression import MissingName
+from nas.store import Results, State
+from nas.store.storage import quiet, storage_errors
+
+Outcome = tuple[State, str | None]
+
+ONE_EPOCH = Rungs((1,))
+PATIENCE = Patience()
+
+
+class TooManyFailures(NasError):
+    """Trials failed one after the other; the message has the first reason."""
+
+
+class Engine:
+    """One search (or one list of networks) in a results folder that is being driven.
+
+    `proposals` say where networks come from, `price` and `measure` what they cost (see `Gates`), `objectives` and
+    `budgets` what is wanted. `trials` networks enter training; those that a gate turns away do not count. `look_ahead`
+    candidates are kept ready by a thread (0: gated when taken). `max_failures` failures in a row end the search.
+
+    All methods may be called from any thread. Use as a context manager: entering reads what is there and takes up what
+    a dead driver left. Errors of gating (`BudgetUnreachable`, `StoreError`, ...) are raised by `take`.
+    """
+
+    def __init__(
+        self,
+        results: Results,
+        proposals: Proposals,
+        *,
+        price: Price,
+        objectives: Iterable[str],
+        measure: Measure | None = None,
+        budgets: Iterable[str] = (),
+        rungs: Rungs = ONE_EPOCH,
+        trials: int = 1,
+        seed: int = 0,
+        look_ahead: int = 2,
+        reported: Collection[str] = REPORTED,
+        always_measure: bool = False,
+        max_failures: int = 5,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        self.results = results
+        self.proposals = proposals
+        self.rungs = rungs
+        self.asked = trials
+        constraints = proposals.space.cost_constraints if isinstance(proposals, SpaceProposals) else ()
+        self.goals = Goals.parse(objectives, budgets, constraints)
+        self.gates = Gates(self.goals, price, measure, reported=reported, always_measure=always_measure)
+        self._seed = seed
+        self._look_ahead = look_ahead
+        self._max_failures = max_failures
+        self._patience = patience
+        self._changed = threading.Condition()
+        self._gating = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._error: BaseException | None = None
+        self._tally = Tally(self.goals)
+        self._standings = Standings(rungs)
+        self._ready: deque[InTraining] = deque()
+        self._running: dict[int, InTraining] = {}
+        self._entered = 0
+        self._given_up = False
+        self._failures: list[str] = []
+        self._resumed: deque[FrozenTrial] = deque()
+        self._good: dict[int, Mapping[str, Any]] = {}
+
+    # Beginning and end
+
+    def __enter__(self) -> Self:
+        known = Known()
+        with quiet(), storage_errors():
+            self._study = self.proposals.open(self.results, self.goals)
+            stock = take_stock(self._study, self.results, self.proposals.role, self.gates, known, self.asked)
+        self._use(stock)
+        rng = random.Random(f"{self._seed}/{stock.trials}")
+        supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
+        self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
+        self._tally.begin()
+        if self._look_ahead > 0:
+            self._thread = threading.Thread(target=self._gate_ahead, name="gating", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop gating. What is in training or ready stays running in the storage, for the next driver to go on with."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _use(self, stock: Stock) -> None:
+        """Count what is finished and queue what is not."""
+        for past in stock.finished:
+            self._tally.draw(*past.drawn)
+            if not past.entered:
+                if past.record.gate in ("structure", "duplicate", "cost", "latency"):
+                    self._tally.reject(past.record.gate)
+                continue
+            self._entered += 1
+            self._tally.end(past.record.state)
+            for epoch, gains in past.curve(self.goals):
+                self._standings.enter(past.record.trial, epoch, gains)
+            if past.record.state == "complete":
+                record = past.record
+                self._note_complete(record.trial, record.arch_id, record.decisions, record.values, record.constraints)
+        self._resumed.extend(stock.left)
+        self.asked = max(self.asked, self._entered + stock.begun)
+
+    # What a runner calls
+
+    def take(self, wait: bool = False) -> Candidate | None:
+        """The next candidate, None when none is ready now (with `wait`: when there will be none any more)."""
+        while True:
+            with self._changed:
+                if self._error is not None:
+                    raise self._error
+                if self._closed:
+                    return None
+                if self._ready:
+                    item = self._ready.popleft()
+                    self._running[item.candidate.trial] = item
+                    self._entered += 1
+                    self._changed.notify_all()
+                    return item.candidate
+                if self._no_more():
+                    return None
+                if self._thread is not None:
+                    if not wait:
+                        return None
+                    self._changed.wait(0.5)
+                    continue
+            self._gate_once()
+
+    @property
+    def drained(self) -> bool:
+        """Whether `take` will never give another candidate."""
+        with self._changed:
+            return self._closed or (self._no_more() and not self._ready and self._error is None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all is done: nothing to give out, nothing in training."""
+        with self._changed:
+            return self._no_more() and not self._ready and not self._running
+
+    def report(self, trial: int, line: Mapping[str, Any]) -> bool:
+        """Note one epoch of a trial (`epoch` from 1, `accuracy`, `loss`, `seconds`, ...) and say whether it goes on.
+
+        A trial that is stopped, or was at its last epoch, is told at once; what is reported later is ignored.
+        """
+        with self._changed:
+            item = self._running.get(trial)
+            if item is None or item.closing:
+                return False
+            self.results.append_curve(item.candidate.key, line)
+            outcome = self._advance(item, line)
+            if outcome is None:
+                return True
+            item.closing = True
+        self._end(item, *outcome)
+        return False
+
+    def finish(self, trial: int) -> None:
+        """A trial's training ended by itself: complete with its last report, failed without any."""
+        self._close_trial(trial, "complete", None)
+
+    def fail(self, trial: int, reason: str) -> None:
+        """A trial cannot be trained; the search goes on, unless too many failed in a row (`TooManyFailures`)."""
+        self._close_trial(trial, "failed", reason)
+
+    def progress(self, *, interrupted: bool = False) -> Progress:
+        """How it stands now."""
+        with self._changed:
+            return self._tally.progress(
+                self.proposals.role,
+                self.asked,
+                running=len(self._running),
+                ready=len(self._ready),
+                finished=self._no_more() and not self._ready and not self._running,
+                interrupted=interrupted,
+                note=self._intake.supply.note if self._given_up else "",
+            )
+
+    # Training
+
+    def _advance(self, item: InTraining, line: Mapping[str, Any]) -> Outcome | None:
+        """Enter a report; how the trial ends, None when it goes on. Holds the lock."""
+        item.absorb(line)
+        last = item.epoch >= self.rungs.total
+        try:
+            gains = self.goals.gains(item.values)
+        except MissingName as error:
+            # A value that is known only at the end cannot be compared at a rung.
+            return ("failed", f"the last report lacks a value: {error}") if last else None
+        except GoalError as error:
+            return "failed", str(error)
+        goes_on = self._standings.enter(item.candidate.trial, item.epoch, gains)
+        if last:
+            return "complete", None
+        return None if goes_on else ("pruned", f"not among the best at epoch {item.epoch}")
+
+    def _close_trial(self, trial: int, state: State, reason: str | None) -> None:
+        with self._changed:
+            item = self._running.get(trial)
+            if item is None or item.closing:
+                return
+            item.closing = True
+        if state == "complete" and item.epoch == 0:
+            state, reason = "failed", "training ended without a report"
+        self._end(item, state, reason)
+
+    def _end(self, item: InTraining, state: State, reason: str | None) -> None:
+        candidate = item.candidate
+        values = dict(item.values)
+        try:
+            texts = [objective.text for objective in self.goals.objectives]
+            values = dict(zip(texts, self.goals.values(values), strict=True)) | values
+        except (MissingName, GoalError) as error:
+            if state != "failed":
+                state, reason = "failed", str(error)
+        constraints = dict(candidate.constraints) | self.goals.excesses(values, candidate.decisions)
+        end = {
+            "entered": True,
+            "reason": reason,
+            "rung": self._standings.passed(candidate.trial),
+            "seconds": round(item.seconds, 3),
+            "started": item.began,
+            "drawn": item.drawn,
+        }
+        with quiet():
+            end_trial(
+                self._study,
+                item.trial,
+                state,
+                self.goals,
+                values=values,
+                constraints=constraints,
+                end=end,
+                epoch=item.epoch,
+            )
+        with self._changed:
+            del self._running[candidate.trial]
+            self._tally.end(state)
+            if state == "complete":
+                self._note_complete(candidate.trial, candidate.arch_id, candidate.decisions, values, constraints)
+            self._failures = [*self._failures, reason or ""] if state == "failed" else []
+            if len(self._failures) >= self._max_failures and self._error is None:
+                self._error = TooManyFailures(
+                    f"training must work, but {len(self._failures)} trials failed one after the other; the first "
+                    f"because: {self._failures[0]}"
+                )
+            self._changed.notify_all()
+
+    def _note_complete(
+        self,
+        trial: int,
+        arch_id: str,
+        decisions: Mapping[str, Any],
+        values: Mapping[str, float],
+        constraints: Mapping[str, float],
+    ) -> None:
+        self._tally.complete(trial, arch_id, values, constraints)
+        if trial in self._tally.front:
+            self._good[trial] = decisions
+            self._good = {number: self._good[number] for number in self._tally.front}
+
+    # Gating
+
+    def _gate_ahead(self) -> None:
+        """The thread's work: keep candidates ready."""
+        while True:
+            with self._changed:
+                while not self._closed and (len(self._ready) >= self._look_ahead or self._no_more()):
+                    self._changed.wait()
+                if self._closed:
+                    return
+            self._gate_once()
+            with self._changed:
+                if self._error is not None:
+                    return
+
+    def _no_more(self) -> bool:
+        """Whether no further candidate will be made ready. Holds the lock."""
+        return self._given_up or self._entered + len(self._ready) >= self.asked
+
+    def _gate_once(self) -> None:
+        """One step of gating; an error is kept for `take`."""
+        with self._gating:
+            try:
+                with quiet(), storage_errors():
+                    self._gate_next()
+            except BaseException as error:  # whatever it is, the runner's thread must hear of it
+                with self._changed:
+                    self._error = error
+                    self._changed.notify_all()
+
+    def _gate_next(self) -> None:
+        resumed = self._resumed.popleft() if self._resumed else None
+        with self._changed:
+            good = list(self._good.values())
+            any_passed = self._entered > 0 or bool(self._ready)
+        step = self._intake.resume(resumed) if resumed is not None else self._intake.step(good, any_passed)
+        outcome = None
+        with self._changed:
+            if step.item is not None:
+                outcome = self._admit(step.item, resumed)
+            elif step.gate is None:
+                self._given_up = True
+            elif step.gate != "dropped":
+                self._tally.reject(step.gate)
+            self._tally.draw(step.drawn, step.independent)
+            self._changed.notify_all()
+        if outcome is not None and step.item is not None:
+            self._end(step.item, *outcome)
+
+    def _admit(self, item: InTraining, resumed: FrozenTrial | None) -> Outcome | None:
+        """Make a candidate ready; how it ends if it had reached its end before its driver died. Holds the lock."""
+        if resumed is not None:
+            for line in self.results.curve(item.candidate.key):
+                outcome = self._advance(item, line)
+                if outcome is not None:
+                    item.closing = True
+                    self._running[item.candidate.trial] = item
+                    self._entered += 1
+                    return outcome
+        self._ready.append(item)
+        return None

@@ -1,0 +1,148 @@
+"""The cheap gates, in order of their price: structure, costs, measured latency. Training comes after all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from nas.arch import Plan
+from nas.errors import InvalidArchitecture
+from nas.search.goals import Goals
+from nas.store.attributes import latency_values
+
+Price = Callable[[Plan], Mapping[str, float]]
+Measure = Callable[[Plan, float | None], Any]
+
+# Names that a training report has beside those of costs and latency.
+REPORTED = ("accuracy", "loss", "train_loss")
+LATENCY_NAMES = ("latency_ms", "latency_low_ms", "latency_high_ms", "latency_p90_ms", "latency_p99_ms")
+
+# The constraint of a network that cannot be built, so that a sampler sees it as infeasible.
+STRUCTURE = "can be built"
+
+
+class Rejected(Exception):
+    """A gate turned a network away: which one, why, and what is known of the network.
+
+    `source` is the trial that it repeats, `known` its `arch_id` and `key` where it got that far.
+    """
+
+    def __init__(
+        self,
+        gate: str,
+        reason: str,
+        values: Mapping[str, float] | None = None,
+        constraints: Mapping[str, float] | None = None,
+        latency: Mapping[str, Any] | None = None,
+        source: int | None = None,
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.gate = gate
+        self.reason = reason
+        self.values = dict(values or {})
+        self.constraints = dict(constraints or {})
+        self.latency = dict(latency or {})
+        self.source = source
+        self.known = dict(known or {})
+
+
+class Gates:
+    """What a network is asked before it trains.
+
+    `price` gives the costs of a plan by name; `measure` the latency of the untrained network, given the budget in ms
+    as a hint of how exact it has to be. It is measured only where an objective or a budget names it, and measured
+    again `retries` times where the measurement says it cannot be trusted.
+    """
+
+    def __init__(
+        self,
+        goals: Goals,
+        price: Price,
+        measure: Measure | None = None,
+        *,
+        reported: Collection[str] = REPORTED,
+        retries: int = 1,
+        always_measure: bool = False,
+    ) -> None:
+        self.goals = goals
+        self.measures = measure is not None and (goals.needs_latency or always_measure)
+        self._price = price
+        self._measure = measure
+        self._reported = reported
+        self._retries = retries
+        self._names_checked = False
+
+    def costs(self, plan: Plan) -> dict[str, float]:
+        """Costs by name; raises `InvalidArchitecture`, and `GoalError` for a goal that names no value."""
+        values = dict(self._price(plan))
+        if not self._names_checked:
+            latency = LATENCY_NAMES if self._measure is not None else ()
+            self.goals.check_names({*values, *latency, *self._reported})
+            self._names_checked = True
+        return values
+
+    def cost(self, plan: Plan, decisions: Mapping[str, Any], *, enforce: bool = True) -> dict[str, float]:
+        """The cost gate; raises `Rejected` when a budget that costs decide is exceeded."""
+        try:
+            values = self.costs(plan)
+        except InvalidArchitecture as error:
+            raise unbuildable(error) from None
+        if enforce:
+            self._check("cost", values, decisions)
+        return values
+
+    def latency(
+        self, plan: Plan, values: Mapping[str, float], decisions: Mapping[str, Any], *, enforce: bool = True
+    ) -> dict[str, Any]:
+        """The latency gate: the measurement as JSON, empty when nothing asks for it; raises `Rejected`."""
+        if not self.measures or self._measure is None:
+            return {}
+        for _ in range(1 + self._retries):
+            try:
+                found = as_json(self._measure(plan, self.goals.latency_budget_ms))
+            except InvalidArchitecture as error:
+                raise unbuildable(error, values) from None
+            if found.get("trusted", True):
+                break
+        self.check_latency(values, found, decisions, enforce=enforce)
+        return found
+
+    def check_latency(
+        self,
+        values: Mapping[str, float],
+        latency: Mapping[str, Any],
+        decisions: Mapping[str, Any],
+        *,
+        enforce: bool = True,
+    ) -> None:
+        if enforce:
+            self._check("latency", {**values, **latency_values(latency)}, decisions, latency)
+
+    def _check(
+        self,
+        gate: str,
+        values: Mapping[str, float],
+        decisions: Mapping[str, Any],
+        latency: Mapping[str, Any] | None = None,
+    ) -> None:
+        constraints = self.goals.excesses(values, decisions)
+        broken = {key: excess for key, excess in constraints.items() if excess > 0}
+        if broken:
+            reason = "; ".join(f"{key} is exceeded by {excess:.4g}" for key, excess in broken.items())
+            doubt = " (the measurement is not trusted)" if latency and not latency.get("trusted", True) else ""
+            raise Rejected(gate, reason + doubt, values, constraints, latency or {})
+
+
+def unbuildable(error: InvalidArchitecture, values: Mapping[str, float] | None = None) -> Rejected:
+    """The rejection of a network that cannot be built."""
+    return Rejected("structure", str(error), values, {STRUCTURE: 1.0})
+
+
+def as_json(latency: Any) -> dict[str, Any]:
+    """A measurement as plain JSON, whether it came as a mapping or as an object with `to_json`."""
+    data = latency.to_json() if hasattr(latency, "to_json") else latency
+    if isinstance(data, str):
+        data = json.loads(data)
+    return dict(data)

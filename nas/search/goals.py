@@ -1,0 +1,177 @@
+"""What a search is after: objectives and budgets, both expressions over the values known of a network."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from nas.errors import NasError, nearest
+from nas.space.expression import Expression, MissingName, parse
+
+Direction = Literal["minimize", "maximize"]
+
+# Names of constraints become keys in the storage, which some databases hold up to 512 characters of.
+_LONGEST_KEY = 200
+
+
+class GoalError(NasError):
+    """An objective or a budget cannot be used as it is written."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One number to make large or small: `maximize accuracy`, `minimize latency_ms`, `minimize macs * latency_ms`."""
+
+    text: str
+    direction: Direction
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises `GoalError` or `ExpressionError`."""
+        word, _, rest = text.strip().partition(" ")
+        match word:
+            case "maximize" | "minimize" if rest.strip():
+                objective = cls(rest.strip(), word)
+            case _:
+                raise GoalError(f"an objective must be `maximize X` or `minimize X`, but got '{text}'")
+        _ = objective.expression
+        return objective
+
+    @cached_property
+    def expression(self) -> Expression:
+        return parse(self.text)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.expression.names
+
+    def value(self, values: Mapping[str, Any]) -> float:
+        """The number for a network; raises `GoalError` when it is none."""
+        found = self.expression.evaluate(values)
+        if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
+            raise GoalError(f"objective '{self.text}' must be a number, but is {found!r}")
+        return float(found)
+
+    def gain(self, values: Mapping[str, Any]) -> float:
+        """The same, larger is better."""
+        return self.value(values) if self.direction == "maximize" else -self.value(values)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A condition on values: `latency_ms <= 1.5`. It becomes one Optuna constraint, met when its excess is <= 0."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str | Expression) -> Self:
+        """Raises `ExpressionError`."""
+        budget = cls(text.text if isinstance(text, Expression) else text.strip())
+        _ = budget.expression.excess
+        return budget
+
+    @cached_property
+    def expression(self) -> Expression:
+        return parse(self.text)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.expression.names
+
+    @cached_property
+    def key(self) -> str:
+        """The name of the Optuna constraint: the text, shortened where it is very long."""
+        if len(self.text) <= _LONGEST_KEY:
+            return self.text
+        return f"{self.text[: _LONGEST_KEY - 12]}...{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
+
+    def excess(self, values: Mapping[str, Any]) -> float | None:
+        """By how much it is exceeded (<= 0: met), None while a value that it names is not known."""
+        try:
+            found = float(self.expression.excess(values))
+        except MissingName:
+            return None
+        return math.inf if math.isnan(found) else found
+
+
+@dataclass(frozen=True)
+class Goals:
+    """Objectives and budgets of a study; `constraints` are those of the space on costs, where an absent name holds."""
+
+    objectives: tuple[Objective, ...]
+    budgets: tuple[Budget, ...] = ()
+    constraints: tuple[Budget, ...] = ()
+
+    @classmethod
+    def parse(
+        cls, objectives: Iterable[str], budgets: Iterable[str] = (), constraints: Iterable[Expression] = ()
+    ) -> Self:
+        """Raises `GoalError` or `ExpressionError`."""
+        found = tuple(Objective.parse(text) for text in objectives)
+        if not found:
+            raise GoalError("a search must have at least one objective, but got none")
+        own = tuple(Budget.parse(text) for text in budgets)
+        return cls(found, own, tuple(b for b in map(Budget.parse, constraints) if b not in own))
+
+    @property
+    def directions(self) -> list[Direction]:
+        return [objective.direction for objective in self.objectives]
+
+    @property
+    def _goals(self) -> tuple[Objective | Budget, ...]:
+        return (*self.objectives, *self.budgets)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for goal in self._goals for name in goal.names)
+
+    @property
+    def needs_latency(self) -> bool:
+        return any(name.startswith("latency") for name in self.names)
+
+    @cached_property
+    def latency_budget_ms(self) -> float | None:
+        """The tightest plain budget on `latency_ms`, which tells a measurement how exact it has to be."""
+        limits = []
+        for budget in self.budgets:
+            if budget.names == {"latency_ms"}:
+                at = [budget.expression.excess({"latency_ms": ms}) for ms in (0.0, 1.0, 2.0)]
+                if math.isclose(at[1] - at[0], 1.0, abs_tol=1e-6) and math.isclose(at[2] - at[1], 1.0, abs_tol=1e-6):
+                    limits.append(-at[0])
+        return min(limits, default=None)
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Raises `GoalError` for a name that no value will ever have."""
+        for goal in self._goals:
+            for name in sorted(goal.names - set(known)):
+                raise GoalError(f"'{goal.text}' names '{name}', which is no value of a network; {nearest(name, known)}")
+
+    def excesses(self, values: Mapping[str, Any], env: Mapping[str, Any] | None = None) -> dict[str, float]:
+        """What is known of every budget by its key; `env` has the decisions that the space's constraints may name."""
+        found = {budget.key: budget.excess(values) for budget in self.budgets}
+        for constraint in self.constraints:
+            excess = constraint.excess({**(env or {}), **values})
+            found[constraint.key] = 0.0 if excess is None else excess
+        return {key: excess for key, excess in found.items() if excess is not None}
+
+    def values(self, values: Mapping[str, Any]) -> list[float]:
+        """What is told to Optuna."""
+        return [objective.value(values) for objective in self.objectives]
+
+    def gains(self, values: Mapping[str, Any]) -> tuple[float, ...]:
+        """The objectives, each so that larger is better."""
+        return tuple(objective.gain(values) for objective in self.objectives)
+
+
+def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether gains `a` are nowhere worse than `b`, and somewhere better."""
+    better = False
+    for x, y in zip(a, b, strict=True):
+        if x < y:
+            return False
+        better = better or x > y
+    return better

@@ -1,0 +1,179 @@
+"""Where networks come from: a space and a sampler, or a fixed list. Both fill trials of an Optuna study."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+
+from nas.arch import Plan
+from nas.search.goals import Goals
+from nas.search.samplers import count_independent, make_sampler
+from nas.search.spaces import Parameters, Space
+from nas.store import Results, Role
+from nas.store.attributes import END, NETWORK, get
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One trial with what it is about. `plan` is there from the start for a fixed network, else decoded at the gate."""
+
+    trial: Any  # an optuna.Trial; None for a network that is only looked at
+    decisions: Mapping[str, Any]
+    plan: Plan | None = None
+    name: str = ""
+    source: int | None = None
+    drawn: int = 0
+    independent: int = 0
+
+
+class Proposals(Protocol):
+    """What the engine asks for networks. `enforce`: whether the gates turn away, or only note what they find."""
+
+    role: Role
+    enforce: bool
+
+    def open(self, results: Results, goals: Goals) -> Study:
+        """The Optuna study of this role."""
+        ...
+
+    def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw | None:
+        """The next network, None when there are no more.
+
+        `trial` is one that a dead driver left; `decisions` asks for this network and not one that the sampler draws.
+        """
+        ...
+
+    def decode(self, draw: Draw) -> Plan:
+        """Raises `InvalidArchitecture`."""
+        ...
+
+    def key(self, draw: Draw, plan: Plan) -> str:
+        """Names the network with all that matters in training it; also its folder."""
+        ...
+
+
+class SpaceProposals:
+    """Networks that an Optuna sampler draws from a space.
+
+    `sampler` is random, tpe, nsga2, nsga3, gp, qmc, `module:attribute`, or a sampler; `options` are its keyword
+    arguments.
+    """
+
+    role: Role = "candidate"
+    enforce = True
+
+    def __init__(
+        self,
+        space: Space,
+        sampler: str | BaseSampler = "tpe",
+        options: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+    ) -> None:
+        self.space = space
+        self.seed = seed
+        self._wanted = (sampler, options)
+        make_sampler(sampler, options, seed=seed)  # a wrong name or option is found before anything is written
+        self._parameters = Parameters()
+        self._by_name = {decision.name: decision for decision in space.decisions}
+
+    def open(self, results: Results, goals: Goals) -> Study:
+        study = results.study(self.role, goals.directions)
+        past = len(study.get_trials(deepcopy=False))
+        study.sampler = make_sampler(*self._wanted, seed=self.seed, past=past)
+        self.study = study
+        return study
+
+    def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw:
+        if decisions is not None:
+            self.study.enqueue_trial(self._parameters.encode(decisions, self._by_name))
+        fresh = trial is None and decisions is None
+        trial = self.study.ask() if trial is None else trial
+        names: list[str] = []
+
+        def draw(decision: Any) -> Any:
+            label = self._parameters.suggest(trial, decision)
+            if not self._parameters.single(decision):
+                names.append(decision.name)
+            return label
+
+        decided = self.space.walk(draw)
+        independent = count_independent(trial, self.study.sampler, names) if fresh else 0
+        return Draw(trial, decided, drawn=len(names), independent=independent)
+
+    def decode(self, draw: Draw) -> Plan:
+        return self.space.decode(draw.decisions)
+
+    def key(self, draw: Draw, plan: Plan) -> str:
+        return network_key(plan.arch_id, {k: v for k, v in draw.decisions.items() if self._by_name[k].train})
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to be trained whatever a sampler thinks: its name within the role, and where it comes from."""
+
+    name: str
+    plan: Plan
+    decisions: Mapping[str, Any] = field(default_factory=dict)
+    source: int | None = None
+
+
+class FixedProposals:
+    """A list of networks, each trained once under its name: baselines, finalists. Budgets are noted, not enforced."""
+
+    enforce = False
+
+    def __init__(self, networks: Sequence[Network], role: Role) -> None:
+        names = [network.name for network in networks]
+        if len(set(names)) != len(names):
+            raise ValueError(f"names must be different, but got {names}")
+        self.role: Role = role
+        self.networks = {network.name: network for network in networks}
+
+    def open(self, results: Results, goals: Goals) -> Study:
+        self.study = results.study(self.role, goals.directions, optuna.samplers.RandomSampler(seed=0))
+        trials = self.study.get_trials(deepcopy=False)
+        kept = [t for t in trials if not t.state.is_finished() or get(t.user_attrs, END).get("entered")]
+        known = [get(trial.user_attrs, NETWORK) for trial in kept]
+        done = {(network.get("name"), network.get("arch_id")) for network in known}
+        self._left = [name for name, network in self.networks.items() if (name, network.plan.arch_id) not in done]
+        return self.study
+
+    def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw | None:
+        name = get(trial.user_attrs, NETWORK).get("name") if trial is not None else None
+        if name not in self.networks:
+            name = self._left.pop(0) if self._left else None
+        if name is None:
+            return None
+        network = self.networks[name]
+        return Draw(trial or self.study.ask(), network.decisions, network.plan, name, network.source)
+
+    def decode(self, draw: Draw) -> Plan:
+        assert draw.plan is not None
+        return draw.plan
+
+    def key(self, draw: Draw, plan: Plan) -> str:
+        plain = re.sub(r"[^A-Za-z0-9.]+", "_", draw.name).strip("._")[:40]
+        tag = hashlib.sha256(draw.name.encode()).hexdigest()[:6]
+        return f"{plan.arch_id}-{self.role}-{plain}-{tag}"
+
+
+def network_key(arch_id: str, train: Mapping[str, Any]) -> str:
+    """`arch_id`, with a hash of the train decisions where there are any."""
+    if not train:
+        return arch_id
+    text = json.dumps(train, sort_keys=True)
+    return f"{arch_id}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def as_key(decisions: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Decisions as something to look up by; labels that Python holds equal (`1`, `true`) stay apart."""
+    return tuple(sorted((name, json.dumps(label)) for name, label in decisions.items()))

@@ -1,0 +1,121 @@
+"""Optuna's samplers by name, and any other by object or import path."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import random
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import optuna
+from optuna import samplers
+from optuna.samplers import BaseSampler
+
+from nas.errors import NasError, nearest
+
+
+class SamplerError(NasError):
+    """A sampler was asked for that there is not, or with options it does not take."""
+
+
+def _nsga2(**options: Any) -> BaseSampler:
+    return samplers.NSGAIISampler(**{"population_size": 20} | options)
+
+
+def _nsga3(**options: Any) -> BaseSampler:
+    return samplers.NSGAIIISampler(**{"population_size": 20} | options)
+
+
+def _gp(**options: Any) -> BaseSampler:
+    missing = [name for name in ("scipy", "torch") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SamplerError(f"the gp sampler needs {' and '.join(missing)}; pip install 'nas[gp]'")
+    return samplers.GPSampler(**{"warn_independent_sampling": False} | options)
+
+
+def _qmc(**options: Any) -> BaseSampler:
+    return samplers.QMCSampler(**{"scramble": True, "warn_independent_sampling": False} | options)
+
+
+# name -> (factory, the class whose options it takes). One line adds a sampler.
+SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
+    "random": (samplers.RandomSampler, samplers.RandomSampler),
+    "tpe": (samplers.TPESampler, samplers.TPESampler),
+    "nsga2": (_nsga2, samplers.NSGAIISampler),
+    "nsga3": (_nsga3, samplers.NSGAIIISampler),
+    "gp": (_gp, samplers.GPSampler),
+    "qmc": (_qmc, samplers.QMCSampler),
+}
+
+# These treat each parameter by itself whatever the others are, so a condition costs them nothing.
+_MODEL_CONDITIONS = (samplers.RandomSampler, samplers.TPESampler, samplers.BruteForceSampler, samplers.GridSampler)
+
+# A sequence that goes on where the storage says it stopped, as long as its seed stays.
+_RESUMES_BY_SEED = (samplers.QMCSampler,)
+
+
+def make_sampler(
+    sampler: str | BaseSampler, options: Mapping[str, Any] | None = None, *, seed: int = 0, past: int = 0
+) -> BaseSampler:
+    """A sampler by name, by `module:attribute` (a sampler, or something that makes one), or as it is.
+
+    `past` is how many trials the study has: the seed is mixed with it, so that a resumed search does not draw again
+    what it drew before. Raises `SamplerError`.
+    """
+    options = dict(options or {})
+    if isinstance(sampler, BaseSampler):
+        if options:
+            raise SamplerError("options must be given to a sampler that is made here, but it is an object already")
+        return sampler
+    factory, signature_of = _find(sampler)
+    if isinstance(factory, BaseSampler):
+        return make_sampler(factory, options)
+    parameters = inspect.signature(signature_of).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in options:
+        if name not in parameters and not takes_any:
+            raise SamplerError(f"sampler '{sampler}' has no option '{name}'; {nearest(name, parameters)}")
+    if "seed" in parameters and "seed" not in options:
+        options["seed"] = seed if past == 0 or signature_of in _RESUMES_BY_SEED else _mixed(seed, past)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            made = factory(**options)
+    except (TypeError, ValueError) as error:
+        raise SamplerError(f"sampler '{sampler}' must be made with options it takes, but {error}") from error
+    if not isinstance(made, BaseSampler):
+        raise SamplerError(f"'{sampler}' must be an Optuna sampler, but it is a {type(made).__name__}")
+    return made
+
+
+def count_independent(trial: optuna.Trial, sampler: BaseSampler, names: Iterable[str]) -> int:
+    """How many of the parameters `names` of a drawn trial the sampler's model did not know: they were drawn at random.
+
+    NSGA-II, GP and QMC model only the parameters that all trials so far have in common. Draws before a model begins
+    (a first generation) do not count.
+    """
+    if isinstance(sampler, _MODEL_CONDITIONS):
+        return 0
+    begun = trial.relative_params
+    modelled = trial.relative_search_space or {}
+    return sum(name not in modelled for name in names) if begun or not modelled else 0
+
+
+def _find(name: str) -> tuple[Any, Any]:
+    if name in SAMPLERS:
+        return SAMPLERS[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise SamplerError(f"no sampler '{name}'; {nearest(name, SAMPLERS)}, or module:attribute of an Optuna sampler")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SamplerError(f"sampler '{name}' must be importable as module:attribute, but {error}") from error
+    return found, found
+
+
+def _mixed(seed: int, past: int) -> int:
+    return random.Random(f"{seed}/{past}").getrandbits(31)

@@ -1,0 +1,113 @@
+"""What the engine asks of a space, and how its decisions become Optuna's parameters and back."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from nas.arch import Plan
+from nas.space.expression import Expression
+
+Decisions = dict[str, Any]
+
+
+class Decision(Protocol):
+    """One choice: `values` are its labels, or two bounds where `continuous`; `train` ones do not change the network."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def values(self) -> Sequence[Any]: ...
+    @property
+    def train(self) -> bool: ...
+    @property
+    def continuous(self) -> bool: ...
+    @property
+    def log(self) -> bool: ...
+
+
+class Space(Protocol):
+    """A search space as the engine uses it; `nas.space.Space` is one."""
+
+    @property
+    def decisions(self) -> Sequence[Any]: ...
+    @property
+    def cost_constraints(self) -> Sequence[Expression]: ...
+    def walk(self, draw: Callable[[Any], Any]) -> Decisions:
+        """Calls `draw` once for each decision that is reached, in a stable order."""
+        ...
+
+    def sample(self, rng: random.Random) -> Decisions: ...
+    def decode(self, decisions: Mapping[str, Any]) -> Plan:
+        """Raises `InvalidArchitecture`."""
+        ...
+
+    def neighbours(self, decisions: Mapping[str, Any]) -> Iterator[Decisions]: ...
+
+
+class Parameters:
+    """Decisions as parameters of Optuna: a range of integers is an int with a step, a choice is categorical.
+
+    Labels that are equal in Python but not in the language (`1`, `1.0`, `true`) are told apart as JSON text.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[BaseDistribution, dict[Any, Any] | None]] = {}
+
+    def suggest(self, trial: optuna.Trial, decision: Decision) -> Any:
+        """The label that the sampler draws for a decision."""
+        distribution, labels = self._of(decision)
+        name = decision.name
+        match distribution:
+            case IntDistribution():
+                return trial.suggest_int(
+                    name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+                )
+            case FloatDistribution():
+                drawn = trial.suggest_float(
+                    name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+                )
+                return drawn if decision.continuous else min(decision.values, key=lambda label: abs(label - drawn))
+            case CategoricalDistribution():
+                found = trial.suggest_categorical(name, distribution.choices)
+                return labels[found] if labels else found
+        raise TypeError(f"decision {name} has no distribution")
+
+    def single(self, decision: Decision) -> bool:
+        return self._of(decision)[0].single()
+
+    def encode(self, decisions: Mapping[str, Any], known: Mapping[str, Decision]) -> dict[str, Any]:
+        """The parameters that make `suggest` return these decisions."""
+        return {
+            name: json.dumps(label) if name in known and self._of(known[name])[1] else label
+            for name, label in decisions.items()
+        }
+
+    def _of(self, decision: Decision) -> tuple[BaseDistribution, dict[Any, Any] | None]:
+        found = self._known.get(decision.name)
+        if found is None:
+            found = self._known[decision.name] = _distribution(decision)
+        return found
+
+
+def _distribution(decision: Decision) -> tuple[BaseDistribution, dict[Any, Any] | None]:
+    values = list(decision.values)
+    if decision.continuous:
+        return FloatDistribution(float(values[0]), float(values[1]), log=decision.log), None
+    if decision.kind == "range":
+        step = values[1] - values[0] if len(values) > 1 else 1
+        log = decision.log and step == 1
+        if all(type(value) is int for value in values):
+            return IntDistribution(values[0], values[-1], step=step, log=log), None
+        return FloatDistribution(float(values[0]), float(values[-1]), step=float(step)), None
+    if len(set(values)) == len(values):
+        return CategoricalDistribution(values), None
+    texts = [json.dumps(value) for value in values]
+    return CategoricalDistribution(texts), dict(zip(texts, values, strict=True))

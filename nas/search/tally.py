@@ -1,0 +1,132 @@
+"""How a search stands: counts, the best so far, the front, and the time it will take."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nas.search.goals import Goals, dominates
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best value of one objective among the complete networks within all budgets, and the trial that has it."""
+
+    value: float
+    trial: int
+    arch_id: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a search. `asked` networks are to enter training; `done` of them have left it.
+
+    `rejected` counts by gate (structure, duplicate, cost, latency) what never entered. `best` is by objective.
+    `independent` of `drawn` parameters were drawn without the sampler's model. `eta_s` is None until something is done.
+    `note` says what a person should know: why a search ended before all it was asked for.
+    """
+
+    role: str
+    asked: int
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    running: int = 0
+    ready: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    best: Mapping[str, Best] = field(default_factory=dict)
+    front_size: int = 0
+    drawn: int = 0
+    independent: int = 0
+    elapsed_s: float = 0.0
+    eta_s: float | None = None
+    finished: bool = False
+    interrupted: bool = False
+    note: str = ""
+
+    @property
+    def done(self) -> int:
+        return self.complete + self.pruned + self.failed
+
+    @property
+    def proposals(self) -> int:
+        """Networks looked at so far."""
+        return self.done + self.running + self.ready + sum(self.rejected.values())
+
+
+class Tally:
+    """Counts what happens to trials; the engine guards it with its lock."""
+
+    def __init__(self, goals: Goals) -> None:
+        self.goals = goals
+        self.states: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.best: dict[str, Best] = {}
+        self.front: dict[int, tuple[float, ...]] = {}
+        self.drawn = 0
+        self.independent = 0
+        self._started = time.monotonic()
+        self._done_before = 0
+
+    def begin(self) -> None:
+        """From here on time counts."""
+        self._started = time.monotonic()
+        self._done_before = self.done
+
+    @property
+    def done(self) -> int:
+        return self.states["complete"] + self.states["pruned"] + self.states["failed"]
+
+    def reject(self, gate: str) -> None:
+        self.rejected[gate] += 1
+
+    def draw(self, drawn: int, independent: int) -> None:
+        self.drawn += drawn
+        self.independent += independent
+
+    def end(self, state: str) -> None:
+        self.states[state] += 1
+
+    def complete(self, trial: int, arch_id: str, values: Mapping[str, float], constraints: Mapping[str, float]) -> None:
+        """Enter a complete trial among the best and the front, when it is within all budgets."""
+        if any(excess > 0 for excess in constraints.values()):
+            return
+        for objective in self.goals.objectives:
+            value = objective.value(values)
+            best = self.best.get(objective.text)
+            sign = 1 if objective.direction == "maximize" else -1
+            if best is None or sign * value > sign * best.value:
+                self.best[objective.text] = Best(value, trial, arch_id)
+        gains = self.goals.gains(values)
+        if not any(dominates(other, gains) or other == gains for other in self.front.values()):
+            self.front = {t: other for t, other in self.front.items() if not dominates(gains, other)}
+            self.front[trial] = gains
+
+    def progress(
+        self, role: str, asked: int, *, running: int, ready: int, finished: bool, interrupted: bool, note: str
+    ) -> Progress:
+        elapsed = time.monotonic() - self._started
+        done_here = self.done - self._done_before
+        left = 0 if finished else max(0, asked - self.done)
+        eta = 0.0 if left == 0 else elapsed / done_here * left if done_here else None
+        return Progress(
+            role=role,
+            asked=asked,
+            complete=self.states["complete"],
+            pruned=self.states["pruned"],
+            failed=self.states["failed"],
+            running=running,
+            ready=ready,
+            rejected=dict(self.rejected),
+            best=dict(self.best),
+            front_size=len(self.front),
+            drawn=self.drawn,
+            independent=self.independent,
+            elapsed_s=elapsed,
+            eta_s=eta,
+            finished=finished,
+            interrupted=interrupted,
+            note=note,
+        )

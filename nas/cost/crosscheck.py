@@ -6,7 +6,8 @@ They need a real trace (seconds for a network), so they serve the tests and benc
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -19,6 +20,8 @@ from nas.arch import Shape
 from nas.cost.count import evaluating, input_tensor
 from nas.cost.meta import META, to_meta
 from nas.cost.operators import FREE, Uncountable, is_elementwise
+
+Handler = Callable[[list[Any], list[Any]], Any]
 
 # Composite operators that a JIT trace keeps whole, none of which has a product.
 _FREE_IN_TRACES = FREE | frozenset(
@@ -49,19 +52,20 @@ def fvcore_counts(module: nn.Module, in_shape: Shape | Sequence[int]) -> Crossch
     `Uncountable` for an operator that fvcore has no handler for and that is not known to be free.
     """
     x = input_tensor(in_shape, next((p.device for p in module.parameters()), torch.device("cpu")))
-    totals = []
     # torch announces the end of its JIT, which fvcore is built on, and a trace warns of all that is constant in it
     with evaluating(module), torch.no_grad(), warnings.catch_warnings(action="ignore"):
-        from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
+        from fvcore.nn.activation_count import _DEFAULT_SUPPORTED_OPS as ACTIVATIONS
+        from fvcore.nn.flop_count import _DEFAULT_SUPPORTED_OPS as MACS
+        from fvcore.nn.jit_analysis import JitModelAnalysis
 
-        for kind, handlers in ((FlopCountAnalysis, _MACS), (ActivationCountAnalysis, _ACTIVATIONS)):
-            analysis = kind(module, x)
-            analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).set_op_handle(**handlers)
-            totals.append(int(analysis.total()))
-            unknown = sorted(name for name in analysis.unsupported_ops() if not _free_in_trace(name))
-            if unknown:
-                raise Uncountable(f"fvcore needs a handler for every operator with products, but lacks {unknown}")
-    return Crosscheck(macs=totals[0], activations=totals[1])
+        analysis = JitModelAnalysis(module, x)
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        analysis.set_op_handle(**_together({**MACS, **_MACS}, {**ACTIVATIONS, **_ACTIVATIONS}))
+        totals = analysis.by_operator()
+        unknown = sorted(name for name in analysis.unsupported_ops() if not _free_in_trace(name))
+    if unknown:
+        raise Uncountable(f"fvcore needs a handler for every operator with products, but lacks {unknown}")
+    return Crosscheck(macs=int(totals["macs"]), activations=int(totals["activations"]))
 
 
 def torch_macs(module: nn.Module, in_shape: Shape | Sequence[int]) -> int:
@@ -73,6 +77,22 @@ def torch_macs(module: nn.Module, in_shape: Shape | Sequence[int]) -> int:
     with evaluating(twin), torch.no_grad(), FlopCounterMode(display=False) as counter:
         twin(input_tensor(in_shape, META))
     return int(counter.get_total_flops()) // 2
+
+
+def _together(macs: Mapping[str, Handler], activations: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Handlers that give both numbers under their names, so that one trace is enough."""
+
+    def both(name: str) -> Handler:
+        def handle(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+            counts: Counter[str] = Counter()
+            for key, handlers in (("macs", macs), ("activations", activations)):
+                value = handlers[name](inputs, outputs) if name in handlers else 0
+                counts[key] = sum(value.values()) if isinstance(value, Counter) else value
+            return counts
+
+        return handle
+
+    return {name: both(name) for name in macs.keys() | activations.keys()}
 
 
 def _shape(value: Any) -> list[int]:
@@ -90,7 +110,7 @@ def _attention_activations(inputs: list[Any], outputs: list[Any]) -> int:
     return prod(query[:-1]) * (key[-2] + value[-1])
 
 
-def _product_macs(first: int) -> Any:
+def _product_macs(first: int) -> Handler:
     def count(inputs: list[Any], outputs: list[Any]) -> int:
         return prod(_shape(outputs[0])) * _shape(inputs[first])[-1]
 
@@ -121,7 +141,7 @@ _NOT_COUNTED = """
     batch_norm group_norm layer_norm instance_norm upsample_nearest2d upsample_bilinear2d adaptive_avg_pool2d
     grid_sampler
 """
-_MACS = {
+_MACS: dict[str, Handler] = {
     **{f"aten::{name}": _nothing for name in _NOT_COUNTED.split()},
     "aten::scaled_dot_product_attention": _attention_macs,
     # fvcore's own takes the left factor's size times the right one's columns, which is wrong where either is broadcast
@@ -132,7 +152,7 @@ _MACS = {
     "aten::mv": _product_macs(0),
     "aten::dot": _product_macs(0),
 }
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[str, Handler] = {
     "aten::scaled_dot_product_attention": _attention_activations,
     **{f"aten::{name}": _written for name in ("mm", "baddbmm", "mv", "dot")},
 }

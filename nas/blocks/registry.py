@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any
@@ -27,7 +28,8 @@ class Table(Mapping[str, type[Any]]):
         self._group = group
         self._prefix = prefix
         self._classes: dict[str, type[Any]] = {}
-        self._looked_for_outsiders = False
+        self._complete = False
+        self._lock = threading.Lock()
 
     def add(self, name: str, cls: type[Any]) -> None:
         """Raises `NasError` when the name is taken."""
@@ -37,12 +39,27 @@ class Table(Mapping[str, type[Any]]):
         self._classes[name] = cls
 
     def _all(self) -> dict[str, type[Any]]:
-        if not self._looked_for_outsiders:
-            for entry in entry_points(group=self._group):
-                if entry.name.startswith(self._prefix):
-                    self.add(entry.name.removeprefix(self._prefix), entry.load())
-            self._looked_for_outsiders = True
+        if not self._complete:
+            with self._lock:
+                if not self._complete:
+                    self._add_outsiders()
+                    self._complete = True
         return self._classes
+
+    def _add_outsiders(self) -> None:
+        for entry in entry_points(group=self._group):
+            family = entry.name.partition(".")[0]
+            if self._prefix and family not in FAMILIES:
+                raise NasError(f"the entry point '{entry.name}' must begin with a family; {nearest(family, FAMILIES)}")
+            if entry.name.startswith(self._prefix):
+                try:
+                    cls = entry.load()
+                except Exception as error:
+                    raise NasError(
+                        f"the {self.what} '{entry.name}' must be loadable, but {entry.value} raised"
+                        f" {type(error).__name__}: {error}; mend or uninstall that package"
+                    ) from error
+                self.add(entry.name.removeprefix(self._prefix), cls)
 
     def __getitem__(self, name: str) -> type[Any]:
         return self._all()[name]

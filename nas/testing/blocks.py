@@ -68,7 +68,7 @@ class Case:
 
 
 def variations(fields: Mapping[str, Any], specs: Mapping[str, FieldSpec]) -> Iterator[dict[str, Any]]:
-    """The fields with one of them changed at a time: every word, every kind of part, both truth values, other numbers."""
+    """The fields with one of them changed at a time: every word, every kind of part, both truth values, numbers."""
     for name, spec in specs.items():
         for value in _values(spec):
             yield {**fields, name: value}

@@ -40,12 +40,13 @@ class SpecError(NasError):
 
 
 class InvalidArchitecture(NasError):
-    """A decided network cannot be built; `reason` says why, `path` names the block."""
+    """A decided network cannot be built; `reason` says why, `path` names the block, `mark` is where it was written."""
 
-    def __init__(self, reason: str, *, path: str | None = None) -> None:
+    def __init__(self, reason: str, *, path: str | None = None, mark: Mark | None = None) -> None:
         self.reason = reason
         self.path = path
-        super().__init__(f"{path}: {reason}" if path else reason)
+        self.mark = mark
+        super().__init__(": ".join(str(part) for part in (mark, path, reason) if part))
 
 
 class DataError(NasError):

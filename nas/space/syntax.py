@@ -140,6 +140,8 @@ class _Parser:
         if token.kind == "name":
             self.take()
             return self.call(token, depth) if self.at("(") else Name(str(token.value), token.position)
+        if self.at("in"):  # where a value must stand, the input channels of a block
+            return Name(str(self.take().value), token.position)
         if self.at("("):
             self.take()
             term = self.either(self.deeper(depth))

@@ -1,0 +1,60 @@
+"""Random points of a space."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from nas.arch import Plan
+from nas.errors import InvalidArchitecture, NasError
+from nas.space.decisions import Decision, Decisions, Draw, Label
+
+MAX_TRIES = 2_000
+
+
+class EmptySpace(NasError):
+    """No network of a space was found that can be built and satisfies its structural constraints."""
+
+
+class Walkable(Protocol):
+    """What sampling needs of a space."""
+
+    @property
+    def name(self) -> str: ...
+
+    def walk(self, draw: Draw) -> Decisions: ...
+
+    def decode(self, decisions: Mapping[str, Label]) -> Plan: ...
+
+
+def draw_uniformly(rng: random.Random) -> Draw:
+    """A draw that takes every label of a decision with the same probability."""
+
+    def draw(decision: Decision) -> Label:
+        if not decision.continuous:
+            return rng.choice(decision.values)
+        low, high = (float(value) for value in decision.values)
+        if decision.log:
+            return min(max(math.exp(rng.uniform(math.log(low), math.log(high))), low), high)
+        return rng.uniform(low, high)
+
+    return draw
+
+
+def sample(space: Walkable, rng: random.Random) -> Decisions:
+    """Draws until something decodes. Raises `EmptySpace` with the commonest reasons when nothing does."""
+    draw = draw_uniformly(rng)
+    reasons: Counter[str] = Counter()
+    for _ in range(MAX_TRIES):
+        decisions = space.walk(draw)
+        try:
+            space.decode(decisions)
+        except InvalidArchitecture as error:
+            reasons[str(error)] += 1
+            continue
+        return decisions
+    said = "; ".join(f"{reason} ({count} times)" for reason, count in reasons.most_common(3))
+    raise EmptySpace(f"{space.name}: none of {MAX_TRIES:,} networks drawn at random can be built: {said}")

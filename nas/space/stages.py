@@ -1,0 +1,111 @@
+"""A stage: its keys, how often it repeats, and what it hands to its blocks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from math import prod
+
+from nas.errors import InvalidArchitecture
+from nas.space.blocks import compile_node, strideless
+from nas.space.decisions import Label
+from nas.space.evaluation import Frame, evaluate
+from nas.space.forms import Computed, Each, Fact, Fixed, Form, Nothing, Pick, Sequence, Shared, Stage
+from nas.space.node import Node
+from nas.space.places import BLOCK_LOCALS, Place, Tables
+from nas.space.values import OUT, REPEAT, STRIDE, compile_value
+
+STAGE_KEYS = ("name", "repeat", "out", "stride", "downsample", "per", "block", "defaults")
+MAX_COMBINATIONS = 100_000
+
+
+def compile_stage(node: Node, name: str, place: Place, tables: Tables) -> Stage:
+    """The stage of a mapping; `place` carries its name, defaults and what comes before it."""
+    entries = node.mapping("a stage")
+    if "block" not in entries:
+        raise node.fail(f"stage '{name}' needs 'block'")
+    per = entries.get("per")
+    if per is not None and per.value not in ("stage", "block"):
+        raise per.fail(f"per must be stage or block, but got {per.found}")
+    one, first = replace(node, value=1), place.before
+    repeat_node = entries.get("repeat", one)
+    repeat = compile_value(repeat_node, REPEAT, replace(place, path=("repeat",), before=first), tables)
+    least, most = _bounds(repeat, repeat_node)
+    names = place.locals
+    out = None
+    if "out" in entries:
+        own = replace(place, path=("out",), per=True, most=most, locals=names | (BLOCK_LOCALS - {"out"}))
+        out = compile_value(entries["out"], OUT, own, tables)
+    stage_names = BLOCK_LOCALS if out is not None else BLOCK_LOCALS - {"out"}
+    inner = replace(place, stage_out=out is not None)
+    stride = compile_value(
+        entries.get("stride", one), STRIDE, replace(inner, path=("stride",), locals=stage_names - {"i"}), tables
+    )
+    downsample = None
+    if "downsample" in entries:
+        at = replace(inner, path=("downsample",), locals=stage_names - {"i"})
+        downsample = compile_node(entries["downsample"], at, tables)
+        if out is not None and _per_block(out):
+            raise entries["out"].fail(
+                "out must be decided once where a downsample carries it; write the blocks' own out into 'block'"
+            )
+    scope = "block" if per is not None and per.value == "block" else "stage"
+    at = replace(inner, path=("block",), scope=scope, per=True, most=most, locals=stage_names)  # type: ignore[arg-type]
+    block = compile_node(entries["block"], at, tables)
+    if isinstance(block, Nothing):
+        raise entries["block"].fail("a stage must have a block; for one without blocks write repeat: 0")
+    carrier = downsample if downsample is not None else block if most else None
+    unable = strideless(carrier) if carrier is not None else None
+    if unable and isinstance(stride, Fixed) and stride.value != 1:
+        raise entries["stride"].fail(f"'{unable}' cannot carry the stride {stride.value} of its stage; add downsample")
+    return Stage(name, repeat, least, most, out, stride, downsample, block, node)
+
+
+def _bounds(repeat: Form, node: Node) -> tuple[int, int]:
+    """The smallest and largest value of a repeat, over all decisions it depends on."""
+    sites: dict[str, tuple[Label, ...]] = {}
+    _decided(repeat, sites, node)
+    count = prod(len(labels) for labels in sites.values())
+    if count > MAX_COMBINATIONS:
+        raise node.fail(f"repeat must depend on at most {MAX_COMBINATIONS:,} combinations of choices, but on {count:,}")
+    values: set[int] = set()
+    for labels in product(*sites.values()):
+        try:
+            values.add(evaluate(repeat, Frame(dict(zip(sites, labels, strict=True)))))
+        except InvalidArchitecture as error:
+            raise node.fail(f"repeat must be right whatever is chosen, but {error.reason}") from None
+    return min(values), max(values)
+
+
+def _decided(form: Form, found: dict[str, tuple[Label, ...]], node: Node) -> None:
+    """Collects every decision that a scalar without an index may depend on, with its labels."""
+    match form:
+        case Pick(site, options):
+            found[site.name(None)] = site.labels
+            for option in options.values():
+                _decided(option, found, node)
+        case Shared(_, inner):
+            _decided(inner, found, node)
+        case Computed(bindings=bindings):
+            for _, binding in bindings:
+                match binding:
+                    case Shared():
+                        _decided(binding, found, node)
+                    case Fact(decision=str(name), form=Pick(site, _)):
+                        found[name] = site.labels
+                    case Fact(form=None, constant=None):
+                        raise node.fail(f"repeat must not depend on shapes, but '{binding.name}' does")
+                    case Fact() if binding.form is not None:
+                        _decided(binding.form, found, node)
+
+
+def _per_block(form: Form) -> bool:
+    """Whether something inside is decided for each block."""
+    match form:
+        case Pick(site, options):
+            return site.scope == "block" or any(_per_block(option) for option in options.values())
+        case Each(items):
+            return any(_per_block(item) for item in items) or any(isinstance(item, Pick) for item in items)
+        case Sequence(items):
+            return any(_per_block(item) for item in items)
+    return False

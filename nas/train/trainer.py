@@ -111,9 +111,9 @@ class Trainer:
             try:
                 self.curve.append(self._one_epoch())
             except TrainingFailed as failure:
-                failure.__context__ = None  # its traceback holds the step's tensors
                 self.close()
-                raise
+                failure.__context__ = None
+                raise failure.with_traceback(None) from None  # the frames behind it hold the step's tensors
             if self.folder:
                 self.save()
             yield self.curve[-1]

@@ -101,6 +101,8 @@ class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         product, shortcut, fresh, writes = _RULES.get(func) or _rule(func)
         if writes and args and args[0].untyped_storage()._cdata == self._input:
             raise Uncountable(f"a block must leave its input unchanged, but {func} writes into it")
+        if args and any(isinstance(arg, Tensor) and not arg.is_meta and arg.dim() for arg in args[1:]):
+            _same_device(func, args)
         kwargs = kwargs or {}
         out = shortcut(args, kwargs) if shortcut else None
         if out is None:
@@ -172,6 +174,12 @@ class FusedAttention(TorchFunctionMode):
         out = torch.empty((batch, length, heads, value.shape[-1]), dtype=query.dtype, device=META).transpose(1, 2)
         self.counter.add(attention, (query, key, value), out)
         return out
+
+
+def _same_device(func: torch._ops.OpOverload, args: tuple[Any, ...]) -> None:
+    """Meta kernels do not look, but a real device would refuse a tensor made in `forward` without `device=`."""
+    if isinstance(args[0], Tensor) and args[0].is_meta and base_name(func) != "copy":
+        raise RuntimeError(f"{func} got a tensor that was made without device= beside others on the meta device")
 
 
 _Rule = tuple[Product | None, Shortcut | None, bool, bool]

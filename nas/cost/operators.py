@@ -102,10 +102,11 @@ _MAKING = """
     full_like new_full arange linspace scalar_tensor eye lift_fresh tril_indices triu_indices fill zero rand rand_like
     randn randn_like randint randperm bernoulli uniform normal exponential
 """
+_READING = "_local_scalar_dense is_nonzero nonzero equal"  # fail on the meta device by themselves, and say why
 _ELEMENTWISE_UNTAGGED = "glu native_dropout _prelu_kernel rrelu log_sigmoid_forward polar complex hardswish"
 
 FREE: frozenset[str] = frozenset(
-    f"{_NORMS} {_REDUCTIONS} {_POOLING} {_INTERPOLATION} {_MOVING} {_MAKING} {_ELEMENTWISE_UNTAGGED}".split()
+    f"{_NORMS} {_REDUCTIONS} {_POOLING} {_INTERPOLATION} {_MOVING} {_MAKING} {_READING} {_ELEMENTWISE_UNTAGGED}".split()
 )
 
 

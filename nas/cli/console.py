@@ -1,0 +1,41 @@
+"""Where output goes: results to standard output, everything else to standard error; `--json` is one document."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+out = Console()
+err = Console(stderr=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else.")]
+
+
+def print_json(data: Any) -> None:
+    """One strict JSON document on standard output; what is not a number becomes null."""
+    typer.echo(json.dumps(_strict(data), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _strict(data: Any) -> Any:
+    match data:
+        case float() if not math.isfinite(data):
+            return None
+        case dict():
+            return {str(key): _strict(value) for key, value in data.items()}
+        case list() | tuple():
+            return [_strict(item) for item in data]
+    return data
+
+
+def si(value: float | None, unit: str = "") -> str:
+    """A count that a person can read: 1.23M."""
+    if value is None:
+        return "-"
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g}{prefix}{unit}"
+    return f"{value:g}{unit}"

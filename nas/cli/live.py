@@ -1,0 +1,90 @@
+"""Live progress of a study on standard error: done of asked, best in budget, front, gates, time left."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from nas.cli.console import err
+
+# Seconds between lines where standard error is no terminal (a log file).
+LOG_EVERY_S = 15.0
+
+
+class LiveProgress:
+    """Shows the latest `Progress`: redrawn in place on a terminal, a line now and then in a log."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._live = Live(console=err, refresh_per_second=4, transient=False) if err.is_terminal else None
+        self._done: dict[str, RenderableType] = {}
+        self._logged = 0.0
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        else:
+            err.print(self._title, highlight=False)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self, progress: Any) -> None:
+        """Show how a step of the study stands now."""
+        if self._live:
+            self._done[progress.role] = _rows(progress)
+            self._live.update(Group(Text(self._title, style="bold"), *self._done.values()))
+        elif progress.finished or time.monotonic() - self._logged > LOG_EVERY_S:
+            self._logged = time.monotonic()
+            err.print(f"{progress.role}s {line(progress)}", highlight=False, soft_wrap=True)
+
+
+def _rows(progress: Any) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=max(1, progress.asked), completed=progress.done, width=24)
+    table.add_row(Text(f"{progress.role}s", style="cyan"), bar, line(progress))
+    return table
+
+
+def line(progress: Any) -> str:
+    """One line with everything a person waits for."""
+    parts = [f"{progress.done}/{progress.asked} trained"]
+    if progress.pruned:
+        parts.append(f"{progress.pruned} stopped early")
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    parts += [f"best {name} {best.value:.4g}" for name, best in progress.best.items()]
+    if progress.front_size:
+        parts.append(f"front {progress.front_size}")
+    if progress.rejected:
+        parts.append("rejected " + " ".join(f"{gate} {count}" for gate, count in progress.rejected.items()))
+    if progress.finished:
+        parts.append(f"done in {duration(progress.elapsed_s)}")
+    elif progress.interrupted:
+        parts.append("interrupted")
+    elif progress.eta_s is not None:
+        parts.append(f"about {duration(progress.eta_s)} left")
+    if progress.note:
+        parts.append(progress.note)
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 42 s, 3 min 10 s, 2 h 05 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,81 @@
+"""Commands about one network: what it costs, stage by stage, and how fast it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from nas.cli.console import JsonOption, err, out, print_json, si
+
+NetworkArgument = Annotated[
+    str, typer.Argument(help="A YAML path, zoo/NAME, STUDY:TRIAL or STUDY:best.", metavar="NETWORK")
+]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads of one inference.")]
+BatchOption = Annotated[int | None, typer.Option(min=1, help="Images at a time.")]
+
+
+def profile(
+    network: NetworkArgument,
+    resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="Classes, instead of the file's.")] = None,
+    device: Annotated[str | None, typer.Option(help="Measure the latency too, on this device.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show parameters, MACs and activations of a network, stage by stage."""
+    from nas.study.networks import find_network
+    from nas.study.profile import profile_network
+
+    document = profile_network(find_network(network, resolution=resolution, classes=classes), device)
+    if as_json:
+        print_json(document)
+        return
+    table = Table(title=f"{document['name']}  {document['arch_id']}", title_justify="left")
+    table.add_column("stage")
+    for column in ("params", "MACs", "activations", "output"):
+        table.add_column(column, justify="right")
+    for stage in document["stages"]:
+        shape = "x".join(str(size) for size in stage["out_shape"])
+        table.add_row(stage["name"], si(stage["params"]), si(stage["macs"]), si(stage["activations"]), shape)
+    table.add_section()
+    table.add_row("all", f"{document['params']:,}", f"{document['macs']:,}", f"{document['activations']:,}", "")
+    out.print(table)
+    out.print(f"peak activation memory {si(document['peak_bytes'], 'B')} at batch 1")
+    if latency := document.get("latency_ms"):
+        out.print(latency_line(latency))
+
+
+def measure(
+    network: NetworkArgument,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or a device file.")] = "cpu",
+    runtime: Annotated[str | None, typer.Option(help="How the network is run.")] = None,
+    threads: ThreadsOption = None,
+    batch: BatchOption = None,
+    resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the latency of a network on a device, with an interval and what disturbed it."""
+    from nas.study.networks import find_network
+    from nas.study.profile import measure_network
+
+    err.print(f"measuring {network} on {device} ...")
+    changes = {"runtime": runtime, "threads": threads, "batch": batch}
+    document = measure_network(find_network(network, resolution=resolution), device, changes)
+    if as_json:
+        print_json(document)
+        return
+    out.print(f"{document['name']}  {document['arch_id']}")
+    out.print(latency_line(document["latency_ms"]))
+    for name, value in document["environment"].items():
+        out.print(f"  {name}: {value}", highlight=False)
+
+
+def latency_line(latency: dict[str, Any]) -> str:
+    """One line that says how fast, how sure, and whether to believe it."""
+    trust = "trusted" if latency["trusted"] else "[bold red]not trusted[/]"
+    flags = f" ({', '.join(latency['flags'])})" if latency["flags"] else ""
+    return (
+        f"p50 {latency['p50']:.3f} ms [{latency['low']:.3f}, {latency['high']:.3f}], p90 {latency['p90']:.3f} ms, "
+        f"{latency['pairs']} pairs, {trust}{flags}"
+    )

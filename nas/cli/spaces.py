@@ -1,0 +1,89 @@
+"""Commands about search spaces: what they hold, samples of them, and a schema for editors."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from nas.cli.console import JsonOption, err, out, print_json, si
+
+FileArgument = Annotated[str, typer.Argument(help="A search space: a YAML file or a shipped name.", metavar="FILE")]
+
+
+def space(
+    file: FileArgument,
+    samples: Annotated[int, typer.Option(min=1, help="Samples drawn for the feasible share.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a search space: decisions, conditions, exact size, the share that is feasible, ten samples with costs."""
+    from nas.study.spaces import describe, open_space
+
+    description = describe(open_space(file), samples=samples, seed=seed)
+    if as_json:
+        print_json({key: description[key] for key in ("name", "size", "decisions", "feasible_fraction")})
+        return
+    table = Table(title=f"{description['name']}: decisions", title_justify="left")
+    for column in ("decision", "kind", "values", "when"):
+        table.add_column(column, overflow="fold")
+    for decision in description["decisions"]:
+        values = ", ".join(str(value) for value in decision["values"])
+        table.add_row(decision["name"], decision["kind"], values, decision["when"] or "")
+    out.print(table)
+    exact = "" if description["exact"] else " (at least; too many states to count exactly)"
+    share = description["feasible_fraction"]
+    out.print(f"size: {int(description['size']):,} decision vectors{exact}")
+    out.print(
+        f"feasible: {share['value']:.1%} of {share['samples']} samples build and meet the space's cost constraints "
+        f"(95% interval {share['low']:.1%} to {share['high']:.1%})"
+    )
+    out.print(_samples_table(description["examples"]))
+
+
+def sample(
+    file: FileArgument,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many samples.")] = 10,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same list.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw networks of a search space, uniformly over its decisions, with their costs."""
+    from nas.study.spaces import draw, open_space
+
+    rows = draw(open_space(file), n, random.Random(seed))
+    if as_json:
+        print_json(rows)
+    else:
+        out.print(_samples_table(rows))
+
+
+def schema(
+    what: Annotated[Literal["space", "study"], typer.Argument(help="What the schema is for.")] = "space",
+    write: Annotated[Path | None, typer.Option(help="Write it to this file instead of standard output.")] = None,
+) -> None:
+    """Write a JSON Schema, so that an editor completes and checks spaces and studies."""
+    from nas.study.spaces import json_schema
+
+    document = json_schema(what)
+    if write is None:
+        print_json(document)
+        return
+    import json
+
+    write.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    err.print(f"wrote {write}; put this line on top of a file: # yaml-language-server: $schema={write}")
+
+
+def _samples_table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="samples", title_justify="left")
+    table.add_column("arch_id")
+    table.add_column("params", justify="right")
+    table.add_column("MACs", justify="right")
+    table.add_column("decisions", overflow="fold")
+    for row in rows:
+        decisions = " ".join(f"{name}={value}" for name, value in row["decisions"].items())
+        table.add_row(row["arch_id"], si(row["params"]), si(row["macs"]), decisions)
+    return table

@@ -1,0 +1,164 @@
+"""Commands about studies: run one, see how it stands, look at a trial, draw the report again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from nas.cli.console import JsonOption, err, out, print_json, si
+from nas.cli.live import LiveProgress
+
+StudyFile = Annotated[str, typer.Argument(help="A study: a YAML file or a shipped name.", metavar="STUDY.yaml")]
+StudyFolder = Annotated[str, typer.Argument(help="A results folder, or the name of a study.", metavar="STUDY")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Results folder; without it results/NAME.", metavar="FOLDER")
+]
+
+
+def search(
+    study: StudyFile,
+    out_folder: OutOption = None,
+    data: Annotated[Path | None, typer.Option(help="The data set's file or folder.", metavar="PATH")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Networks to train, instead of the study's.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where latency counts, instead of the study's.")] = None,
+    runner: Annotated[str | None, typer.Option(help="ray or local, instead of the study's.")] = None,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read, and count them.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, show what would run and about how long; write nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Search for the best network under the study's budgets, or go on where an earlier run stopped."""
+    from nas.report import summary_table, verdict
+    from nas.study.config import read_study
+    from nas.study.estimate import estimate
+    from nas.study.open import open_study, results_folder
+    from nas.study.run import run_study
+
+    path = str(data.resolve()) if data else None
+    overrides = {"data.path": path, "search.trials": trials, "device": device, "run.runner": runner}
+    config = read_study(study, overrides)
+    folder = results_folder(config, out_folder)
+    opened = open_study(config, results=folder.parent, skip_unreadable=skip_unreadable)
+    if opened.dataset.skipped:
+        err.print(f"left out {len(opened.dataset.skipped)} unreadable images, the first: {opened.dataset.skipped[0]}")
+    if dry_run:
+        plan = estimate(opened, folder)
+        print_json(plan) if as_json else _print_estimate(plan)
+        return
+    try:
+        with LiveProgress(f"{config.name} -> {folder}") as live:
+            finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable)
+    except KeyboardInterrupt:
+        err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.")
+        raise
+    found = verdict(finished.records, finished.study)
+    if as_json:
+        import json
+
+        print_json(json.loads((folder / "front.json").read_text(encoding="utf-8")))
+    else:
+        out.print(summary_table(finished.records, finished.study))
+        out.print(found.sentence)
+        out.print(f"report {folder / 'report.html'}", highlight=False)
+        if found.found:
+            out.print(f"model  {folder / 'best'}", highlight=False)
+    if not found.found:
+        raise typer.Exit(3)
+
+
+def status(study: StudyFolder, as_json: JsonOption = False) -> None:
+    """Show how a study stands, also while it runs."""
+    from nas.study.folders import open_results
+    from nas.study.status import study_status
+
+    found = study_status(open_results(study))
+    if as_json:
+        print_json(found)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in found.items():
+        table.add_row(name.replace("_", " "), _words(value))
+    out.print(table)
+
+
+def show(
+    study: StudyFolder,
+    trial: Annotated[str, typer.Argument(help="A trial: 17, best, baseline/0, finalist/0, or an arch_id.")] = "best",
+    as_json: JsonOption = False,
+) -> None:
+    """Show one trial: its architecture, costs, measurement and learning curve."""
+    from nas.study.folders import open_results
+    from nas.study.status import trial_details
+
+    found = trial_details(open_results(study), trial)
+    if as_json:
+        print_json(found)
+        return
+    record = found["record"]
+    where = f"{record['role']} {record['trial']}"
+    out.print(f"[bold]{record['arch_id'] or 'no network'}[/] {record['name']} ({where}, {record['state']})")
+    if record["reason"]:
+        out.print(f"reason: {record['reason']}", highlight=False)
+    for title in ("values", "constraints", "decisions", "latency"):
+        if record[title]:
+            table = Table(title=title, title_justify="left", show_header=False)
+            for name, value in record[title].items():
+                table.add_row(name, _words(value))
+            out.print(table)
+    if found["stages"]:
+        table = Table(title="stages", title_justify="left")
+        for column in ("stage", "block", "output", "params", "MACs"):
+            table.add_column(column, overflow="fold")
+        for row in found["stages"]:
+            table.add_row(row["stage"], row["block"], row["output"], si(row["params"]), si(row["macs"]))
+        out.print(table)
+    if record["curve"]:
+        table = Table(title="learning curve", title_justify="left")
+        names = [name for name in ("epoch", "train_loss", "loss", "accuracy", "seconds") if name in record["curve"][0]]
+        for name in names:
+            table.add_column(name, justify="right")
+        for line in record["curve"]:
+            table.add_row(*(_words(line.get(name)) for name in names))
+        out.print(table)
+
+
+def report(study: StudyFolder, as_json: JsonOption = False) -> None:
+    """Write report.html, front.json and trials.parquet again from what is recorded, and print the summary."""
+    from nas.report import summary_table, verdict
+    from nas.study.folders import open_results
+    from nas.study.results import write_results
+
+    results = open_results(study)
+    finished = write_results(results)
+    if as_json:
+        import json
+
+        print_json(json.loads(results.front_file.read_text(encoding="utf-8")))
+        return
+    out.print(summary_table(finished.records, finished.study))
+    out.print(verdict(finished.records, finished.study).sentence)
+    out.print(f"report {results.report_file}", highlight=False)
+
+
+def _print_estimate(plan: dict[str, Any]) -> None:
+    table = Table(title="what would run", title_justify="left", show_header=False)
+    for name, value in plan.items():
+        table.add_row(name.replace("_", " "), _words(value))
+    out.print(table)
+
+
+def _words(value: Any) -> str:
+    match value:
+        case float():
+            return f"{value:.4g}"
+        case dict():
+            return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
+        case list() | tuple():
+            return ", ".join(_words(item) for item in value)
+    return str(value)

@@ -1,0 +1,135 @@
+"""What a study file may say, checked before any work starts, with the place of every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from nas.data import DataSpec
+from nas.errors import NasError
+from nas.files import find_file
+from nas.measure import Device, Protocol, load_device
+from nas.space.model import parse_model
+from nas.space.text import Node, read, wrap
+from nas.train import Recipe
+
+Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class _Part(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SearchSettings(_Part):
+    """How candidates are proposed and which of them train to the end."""
+
+    sampler: str = pydantic.Field(
+        "tpe", description="random, tpe, nsga2, gp, qmc, or module:attribute of an Optuna sampler"
+    )
+    options: dict[str, Any] = pydantic.Field(default_factory=dict, description="keyword arguments of the sampler")
+    trials: int = pydantic.Field(
+        32, ge=1, description="networks that enter training; those rejected before do not count"
+    )
+    rungs: list[int] = pydantic.Field(
+        default_factory=list,
+        description="epochs after which the worse candidates stop, such as [2, 4]; the recipe's epochs are the last rung",
+    )
+    reduction: int = pydantic.Field(3, ge=2, description="one in this many goes on at each rung")
+    seed: int = pydantic.Field(0, ge=0, description="of the sampler, the validation split and the first weights")
+    storage: str | None = pydantic.Field(
+        None, description="Optuna storage URL; without it a journal file in the results folder"
+    )
+
+
+class RunSettings(_Part):
+    """Who runs the trials, and what each of them gets."""
+
+    runner: Literal["ray", "local"] = pydantic.Field(
+        "ray", description="ray, or local for one trial at a time in this process"
+    )
+    concurrent: int = pydantic.Field(2, ge=1, description="trials at a time")
+    cpus: float = pydantic.Field(1, gt=0, description="CPUs a trial (a torch thread each)")
+    gpus: float = pydantic.Field(0, ge=0, description="GPUs a trial; a fraction shares one")
+    resources: dict[str, float] = pydantic.Field(default_factory=dict, description="other Ray resources a trial")
+    address: str | None = pydantic.Field(None, description="Ray cluster to join; without it one is started here")
+
+
+class FinalistSettings(_Part):
+    """The last step: the best of the front trained again from nothing and measured again in a fresh process."""
+
+    count: int = pydantic.Field(3, ge=0, description="how many members of the front")
+    epochs: int | None = pydantic.Field(None, ge=1, description="epochs for them; without it the recipe's")
+
+
+class StudyConfig(_Part):
+    """A study file, complete and checked."""
+
+    nas: Literal[1] = pydantic.Field(1, description="version of the format")
+    name: Name = pydantic.Field(description="names the results folder")
+    space: str | dict[str, Any] = pydantic.Field(
+        description="a search space: a file, a shipped name, or the space itself"
+    )
+    data: DataSpec
+    device: str | Device = pydantic.Field("cpu", description="where latency counts: cpu, cuda, or a device file")
+    objectives: list[str] = pydantic.Field(
+        default=["maximize accuracy", "minimize latency_ms"],
+        min_length=1,
+        description="`maximize X` or `minimize X`, X a value or an expression of values",
+    )
+    budgets: list[str] = pydantic.Field(default_factory=list, description="what must hold: `latency_ms <= 1.5`")
+    search: SearchSettings = SearchSettings()
+    recipe: Recipe | str = pydantic.Field(
+        default_factory=Recipe, description="how networks train, or a file that says so"
+    )
+    measure: Protocol = pydantic.Field(default_factory=Protocol, description="how latency is measured")
+    run: RunSettings = RunSettings()
+    baselines: list[str] = pydantic.Field(
+        default_factory=list, description="known networks to train by the same recipe"
+    )
+    finalists: FinalistSettings = FinalistSettings()
+
+
+def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:
+    """The study of a file, with every file that it names read in or made an absolute path.
+
+    `overrides` are dotted keys with their values, such as `{"data.path": ..., "search.trials": 8}`; None changes nothing.
+    Raises `SpecError` with the place of the first mistake.
+    """
+    path = find_file(source, "studies")
+    node = read(path)
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            node = _override(node, key.split("."), value)
+    tree = node.mapping("a study")
+    config = parse_model(StudyConfig, node, "a study")
+    changes: dict[str, Any] = {}
+    if isinstance(config.space, str):
+        changes["space"] = str(_beside(tree["space"], config.space, "search_spaces", path))
+    if isinstance(config.recipe, str):
+        changes["recipe"] = parse_model(
+            Recipe, read(_beside(tree["recipe"], config.recipe, "studies", path)), "a recipe"
+        )
+    if isinstance(config.device, str):
+        changes["device"] = load_device(config.device)
+    return config.model_copy(update=changes)
+
+
+def _override(node: Node, keys: Sequence[str], value: Any) -> Node:
+    """The tree with one value replaced, places kept."""
+    if not keys:
+        return wrap(value, "<command line>")
+    entries = dict(node.value) if isinstance(node.value, dict) else {}
+    entries[keys[0]] = _override(entries.get(keys[0], Node({}, node.mark, keys[0])), keys[1:], value)
+    return replace(node, value=entries)
+
+
+def _beside(node: Node, name: str, folder: str, study: Path) -> Path:
+    """The file that a study names, looked for beside the study and among what is shipped."""
+    try:
+        return find_file(name, folder, beside=study.parent).resolve()
+    except NasError as error:
+        raise node.fail(str(error)) from error

@@ -1,0 +1,41 @@
+"""The best network of a study as files that a person can take away."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import safetensors.torch
+
+from nas.arch import Plan
+from nas.report import best
+from nas.space import network_yaml
+from nas.store import Record, Results
+from nas.store.files import write_json, write_text, writing
+from nas.train import Checkpoint, latest
+
+WEIGHTS, NETWORK, ARCHITECTURE, NUMBERS = "weights.safetensors", "network.yaml", "architecture.json", "record.json"
+
+
+def keep_best(results: Results, record: Record, plan: Plan) -> Path:
+    """Write `best/`: the network in the language, its architecture, its trained weights and all its numbers.
+
+    The weights are those the accuracy was measured with (averaged ones where the recipe averages). The folder is
+    replaced as a whole. Raises `StoreError` when it cannot be written or the trial's checkpoint is damaged.
+    """
+    fresh = results.best_folder.with_name(".best.partial")
+    with writing(fresh):
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+    write_json(fresh / ARCHITECTURE, plan.architecture.to_json())
+    write_text(fresh / NETWORK, network_yaml(plan))
+    write_json(fresh / NUMBERS, record.to_json())
+    checkpoint = latest(results.trial_folder(record.folder))
+    if checkpoint is not None:
+        tensors = Checkpoint.read(checkpoint).evaluated
+        with writing(fresh / WEIGHTS):
+            safetensors.torch.save_file(dict(tensors), fresh / WEIGHTS, {"arch_id": plan.arch_id})
+    with writing(results.best_folder):
+        shutil.rmtree(results.best_folder, ignore_errors=True)
+        fresh.rename(results.best_folder)
+    return results.best_folder

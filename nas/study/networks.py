@@ -1,0 +1,25 @@
+"""A NETWORK argument: a YAML path, `zoo/NAME`, `STUDY:TRIAL` or `STUDY:best`, turned into a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nas.arch import Plan
+from nas.build import lower
+from nas.errors import NasError
+from nas.files import find_file, shipped
+from nas.space import load_network
+from nas.store import Results
+from nas.study.spaces import catalogue
+
+
+def find_network(name: str, *, results: Path = Path("results"), **given: Any) -> Plan:
+    """The network that `name` means; `given` are `classes`, `channels` and `resolution` to set instead of the file's.
+
+    Raises `NasError` that says what was looked for and what there is.
+    """
+    if ":" in name and not Path(name).exists():
+        study, _, trial = name.rpartition(":")
+        return lower(Results.open_folder(study, results).architecture(trial), catalogue())
+    return load_network(find_file(name, "search_spaces"), catalogue(), roots=[shipped("search_spaces")], **given)

@@ -1,0 +1,74 @@
+"""A study with everything it names looked up and checked, before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas.arch import Plan
+from nas.data import Dataset, load_data
+from nas.errors import DeviceError, NasError
+from nas.measure import Device
+from nas.search import Goals, Rungs
+from nas.space import Space
+from nas.study.config import StudyConfig
+from nas.study.networks import find_network
+from nas.study.spaces import open_space
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A checked study: the data is loaded, the space compiled, devices and baselines found."""
+
+    config: StudyConfig
+    dataset: Dataset
+    space: Space
+    device: Device
+    train_device: str
+    goals: Goals
+    rungs: Rungs
+    baselines: Mapping[str, Plan]
+
+
+def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unreadable: bool = False) -> OpenStudy:
+    """Look up and check everything that a study names.
+
+    Raises `DataError`, `SpecError`, `DeviceError` and other `NasError` for what does not hold.
+    """
+    device = config.device
+    assert isinstance(device, Device)
+    device.check()
+    train_device = _train_device(config)
+    goals = Goals.parse(config.objectives, config.budgets)
+    rungs = Rungs((*config.search.rungs, config.recipe.epochs), config.search.reduction)
+    dataset = load_data(config.data, skip_unreadable=skip_unreadable)
+    given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
+    space = open_space(config.space, **given)
+    baselines = {
+        name: find_network(name, results=results, resolution=dataset.resolution, **given) for name in config.baselines
+    }
+    return OpenStudy(config, dataset, space, device, train_device, goals, rungs, baselines)
+
+
+def _train_device(config: StudyConfig) -> str:
+    """Where trials train. Raises `DeviceError` when a GPU is asked for and absent, or a cluster is not asked for it."""
+    if config.run.gpus <= 0:
+        return "cpu"
+    if config.run.address is None and not torch.cuda.is_available():
+        raise DeviceError(
+            f"run.gpus must be 0 on a host without a CUDA device, but got {config.run.gpus:g}: torch {torch.__version__} "
+            "finds none here; set it to 0 to train on the CPU"
+        )
+    return "cuda"
+
+
+def results_folder(config: StudyConfig, out: Path | None) -> Path:
+    """Where a study's results go: `out`, or `results/NAME`."""
+    folder = out or Path("results") / config.name
+    if folder.exists() and not folder.is_dir():
+        raise NasError(f"the results must go to a folder, but {folder} is a file; choose another with --out")
+    return folder

@@ -1,0 +1,56 @@
+"""What a network costs, stage by stage, and how fast it is: the documents behind `nas profile` and `nas measure`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nas.arch import Plan, shape_to_json
+from nas.measure import Device, Latency, Meter, load_device
+from nas.study.spaces import catalogue
+
+
+def profile_network(plan: Plan, device: str | None = None) -> dict[str, Any]:
+    """Costs of the whole network and of each stage; with `device`, its latency there as well."""
+    table = catalogue()
+    total = table.plan(plan)
+    document: dict[str, Any] = {
+        "name": plan.name,
+        "arch_id": plan.arch_id,
+        "resolution": [plan.input.height, plan.input.width],
+        "classes": plan.classes,
+        **total.values(),
+        "stages": [
+            {"name": span.name, **span.cost.values(), "out_shape": shape_to_json(span.out_shape)[1:]}
+            for span in table.profile(plan)
+        ],
+    }
+    if device is not None:
+        document["latency_ms"] = latency_json(_measure(plan, load_device(device)))
+    return document
+
+
+def measure_network(plan: Plan, device: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The latency of a network on a device, some of whose settings may be changed (`threads`, `batch`, `runtime`)."""
+    target = load_device(device)
+    given = {key: value for key, value in changes.items() if value is not None}
+    if given:
+        target = Device.model_validate(target.model_dump() | given)
+    latency = _measure(plan, target)
+    return {
+        "name": plan.name,
+        "arch_id": plan.arch_id,
+        "latency_ms": latency_json(latency),
+        "environment": latency.environment,
+    }
+
+
+def _measure(plan: Plan, device: Device) -> Latency:
+    with Meter(device) as meter:
+        return meter.measure(plan.architecture)
+
+
+def latency_json(latency: Latency) -> dict[str, Any]:
+    """The stable keys of a latency: milliseconds, how many pairs, whether to trust it and why not."""
+    keys = ("p50", "low", "high", "p90", "p99", "pairs", "trusted", "flags")
+    return {key: getattr(latency, key) for key in keys}

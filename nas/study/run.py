@@ -1,0 +1,198 @@
+"""A study from start to finish: search, then baselines and finalists by one recipe, then the report and `best/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nas.arch import Architecture, Plan
+from nas.build import lower
+from nas.errors import StoreError
+from nas.measure import DeviceLock, Latency, Meter, environment
+from nas.report import best, front, write_report
+from nas.schedule import Resources, run
+from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
+from nas.store import Record, Results, Role
+from nas.store.files import write_json, write_text
+from nas.study.config import StudyConfig
+from nas.study.keep import keep_best
+from nas.study.open import OpenStudy
+from nas.study.spaces import catalogue
+from nas.study.work import TrainWork
+from nas.train import Recipe
+
+OnProgress = Callable[[Progress], None]
+
+# Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
+MAY_GROW = ("search.trials", "finalists", "baselines", "run", "data.path")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study that ran to its end."""
+
+    folder: Path
+    study: Mapping[str, Any]
+    records: tuple[Record, ...]
+
+
+def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
+    """Run a study, or go on with one that was interrupted, and write everything to `folder`.
+
+    Raises `StoreError` (another study is there, another driver is alive, full disk), `BudgetUnreachable` before any
+    training, `TooManyFailures`; lets KeyboardInterrupt through. Whatever was finished before stays and is used again.
+    """
+    config = study.config
+    results = Results(folder, storage=config.search.storage, name=config.name)
+    with results.driving():
+        _note_study(results, config)
+        write_json(results.env_file, environment(study.device))
+        with Meter(study.device, config.measure) as meter:
+            _search(study, results, meter, on_progress, skip_unreadable)
+            for role, networks in (("baseline", _baselines(study)), ("finalist", _finalists(study, results))):
+                _train_fixed(study, results, meter, role, networks, on_progress, skip_unreadable)
+        finished = write_results(results)
+        leader = best(finished.records, finished.study)
+        if leader is not None:
+            keep_best(results, leader, stored_plan(results, leader))
+    return finished
+
+
+def write_results(results: Results) -> Finished:
+    """Write the report, the front and the table of a results folder from its records."""
+    study = yaml.safe_load(results.study_file.read_text(encoding="utf-8"))
+    env = json.loads(results.env_file.read_text(encoding="utf-8"))
+    records = tuple(results.records())
+    write_report(results.folder, records, study, env)
+    return Finished(results.folder, study, records)
+
+
+def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnProgress, skip_unreadable: bool) -> None:
+    settings = study.config.search
+    proposals = SpaceProposals(study.space, settings.sampler, settings.options, seed=settings.seed)
+    engine = Engine(
+        results,
+        proposals,
+        price=price,
+        measure=lambda plan, budget_ms: meter.measure(plan.architecture, budget_ms),
+        objectives=study.config.objectives,
+        budgets=study.config.budgets,
+        rungs=study.rungs,
+        trials=settings.trials,
+        seed=settings.seed,
+    )
+    work = _work(study, study.config.recipe, skip_unreadable)
+    run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
+
+
+def _train_fixed(
+    study: OpenStudy,
+    results: Results,
+    meter: Meter,
+    role: Role,
+    networks: list[Network],
+    on_progress: OnProgress,
+    skip_unreadable: bool,
+) -> None:
+    """Train networks from nothing to the end, by the finalists' recipe, each measured in a fresh process."""
+    if not networks:
+        return
+    recipe = final_recipe(study.config)
+    engine = Engine(
+        results,
+        FixedProposals(networks, role),
+        price=price,
+        measure=lambda plan, budget_ms: meter.measure(plan.architecture, budget_ms, fresh=True),
+        objectives=study.config.objectives,
+        budgets=study.config.budgets,
+        rungs=Rungs((recipe.epochs,)),
+        trials=len(networks),
+        always_measure=True,
+    )
+    work = _work(study, recipe, skip_unreadable, test=True)
+    run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
+
+
+def _baselines(study: OpenStudy) -> list[Network]:
+    return [Network(name, plan) for name, plan in study.baselines.items()]
+
+
+def _finalists(study: OpenStudy, results: Results) -> list[Network]:
+    """The best of the front, then the best behind it; those that an earlier run chose stay, so that nothing repeats."""
+    count = study.config.finalists.count
+    if count == 0:
+        return []
+    candidates = {record.trial: record for record in results.records("candidate")}
+    chosen = [record.source for record in results.records("finalist") if record.source in candidates]
+    within = [record for record in candidates.values() if record.feasible]
+    within.sort(key=lambda record: -study.goals.objectives[0].gain(record.values))
+    members = front(within, study.config.resolved())
+    ranked = [record.trial for record in (*members, *within)]
+    order = list(dict.fromkeys([*chosen, *ranked]))[: max(count, len(chosen))]
+    return [Network(f"trial {number}", stored_plan(results, candidates[number]), source=number) for number in order]
+
+
+def stored_plan(results: Results, record: Record) -> Plan:
+    """The plan of a trial from its folder. Raises `StoreError` where it has none."""
+    file = results.trial_folder(record.folder) / "architecture.json"
+    if not record.folder or not file.is_file():
+        raise StoreError(f"trial {record.trial} of {results.folder} has no architecture: it was {record.state}")
+    return lower(Architecture.from_json(json.loads(file.read_text(encoding="utf-8"))), catalogue())
+
+
+def price(plan: Plan) -> dict[str, float]:
+    """What a plan costs, by the names that budgets use."""
+    return dict(catalogue().plan(plan).values())
+
+
+def final_recipe(config: StudyConfig) -> Recipe:
+    """The recipe of baselines and finalists: that of the search, for as many epochs as the study says."""
+    assert isinstance(config.recipe, Recipe)
+    epochs = config.finalists.epochs or config.recipe.epochs
+    return Recipe.load(config.recipe.model_dump() | {"epochs": epochs}, path="finalists")
+
+
+def _work(study: OpenStudy, recipe: Recipe | str, skip_unreadable: bool, *, test: bool = False) -> TrainWork:
+    assert isinstance(recipe, Recipe)
+    return TrainWork(
+        data=study.config.data,
+        recipe=recipe,
+        device=study.train_device,
+        threads=max(1, int(study.config.run.cpus)),
+        lock=DeviceLock(study.device.lock_name),
+        test=test,
+        skip_unreadable=skip_unreadable,
+    )
+
+
+def _resources(config: StudyConfig) -> Resources:
+    settings = config.run
+    return Resources(settings.concurrent, settings.cpus, settings.gpus, settings.resources, settings.address)
+
+
+def _note_study(results: Results, config: StudyConfig) -> None:
+    """Write the resolved study, or check that the one that stands there is the same search."""
+    resolved = config.resolved()
+    if results.study_file.exists():
+        before = yaml.safe_load(results.study_file.read_text(encoding="utf-8"))
+        changed = [key for key in sorted(_flat(before).items() ^ _flat(resolved).items())]
+        keys = sorted({key for key, _ in changed if not key.startswith(MAY_GROW)})
+        if keys:
+            raise StoreError(
+                f"{results.folder} holds another study: {', '.join(keys[:6])} differ{'s' if len(keys) == 1 else ''} "
+                "from what it was started with; choose another folder with --out, or change the study back"
+            )
+    write_text(results.study_file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+
+def _flat(tree: Any, path: str = "") -> dict[str, str]:
+    """Every leaf of a tree by its dotted path, as text."""
+    if isinstance(tree, Mapping):
+        pairs = [_flat(value, f"{path}.{key}" if path else str(key)) for key, value in tree.items()]
+        return {key: value for each in pairs for key, value in each.items()}
+    return {path: json.dumps(tree, sort_keys=True)}

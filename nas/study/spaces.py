@@ -1,0 +1,90 @@
+"""Spaces seen as a person asks about them: opened with the real blocks, described, sampled, and as JSON Schema."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from functools import cache
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from nas.cost import CostTable
+from nas.errors import InvalidArchitecture
+from nas.files import find_file, shipped
+from nas.space import Space, load_space
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = 10
+
+
+@cache
+def catalogue() -> CostTable:
+    """The blocks of this installation with their costs, remembered in the user's cache folder between runs."""
+    folder = user_cache_path("nas")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        log.warning("costs are not remembered between runs: %s", error)
+        return CostTable()
+    return CostTable(folder / "costs.sqlite")
+
+
+def open_space(source: str | dict[str, Any], **given: Any) -> Space:
+    """A space from a file, a shipped name or a tree; `given` are `classes`, `channels` and `resolution`, where known."""
+    target = source if isinstance(source, dict) else find_file(source, "search_spaces")
+    return load_space(target, catalogue(), roots=[shipped("search_spaces")], **given)
+
+
+def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
+    """Sampled networks that can be built, each with its decisions, parameters and MACs."""
+    table, rows = catalogue(), []
+    while len(rows) < count:
+        decisions = space.sample(rng)
+        try:
+            plan = space.decode(decisions)
+        except InvalidArchitecture:
+            continue
+        cost = table.plan(plan)
+        row = {"arch_id": plan.arch_id, "decisions": dict(decisions), "params": cost.params, "macs": cost.macs}
+        rows.append(row)
+    return rows
+
+
+def feasible_fraction(space: Space, samples: int, rng: random.Random) -> dict[str, Any]:
+    """The share of samples that build and meet the space's own cost constraints, with Wilson's 95% interval (1927)."""
+    table, good = catalogue(), 0
+    for _ in range(samples):
+        try:
+            plan = space.decode(space.sample(rng))
+        except InvalidArchitecture:
+            continue
+        values = table.plan(plan).values()
+        good += all(constraint.evaluate(values) for constraint in space.cost_constraints)
+    low, high = wilson(good, samples)
+    return {"value": good / samples, "low": low, "high": high, "samples": samples}
+
+
+def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's score interval of a share (1927); z is the normal quantile, 1.96 for 95%."""
+    share, square = successes / trials, z * z
+    middle = (share + square / (2 * trials)) / (1 + square / trials)
+    half = z / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:
+    """Everything `nas space` shows: name, exact size, decisions, feasible share and ten examples."""
+    size = space.size()
+    return {
+        "name": space.name,
+        "size": str(size.value),
+        "exact": size.exact,
+        "decisions": [
+            {"name": d.name, "kind": d.kind, "values": list(d.values), "when": d.when} for d in space.decisions
+        ],
+        "feasible_fraction": feasible_fraction(space, samples, random.Random(seed)),
+        "examples": draw(space, EXAMPLES, random.Random(seed)),
+    }

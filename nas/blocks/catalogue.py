@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from nas.arch import Block, BlockSpec, Fields, FieldSpec, Shape
@@ -25,10 +26,10 @@ def names() -> Sequence[str]:
     return list(BLOCKS)
 
 
+@cache
 def block(name: str) -> BlockSpec:
     """The entry of a block; `KeyError` when there is none."""
-    cls: type[BlockModule] = BLOCKS[name]
-    return block_spec(name, cls)
+    return block_spec(name, BLOCKS[name])
 
 
 def part_names(family: str) -> Sequence[str]:

@@ -17,7 +17,6 @@ from nas.blocks.fields import Family, FamilyMap, resolve_part
 _KINDS: dict[Any, FieldKind] = {int: "int", float: "float", bool: "bool", str: "str"}
 
 
-@cache
 def block_spec(name: str, cls: type[BlockModule]) -> BlockSpec:
     """What the language sees of a block."""
     return BlockSpec(name, field_specs(cls.Config), first_line(cls), cls.out, cls.strides)

@@ -142,7 +142,7 @@ def _trained_a_little(case: Case) -> BlockModule:
     with torch.no_grad():
         module(case.input(4) * 2 + 1)
         for parameter in module.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2))
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)), alpha=0.1)
     return module.eval()
 
 
@@ -229,15 +229,16 @@ class BlockContract:
             module, x = _trained_a_little(case), case.input()
             together = _output(module, x)
             alone = torch.cat([_output(module, x[i : i + 1]) for i in range(3)])
-            torch.testing.assert_close(together, alone, msg=lambda text, case=case: f"{case}\n{text}", **_CLOSE)
+            _assert_close(together, alone, case)
 
     def test_memory_layout_does_not_matter(self, name: str) -> None:
         for case in example_cases(name):
             if form_of(case.in_shape) == "map":
                 module, x = _trained_a_little(case), case.input()
                 plain = _output(module, x)
-                last = _output(module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last))
-                torch.testing.assert_close(plain, last, msg=lambda text, case=case: f"{case}\n{text}", **_CLOSE)
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+                last = _output(module, x.to(memory_format=torch.channels_last))
+                _assert_close(plain, last, case)
 
     def test_state_can_be_stored_and_copied(self, name: str) -> None:
         for case in example_cases(name):
@@ -278,7 +279,8 @@ class BlockContract:
                 assert str(caught.value.path).startswith(field), f"{field}: {value!r} led to {caught.value}"
 
 
-_CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+def _assert_close(found: Tensor, expected: Tensor, case: Case) -> None:
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, msg=lambda text: f"{case}\n{text}")
 
 
 def _frozen(case: Case) -> set[str]:

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import textwrap
+from importlib.metadata import EntryPoint
 
 import pytest
 
 from nas import blocks
+from nas.blocks import registry
 from nas.blocks.registry import BLOCKS, FAMILIES, PARTS, Table
 from nas.errors import InvalidArchitecture, NasError
 
@@ -32,72 +34,63 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         blocks.block("mbcon")
 
 
-@pytest.fixture
-def other_package(tmp_path):
-    """A package on the path, with entry points as pip would write them."""
+def with_entries(monkeypatch, group, prefix, *entries):
+    """A table behind which packages have declared entries."""
+    points = [EntryPoint(name, value, group) for name, value in entries]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    return Table("block" if group == "nas.blocks" else prefix, group, f"{prefix}." if prefix else "")
+
+
+def test_entries_of_other_packages_are_loaded_at_the_first_look(monkeypatch):
+    table = with_entries(
+        monkeypatch, "nas.parts", "act", ("act.mine", "nas.blocks.act:Tanh"), ("norm.x", "no.such:thing")
+    )
+    assert list(table) == ["mine"]
+    assert table["mine"] is PARTS["act"]["tanh"]
+
+
+@pytest.mark.parametrize(
+    ("group", "prefix", "entry", "message"),
+    [
+        (
+            "nas.blocks",
+            "",
+            ("conv", "nas.blocks.mbconv:MBConv"),
+            r"'conv' is nas\.blocks\.conv\.Conv and nas\.blocks\.mbconv",
+        ),
+        ("nas.blocks", "", ("mine", "nas.blocks.conv:Missing"), "'mine' must be loadable, .* raised AttributeError"),
+        ("nas.parts", "act", ("atc.mine", "nas.blocks.act:Tanh"), "must begin with a family; did you mean 'act'"),
+    ],
+)
+def test_a_bad_entry_of_another_package_is_named(monkeypatch, group, prefix, entry, message):
+    table = with_entries(monkeypatch, group, prefix, entry)
+    table.add("conv", BLOCKS["conv"])
+    with pytest.raises(NasError, match=message):
+        list(table)
+
+
+def test_an_installed_package_adds_a_block_and_a_part(tmp_path):
     (tmp_path / "other.py").write_text(
         textwrap.dedent("""
         from nas.blocks import BlockModule, PartModule
 
         class Double(BlockModule):
-            '''Twice the input.'''
             out = "fixed"
-            def forward(self, x):
-                return 2 * x
 
         class Cube(PartModule):
-            '''x ** 3.'''
-            def forward(self, x):
-                return x ** 3
+            pass
         """)
     )
-    info = tmp_path / "other-1.0.dist-info"
+    info = tmp_path / "other-1.0.dist-info"  # as pip writes it
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
-
-    def run(entries: str, script: str) -> str:
-        (info / "entry_points.txt").write_text(textwrap.dedent(entries))
-        path = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        command = [sys.executable, "-c", path + textwrap.dedent(script)]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-
-    return run
-
-
-def test_another_package_adds_a_block_and_a_part(other_package):
-    entries = """
-        [nas.blocks]
-        double = other:Double
-        [nas.parts]
-        act.cube = other:Cube
-    """
+    (info / "entry_points.txt").write_text("[nas.blocks]\ndouble = other:Double\n[nas.parts]\nact.cube = other:Cube\n")
     script = """
         from nas import blocks
         from nas.arch import Block, MapShape
         print(type(blocks.create(Block("double"), MapShape(3, 4, 4))).__name__, "double" in blocks.names())
         print(blocks.resolve("conv", {"act": "cube"})["act"].kind, "cube" in blocks.part_names("act"))
     """
-    assert other_package(entries, script).split() == ["Double", "True", "cube", "True"]
-
-
-def test_a_collision_with_another_package_and_one_that_cannot_be_loaded_say_so(other_package):
-    script = """
-        from nas import blocks
-        from nas.errors import NasError
-        for look in (blocks.names, lambda: blocks.part_names("act")):
-            try:
-                look()
-            except NasError as error:
-                print(error)
-    """
-    entries = """
-        [nas.blocks]
-        conv = other:Double
-        [nas.parts]
-        act.cube = other:Missing
-    """
-    collision, missing = other_package(entries, script).splitlines()
-    family = other_package("[nas.parts]\natc.cube = other:Cube", script)
-    assert "'conv' is nas.blocks.conv.Conv and other.Double" in collision
-    assert "'act.cube' must be loadable, but other:Missing raised AttributeError" in missing
-    assert "'atc.cube' must begin with a family; did you mean 'act'?" in family
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n" + textwrap.dedent(script)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert output.split() == ["Double", "True", "cube", "True"]

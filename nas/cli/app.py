@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done, 2 bad input, 3 done but nothing met the budget, 130 interrupted (start again to go on).",
+    epilog="Exit codes: 0 done, 2 bad input, 3 done but nothing met the budget, 130 interrupted (resumable).",
 )
 
 app.command("search")(studies.search)

@@ -74,7 +74,7 @@ def search(
 
 def status(study: StudyFolder, as_json: JsonOption = False) -> None:
     """Show how a study stands, also while it runs."""
-    from nas.study.folders import open_results
+    from nas.study.results import open_results
     from nas.study.status import study_status
 
     found = study_status(open_results(study))
@@ -93,7 +93,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one trial: its architecture, costs, measurement and learning curve."""
-    from nas.study.folders import open_results
+    from nas.study.results import open_results
     from nas.study.status import trial_details
 
     found = trial_details(open_results(study), trial)
@@ -131,8 +131,7 @@ def show(
 def report(study: StudyFolder, as_json: JsonOption = False) -> None:
     """Write report.html, front.json and trials.parquet again from what is recorded, and print the summary."""
     from nas.report import summary_table, verdict
-    from nas.study.folders import open_results
-    from nas.study.results import write_results
+    from nas.study.results import open_results, write_results
 
     results = open_results(study)
     finished = write_results(results)

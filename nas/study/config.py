@@ -31,12 +31,10 @@ class SearchSettings(_Part):
         "tpe", description="random, tpe, nsga2, gp, qmc, or module:attribute of an Optuna sampler"
     )
     options: dict[str, Any] = pydantic.Field(default_factory=dict, description="keyword arguments of the sampler")
-    trials: int = pydantic.Field(
-        32, ge=1, description="networks that enter training; those rejected before do not count"
-    )
+    trials: int = pydantic.Field(32, ge=1, description="networks that enter training; the rejected do not count")
     rungs: list[int] = pydantic.Field(
         default_factory=list,
-        description="epochs after which the worse candidates stop, such as [2, 4]; the recipe's epochs are the last rung",
+        description="epochs after which worse candidates stop, such as [2, 4]; the recipe's epochs are the last",
     )
     reduction: int = pydantic.Field(3, ge=2, description="one in this many goes on at each rung")
     seed: int = pydantic.Field(0, ge=0, description="of the sampler, the validation split and the first weights")
@@ -71,7 +69,7 @@ class StudyConfig(_Part):
     nas: Literal[1] = pydantic.Field(1, description="version of the format")
     name: Name = pydantic.Field(description="names the results folder")
     space: str | dict[str, Any] = pydantic.Field(
-        description="a search space: a file, a shipped name, or the space itself"
+        description="a search space: a file, a shipped name, or the tree itself"
     )
     data: DataSpec
     device: str | Device = pydantic.Field("cpu", description="where latency counts: cpu, cuda, or a device file")
@@ -96,7 +94,7 @@ class StudyConfig(_Part):
 def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:
     """The study of a file, with every file that it names read in or made an absolute path.
 
-    `overrides` are dotted keys with their values, such as `{"data.path": ..., "search.trials": 8}`; None changes nothing.
+    `overrides` are dotted keys with values, such as `{"data.path": ..., "search.trials": 8}`; None changes nothing.
     Raises `SpecError` with the place of the first mistake.
     """
     path = find_file(source, "studies")

@@ -8,7 +8,6 @@ from pathlib import Path
 import safetensors.torch
 
 from nas.arch import Plan
-from nas.report import best
 from nas.space import network_yaml
 from nas.store import Record, Results
 from nas.store.files import write_json, write_text, writing

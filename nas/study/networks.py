@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.arch import Plan
-from nas.build import lower
-from nas.errors import NasError
 from nas.files import find_file, shipped
 from nas.space import load_network
-from nas.store import Results
+from nas.study.results import find_record, open_results, stored_plan
 from nas.study.spaces import catalogue
 
 
@@ -20,6 +18,7 @@ def find_network(name: str, *, results: Path = Path("results"), **given: Any) ->
     Raises `NasError` that says what was looked for and what there is.
     """
     if ":" in name and not Path(name).exists():
-        study, _, trial = name.rpartition(":")
-        return lower(Results.open_folder(study, results).architecture(trial), catalogue())
+        study, _, trial = name.partition(":")
+        found = open_results(study, results)
+        return stored_plan(found, find_record(found, trial))
     return load_network(find_file(name, "search_spaces"), catalogue(), roots=[shipped("search_spaces")], **given)

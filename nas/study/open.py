@@ -55,13 +55,13 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
 
 
 def _train_device(config: StudyConfig) -> str:
-    """Where trials train. Raises `DeviceError` when a GPU is asked for and absent, or a cluster is not asked for it."""
+    """Where trials train. Raises `DeviceError` when a GPU is asked for and absent."""
     if config.run.gpus <= 0:
         return "cpu"
     if config.run.address is None and not torch.cuda.is_available():
         raise DeviceError(
-            f"run.gpus must be 0 on a host without a CUDA device, but got {config.run.gpus:g}: torch {torch.__version__} "
-            "finds none here; set it to 0 to train on the CPU"
+            f"run.gpus must be 0 on a host without a CUDA device, but got {config.run.gpus:g}: torch "
+            f"{torch.__version__} finds none here; set it to 0 to train on the CPU"
         )
     return "cuda"
 

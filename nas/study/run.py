@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from nas.arch import Architecture, Plan
-from nas.build import lower
+from nas.arch import Plan
 from nas.errors import StoreError
-from nas.measure import DeviceLock, Latency, Meter, environment
-from nas.report import best, front, write_report
+from nas.measure import DeviceLock, Meter, environment
+from nas.report import best, front
 from nas.schedule import Resources, run
 from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
-from nas.store import Record, Results, Role
+from nas.store import Results, Role
 from nas.store.files import write_json, write_text
 from nas.study.config import StudyConfig
 from nas.study.keep import keep_best
 from nas.study.open import OpenStudy
+from nas.study.results import Finished, stored_plan, write_results
 from nas.study.spaces import catalogue
 from nas.study.work import TrainWork
 from nas.train import Recipe
@@ -30,15 +29,6 @@ OnProgress = Callable[[Progress], None]
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
 MAY_GROW = ("search.trials", "finalists", "baselines", "run", "data.path")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A study that ran to its end."""
-
-    folder: Path
-    study: Mapping[str, Any]
-    records: tuple[Record, ...]
 
 
 def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
@@ -61,15 +51,6 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
         if leader is not None:
             keep_best(results, leader, stored_plan(results, leader))
     return finished
-
-
-def write_results(results: Results) -> Finished:
-    """Write the report, the front and the table of a results folder from its records."""
-    study = yaml.safe_load(results.study_file.read_text(encoding="utf-8"))
-    env = json.loads(results.env_file.read_text(encoding="utf-8"))
-    records = tuple(results.records())
-    write_report(results.folder, records, study, env)
-    return Finished(results.folder, study, records)
 
 
 def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnProgress, skip_unreadable: bool) -> None:
@@ -137,14 +118,6 @@ def _finalists(study: OpenStudy, results: Results) -> list[Network]:
     return [Network(f"trial {number}", stored_plan(results, candidates[number]), source=number) for number in order]
 
 
-def stored_plan(results: Results, record: Record) -> Plan:
-    """The plan of a trial from its folder. Raises `StoreError` where it has none."""
-    file = results.trial_folder(record.folder) / "architecture.json"
-    if not record.folder or not file.is_file():
-        raise StoreError(f"trial {record.trial} of {results.folder} has no architecture: it was {record.state}")
-    return lower(Architecture.from_json(json.loads(file.read_text(encoding="utf-8"))), catalogue())
-
-
 def price(plan: Plan) -> dict[str, float]:
     """What a plan costs, by the names that budgets use."""
     return dict(catalogue().plan(plan).values())
@@ -180,7 +153,7 @@ def _note_study(results: Results, config: StudyConfig) -> None:
     resolved = config.resolved()
     if results.study_file.exists():
         before = yaml.safe_load(results.study_file.read_text(encoding="utf-8"))
-        changed = [key for key in sorted(_flat(before).items() ^ _flat(resolved).items())]
+        changed = _flat(before).items() ^ _flat(resolved).items()
         keys = sorted({key for key, _ in changed if not key.startswith(MAY_GROW)})
         if keys:
             raise StoreError(

@@ -33,7 +33,7 @@ def catalogue() -> CostTable:
 
 
 def open_space(source: str | dict[str, Any], **given: Any) -> Space:
-    """A space from a file, a shipped name or a tree; `given` are `classes`, `channels` and `resolution`, where known."""
+    """A space from a file, a shipped name or a tree; `given`: `classes`, `channels` and `resolution`, where known."""
     target = source if isinstance(source, dict) else find_file(source, "search_spaces")
     return load_space(target, catalogue(), roots=[shipped("search_spaces")], **given)
 

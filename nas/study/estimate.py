@@ -1,0 +1,135 @@
+"""What a study would do and about how long it would take, from a few networks tried for seconds."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nas.arch import Plan
+from nas.build import build
+from nas.data import Dataset, Split
+from nas.errors import BudgetUnreachable, InvalidArchitecture
+from nas.measure import Meter
+from nas.search import Rungs
+from nas.store import Results
+from nas.study.open import OpenStudy
+from nas.study.run import final_recipe, price
+from nas.train import Recipe, Trainer
+
+NETWORKS = 3
+SAMPLES = 200
+IMAGES = 512
+
+
+def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
+    """What would run: counts, shares and seconds, each a plain number or text.
+
+    Trains `NETWORKS` sampled networks on a few hundred images and measures one; writes nothing. A sample that no
+    network of meets the budgets on costs raises `BudgetUnreachable`.
+    """
+    config = study.config
+    plans, share = _within_costs(study)
+    epoch_s = sorted(_epoch_seconds(study, plan) for plan in plans)[len(plans) // 2]
+    measure_s = _measure_seconds(study, plans[0])
+    trials = max(0, config.search.trials - _done(study, folder))
+    candidates_s = trials * mean_epochs(study.rungs) * epoch_s
+    fixed = len(study.baselines) + config.finalists.count
+    fixed_s = fixed * final_recipe(config).epochs * epoch_s
+    seconds = (candidates_s + fixed_s) / config.run.concurrent + (trials + fixed) * measure_s
+    return {
+        "study": config.name,
+        "results": str(folder),
+        "data": _data_words(study.dataset),
+        "space": study.space.name,
+        "decisions": len(study.space.decisions),
+        "within_cost_budgets": share,
+        "device": study.device.name,
+        "objectives": config.objectives,
+        "budgets": config.budgets,
+        "sampler": config.search.sampler,
+        "trials_left": trials,
+        "rungs": list(study.rungs.epochs),
+        "baselines": list(study.baselines),
+        "finalists": config.finalists.count,
+        "runner": config.run.runner,
+        "trials_at_a_time": config.run.concurrent,
+        "seconds_an_epoch": epoch_s,
+        "seconds_a_measurement": measure_s,
+        "estimated_seconds": seconds,
+    }
+
+
+def mean_epochs(rungs: Rungs) -> float:
+    """Epochs a trial takes on average when exactly one in `reduction` goes on at each rung."""
+    total, alive, before = 0.0, 1.0, 0
+    for epoch in rungs.epochs:
+        total += alive * (epoch - before)
+        alive, before = alive / rungs.reduction, epoch
+    return total
+
+
+def _within_costs(study: OpenStudy) -> tuple[list[Plan], float]:
+    """A few networks within the budgets that costs decide, and their share among samples."""
+    rng, found = random.Random(study.config.search.seed), []
+    smallest: dict[str, float] = {}
+    for _ in range(SAMPLES):
+        decisions = study.space.sample(rng)
+        try:
+            plan = study.space.decode(decisions)
+        except InvalidArchitecture:
+            continue
+        values = price(plan)
+        smallest = {name: min(value, smallest.get(name, value)) for name, value in values.items()}
+        if all(excess <= 0 for excess in study.goals.excesses(values, decisions).values()):
+            found.append(plan)
+    if not found:
+        seen = ", ".join(f"{name} {smallest[name]:g}" for name in ("macs", "params") if name in smallest)
+        raise BudgetUnreachable(
+            f"none of {SAMPLES} sampled networks meets the budgets {', '.join(study.config.budgets)}; smallest: {seen}"
+        )
+    return found[:NETWORKS], len(found) / SAMPLES
+
+
+def _epoch_seconds(study: OpenStudy, plan: Plan) -> float:
+    """Seconds of one epoch over all training images, from an epoch over some of them."""
+    recipe, dataset = study.config.recipe, study.dataset
+    assert isinstance(recipe, Recipe)
+    some = replace(dataset, train=_first(dataset.train), validation=_first(dataset.validation))
+    share = (len(some.train) + len(some.validation) / 3) / (len(dataset.train) + len(dataset.validation) / 3)
+    quick = Recipe.load(recipe.model_dump() | {"epochs": 2, "warmup_epochs": 0.0, "threads": 1})
+    with Trainer(build(plan, seed=0), quick, some, device=study.train_device) as trainer:
+        reports = list(trainer.epochs())
+    return reports[-1].seconds / share
+
+
+def _measure_seconds(study: OpenStudy, plan: Plan) -> float:
+    with Meter(study.device, study.config.measure) as meter:
+        meter.measure(plan.architecture)
+        start = time.perf_counter()
+        meter.measure(plan.architecture)
+        return time.perf_counter() - start
+
+
+def _first(split: Split) -> Split:
+    """Images spread evenly over a split, at most `IMAGES`."""
+    step = max(1, len(split) // IMAGES)
+    return Split(split.images[::step][:IMAGES], split.labels[::step][:IMAGES])
+
+
+def _done(study: OpenStudy, folder: Path) -> int:
+    results = Results(folder, storage=study.config.search.storage, name=study.config.name)
+    if not results.exists:
+        return 0
+    return sum(
+        record.state in ("complete", "pruned", "failed") for record in results.records("candidate") if not record.gate
+    )
+
+
+def _data_words(dataset: Dataset) -> str:
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
+    return (
+        f"{dataset.name}: {sizes}; {len(dataset.classes)} classes, {dataset.resolution} px, {dataset.channels} channels"
+    )

@@ -1,0 +1,49 @@
+"""How a study stands and what one of its trials is, read without disturbing whoever writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from nas.report import best, front
+from nas.store import Results
+from nas.study.results import find_record, read_resolved, stored_plan
+from nas.study.spaces import catalogue
+
+
+def study_status(results: Results) -> dict[str, Any]:
+    """Counts by state, role and gate, the best within the budgets, and whether a driver is alive."""
+    study = read_resolved(results.folder)
+    records = results.records()
+    candidates = [record for record in records if record.role == "candidate"]
+    trained = [record for record in candidates if record.gate is None and record.state != "duplicate"]
+    leader = best(records, study)
+    driver = results.driver
+    return {
+        "study": study["name"],
+        "folder": str(results.folder),
+        "running": f"process {driver['pid']} on {driver['host']}" if driver else None,
+        "asked": study["search"]["trials"],
+        "trained": dict(Counter(record.state for record in trained)),
+        "rejected": dict(Counter(record.gate for record in candidates if record.gate)),
+        "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
+        "finalists": dict(Counter(record.state for record in records if record.role == "finalist")),
+        "front_size": len(front(records, study)),
+        "best": None if leader is None else {"trial": leader.trial, "arch_id": leader.arch_id, **leader.values},
+    }
+
+
+def trial_details(results: Results, reference: str) -> dict[str, Any]:
+    """One trial's record, and its architecture block by block with costs where it has one."""
+    record = find_record(results, reference)
+    stages: list[dict[str, Any]] = []
+    if record.folder:
+        plan, table = stored_plan(results, record), catalogue()
+        for name, steps in plan.by_span():
+            for step in steps:
+                cost = table.step(step)
+                row = {"stage": name, "block": step.block.type, "output": str(step.out_shape)}
+                stages.append(
+                    row | {"params": cost.params, "macs": cost.macs, "fields": step.block.to_json()["fields"]}
+                )
+    return {"record": record.to_json(), "stages": stages}

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from nas.arch import Catalogue
 from nas.errors import nearest
 from nas.space.blocks import compile_sequence
-from nas.space.expression import Expression
-from nas.space.facts import NoFact, find
+from nas.space.conditions import compile_constraints
 from nas.space.forms import (
-    Computed,
-    Constraint,
-    Fact,
     Fixed,
     Form,
     Group,
     MapForm,
     Network,
-    Pick,
     Sequence,
-    Shared,
     Stage,
 )
 from nas.space.functions import FUNCTIONS
@@ -30,7 +24,7 @@ from nas.space.node import Node
 from nas.space.places import BLOCK_LOCALS, COSTS, Default, Place, Tables
 from nas.space.stages import STAGE_KEYS, compile_stage
 from nas.space.tokens import WORDS
-from nas.space.values import CHANNELS, CLASSES, SIZE, compile_value, parsed, use_var
+from nas.space.values import CHANNELS, CLASSES, SIZE, compile_value
 
 KEYS = (
     "nas", "extends", "name", "input", "classes", "vars", "defaults", "stem", "stages", "head", "constraints", "train"
@@ -42,8 +36,11 @@ RESERVED = frozenset(
 )
 
 
-def compile_network(tree: Node, catalogue: Catalogue, name: str) -> Network:
-    """The compiled form of a tree whose `extends` is resolved. Raises `SpecError` for the first mistake."""
+def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozenset[str] = frozenset()) -> Network:
+    """The compiled form of a tree whose `extends` is resolved; a var that is `spared` may be unused.
+
+    Raises `SpecError` for the first mistake.
+    """
     tree.only(KEYS, "a space")
     version = tree.get("nas")
     if version is not None and (version.value != 1 or isinstance(version.value, bool)):
@@ -67,9 +64,9 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str) -> Network:
     train = _train(tree.get("train"), before, tables)
     _unused(defaults.values())
     for group in tables.vars.values():
-        if group.form is None:
+        if group.form is None and group.name not in spared:
             raise group.node.fail(f"var '{group.name}' is used by nothing; remove it or name it as ${group.name}")
-    constraints, costs = _constraints(tree.get("constraints"), tables)
+    constraints, costs = compile_constraints(tree.get("constraints"), tables)
     groups = tuple(group for group in tables.groups.values() if group.form is not None)
     return Network(
         name, resolution, height, width, channels, tables.classes, stem, stages, head, train, constraints, costs, groups
@@ -204,47 +201,3 @@ def _train(node: Node | None, before: frozenset[str], tables: Tables) -> MapForm
     entries = node.mapping("train")
     place = Place("train", before=before, train=True)
     return MapForm({key: compile_value(item, None, place.down(key), tables) for key, item in entries.items()})
-
-
-def _constraints(node: Node | None, tables: Tables) -> tuple[tuple[Constraint, ...], tuple[Expression, ...]]:
-    """Structural constraints, and those on costs, which only the search engine can check."""
-    if node is None or node.value is None:
-        return (), ()
-    structural: list[Constraint] = []
-    costs: list[Expression] = []
-    forms: Mapping[str, Form | None] = {key: group.form for key, group in tables.groups.items()}
-    for item in node.items("constraints"):
-        expression = parsed(item, "a constraint")
-        if "latency_ms" in expression.names:
-            raise item.fail("a space must not name latency_ms, which needs a device; write the budget into the study")
-        if expression.names & COSTS:
-            if others := sorted(expression.names - COSTS):
-                raise item.fail(f"a constraint on costs must name costs only, but names '{others[0]}'")
-            costs.append(expression)
-            continue
-        if not expression.names:
-            raise item.fail("a constraint must name something of the network")
-        try:
-            facts = [(name, _fact(name, item, tables, forms)) for name in sorted(expression.names)]
-        except NoFact as reason:
-            raise item.fail(str(reason)) from None
-        structural.append(Constraint(expression, tuple(facts), item))
-    return tuple(structural), tuple(costs)
-
-
-def _fact(name: str, node: Node, tables: Tables, forms: Mapping[str, Form | None]) -> Shared | Fact:
-    """What a name in a constraint means: a var's value where it is a scalar, else a fact."""
-    if name in tables.vars and _scalar(tables.vars[name].form):
-        return use_var(name, node, Place("constraints", before=frozenset({"input", "classes"})), tables)
-    return find(name, tables.sections, forms)
-
-
-def _scalar(form: Form | None) -> bool:
-    match form:
-        case Fixed() | Computed():
-            return True
-        case Shared(_, inner):
-            return _scalar(inner)
-        case Pick(_, options):
-            return all(_scalar(option) for option in options.values())
-    return False

@@ -17,7 +17,8 @@ from nas.space.needs import names_within, needs
 from nas.space.pieces import Pieces
 from nas.space.reach import reach
 from nas.space.readers import Reader, draw_all
-from nas.space.units import ChainUnit, Context, Run, StageUnit, Trail, read_key
+from nas.space.stage_unit import StageUnit
+from nas.space.units import ChainUnit, Context, Run, Trail, read_key
 
 
 class Decoder:

@@ -23,15 +23,15 @@ __all__ = ["Expression", "ExpressionError", "MissingName", "parse"]
 class Expression:
     """A compiled expression; equal to another of the same text.
 
-    `text` is what was written, `names` the dotted names it looks up (`s1.2.block` is one name).
+    `text` is what was written, `term` what it was read as, `names` the dotted names it looks up (`s1.2.block` is one).
     """
 
     def __init__(self, text: str, node: Node | None = None) -> None:
         self.text = text
         self._source = Source(text, node)
-        self._term = parse_term(self._source)
-        self.names = names_of(self._term)
-        self._value = compile_value(self._term, self._source)
+        self.term = parse_term(self._source)
+        self.names = names_of(self.term)
+        self._value = compile_value(self.term, self._source)
 
     @cached_property
     def evaluate(self) -> Callable[[Mapping[str, Any]], Any]:
@@ -50,7 +50,7 @@ class Expression:
         largest, `or` the smallest; what is true or false without numbers gives 0.0 or 1.0. Raises as `evaluate`, and
         where the value is neither true nor false.
         """
-        return compile_excess(self._term, self._source)
+        return compile_excess(self.term, self._source)
 
     def __eq__(self, other: object) -> bool:
         return self.text == other.text if isinstance(other, Expression) else NotImplemented

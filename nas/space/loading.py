@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nas.errors import SpecError, nearest
+from nas.space.expression import parse
 from nas.space.node import Node
 from nas.space.text import read, wrap
 
@@ -70,25 +71,44 @@ def _over(base: Node, top: Node) -> Node:
     return replace(top, value={**base.mapping("this"), **top.mapping("this")}, keys={**base.keys, **top.keys})
 
 
-def with_input(tree: Node, classes: int | None, channels: int | None, resolution: int | None) -> Node:
-    """The tree for given data: what a data set says of classes, channels and resolution replaces what is written."""
+def with_input(
+    tree: Node, classes: int | None, channels: int | None, resolution: int | None
+) -> tuple[Node, frozenset[str]]:
+    """The tree for given data: what a data set says of classes, channels and resolution replaces what is written.
+
+    Also the names that only the replaced values may have used.
+    """
     entries = dict(tree.mapping("a space"))
-    keys = dict(tree.keys)
-
-    def put(where: dict[str, Node], marks: dict[str, Any], key: str, value: int, parent: Node) -> None:
-        where[key] = Node(value, parent.mark, f"{parent.path}.{key}" if parent.path else key)
-        marks.setdefault(key, parent.mark)
-
+    gone: list[Node] = []
     if classes is not None:
-        put(entries, keys, "classes", classes, tree)
+        gone += [entries["classes"]] if "classes" in entries else []
+        entries["classes"] = _given(classes, "classes", tree)
     if channels is not None or resolution is not None:
         before = entries.get("input") or Node({}, tree.mark, "input")
-        sizes, marks = dict(before.mapping("input")), dict(before.keys)
+        sizes = dict(before.mapping("input"))
         if resolution is not None:
-            sizes = {key: value for key, value in sizes.items() if key not in ("height", "width")}
-            put(sizes, marks, "resolution", resolution, before)
+            gone += [sizes.pop(key) for key in ("resolution", "height", "width") if key in sizes]
+            sizes["resolution"] = _given(resolution, "input.resolution", before)
         if channels is not None:
-            put(sizes, marks, "channels", channels, before)
-        entries["input"] = replace(before, value=sizes, keys=marks)
-        keys.setdefault("input", tree.mark)
-    return replace(tree, value=entries, keys=keys)
+            gone += [sizes.pop("channels")] if "channels" in sizes else []
+            sizes["channels"] = _given(channels, "input.channels", before)
+        entries["input"] = replace(before, value=sizes, keys=dict.fromkeys(sizes, before.mark) | dict(before.keys))
+    keys = dict.fromkeys(entries, tree.mark) | dict(tree.keys)
+    return replace(tree, value=entries, keys=keys), frozenset(name for node in gone for name in _names(node))
+
+
+def _given(value: int, path: str, parent: Node) -> Node:
+    return Node(value, parent.mark, path)
+
+
+def _names(node: Node) -> Iterator[str]:
+    """Every name that an expression inside a value looks up."""
+    match node.value:
+        case str(text) if text.startswith("$") and not text.startswith("$$"):
+            yield from parse(text[1:], node).names
+        case tuple(items):
+            for item in items:
+                yield from _names(item)
+        case dict(entries):
+            for item in entries.values():
+                yield from _names(item)

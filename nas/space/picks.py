@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from nas.errors import nearest
+from nas.errors import SpecError, nearest
 from nas.space.decisions import Label
 from nas.space.forms import Each, Fixed, Form, Group, Pick, Scope, Shared
 from nas.space.node import Node
@@ -14,12 +14,17 @@ from nas.space.places import Place, Tables
 
 OPERATORS = ("choice", "range", "each", "optional")
 MAX_LABELS = 10_000
+MAX_FORMS = 200_000
+MAX_VARS_DEEP = 16
 
 Leaf = Callable[[Node, Place], Form]
 
 
 def compile_form(node: Node, place: Place, tables: Tables, leaf: Leaf) -> Form:
     """The form of a value or node; `leaf` compiles what is no operator and no `$var`."""
+    tables.compiled += 1
+    if tables.compiled > MAX_FORMS:
+        raise node.fail(f"a space must have at most {MAX_FORMS:,} values, each var counted where it is used")
     if isinstance(node.value, str) and node.value.startswith("$") and node.value[1:].strip() in tables.vars:
         return use(tables.vars[node.value[1:].strip()], place, tables, leaf, node)
     match _operator(node):
@@ -41,6 +46,8 @@ def use(group: Group, place: Place, tables: Tables, leaf: Leaf, node: Node) -> S
     if group.name in place.within:
         circle = " -> ".join([*place.within[place.within.index(group.name) :], group.name])
         raise node.fail(f"a var must not use itself, but {circle}")
+    if len(place.within) >= MAX_VARS_DEEP:
+        raise node.fail(f"vars must use each other at most {MAX_VARS_DEEP} deep")
     inside = replace(
         place,
         prefix=group.name,
@@ -52,7 +59,13 @@ def use(group: Group, place: Place, tables: Tables, leaf: Leaf, node: Node) -> S
         within=(*place.within, group.name),
         train=place.train,
     )
-    form = compile_form(group.node, inside, tables, leaf)
+    try:
+        form = compile_form(group.node, inside, tables, leaf)
+    except SpecError as error:
+        if place.group is not None:
+            raise
+        user = f"{node.path} ({node.mark})" if node.mark.line else node.path
+        raise SpecError(f"{error.message}; used at {user}", mark=error.mark, path=error.path) from None
     group.only_train = group.only_train and place.train
     if group.form is None:
         group.form = form
@@ -79,7 +92,7 @@ def _operator(node: Node) -> tuple[str, Node] | None:
 
 def _scope(node: Node, place: Place) -> tuple[Scope, Place]:
     """The scope of a choice, and the place for what is inside it."""
-    if place.in_each and place.group is not None:
+    if place.item is not None and place.group is not None:
         raise node.fail("a choice inside 'each' must stand in a stage; a var or default is decided as a whole")
     scope = place.scope
     per = node.get("per")
@@ -128,6 +141,8 @@ def _label(option: Node) -> Label:
     match option.value:
         case None:
             return "none"
+        case float() if abs(option.value) == float("inf"):
+            raise option.fail("an option must be finite")
         case str() | int() | float() | bool():
             return option.value
         case dict() if len(option.value) == 1 and (key := next(iter(option.value))) not in OPERATORS:
@@ -139,15 +154,16 @@ def _each(node: Node, listed: Node, place: Place, tables: Tables, leaf: Leaf) ->
     if place.most is None:
         raise node.fail("'each' must stand inside the blocks or the 'out' of a stage: it has one value a block")
     items = listed.items("each")
-    if len(items) != place.most:
+    if place.most and len(items) != place.most:
         raise node.fail(
             f"'each' must have one value a block ({place.most}, the stage's largest repeat), but has {len(items)}",
             key="each",
         )
-    inside = replace(place, most=None, in_each=True)
+    inside = replace(place, most=None)
     if place.group is None:
         inside = replace(inside, scope="block", around="block")
-    return Each(tuple(compile_form(item, inside, tables, leaf) for item in items), node)
+    forms = (compile_form(item, replace(inside, item=at), tables, leaf) for at, item in enumerate(items))
+    return Each(tuple(forms), node)
 
 
 def _range(node: Node, whole: Node, place: Place, tables: Tables, leaf: Leaf) -> Form:

@@ -21,7 +21,8 @@ class Place:
     `prefix` and `path` name decisions; `scope` is what a choice here gets, `around` that of the choice around it;
     `per` whether a choice may say it itself; `locals` are the names of the block at hand; `most` allows `each` and is
     its length; `group` is the var or default whose tree this is, `within` all those around; `before` the units whose
-    facts are known; `defaults` those that hold, the nearest first; `stage_out` whether the stage writes an `out`.
+    facts are known; `defaults` those that hold, the nearest first; `stage_out` whether the stage writes an `out`;
+    `item` the index of the `each` around.
     """
 
     prefix: str
@@ -37,7 +38,7 @@ class Place:
     within: tuple[str, ...] = ()
     defaults: tuple[Mapping[str, Default], ...] = ()
     stage_out: bool = False
-    in_each: bool = False
+    item: int | None = None
 
     def down(self, *steps: str | int) -> Place:
         """The place some steps further inside."""
@@ -64,11 +65,12 @@ class Tables:
     groups: dict[str, Group] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     sections: dict[str, Form | Stage | None] = field(default_factory=dict)
+    compiled: int = 0
 
     def site(self, place: Place, scope: Scope, node: Node, labels: tuple[Label, ...], **more: object) -> Site:
         """The site of this place; the same one when a var or default is compiled again for another use."""
         found = Site(place.prefix, ".".join(place.path), scope, labels=labels, node=node, train=place.train, **more)  # type: ignore[arg-type]
-        name = found.name(0)
+        name = found.name(place.item or 0)
         before = self.sites.setdefault(name, found)
         if before is not found and (before.node is not node and before.node.mark != node.mark):
             raise node.fail(f"two decisions must not have one name, but '{name}' is also decided at {before.node.mark}")

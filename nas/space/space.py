@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from nas.space.decoder import Decoder
 from nas.space.expression import Expression
 from nas.space.forms import Network
 from nas.space.loading import load_tree, with_input
+from nas.space.moves import crossover, neighbours
 from nas.space.node import Node
 from nas.space.sampling import sample
+from nas.space.vectors import encode, label_at
+from nas.space.yaml_out import network_tree, network_yaml
 
 
 class Space:
@@ -26,11 +29,20 @@ class Space:
     point has one form. `decode` turns it into a plan.
     """
 
-    def __init__(self, tree: Node, catalogue: Catalogue, name: str = "space") -> None:
+    def __init__(
+        self, tree: Node, catalogue: Catalogue, name: str = "space", spared: frozenset[str] = frozenset()
+    ) -> None:
         self.tree = tree
         self.catalogue = catalogue
-        self.network: Network = compile_network(tree, catalogue, name)
+        self._spared = spared
+        try:
+            self.network: Network = compile_network(tree, catalogue, name, spared)
+        except RecursionError:
+            raise tree.fail("a space must not nest so deep") from None
         self.decoder = Decoder(self.network, catalogue)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Space, (self.tree, self.catalogue, self.name, self._spared))
 
     @property
     def name(self) -> str:
@@ -66,6 +78,33 @@ class Space:
         """
         return self.decoder.decode(decisions)
 
+    def neighbours(self, decisions: Mapping[str, Label]) -> Iterator[Decisions]:
+        """All points of the space that differ in one answer, and in what that answer opens or closes."""
+        return neighbours(self, decisions)
+
+    def crossover(self, a: Mapping[str, Label], b: Mapping[str, Label], rng: random.Random) -> Decisions:
+        """A point of the space whose answers come from two others."""
+        return crossover(self, a, b, rng)
+
+    def encode(self, decisions: Mapping[str, Label]) -> tuple[float, ...]:
+        """A point of the unit cube with a coordinate for each of `self.decisions`, 0.5 where one did not arise."""
+        return encode(self.decisions, decisions)
+
+    def decode_vector(self, vector: Sequence[float]) -> Decisions:
+        """The decisions of any point of the unit cube; they need not be buildable."""
+        if len(vector) != len(self.decisions):
+            raise ValueError(f"a vector must have {len(self.decisions)} coordinates, but has {len(vector)}")
+        places = {decision.name: place for decision, place in zip(self.decisions, vector, strict=True)}
+        return self.walk(lambda decision: label_at(decision, places[decision.name]))
+
+    def to_tree(self, decisions: Mapping[str, Label]) -> dict[str, Any]:
+        """The decided network as a plain tree of the language."""
+        return network_tree(self.decode(decisions))
+
+    def write(self, decisions: Mapping[str, Label]) -> str:
+        """The decided network as YAML text in the language."""
+        return network_yaml(self.decode(decisions))
+
     def contains(self, decisions: Mapping[str, Label]) -> bool:
         """Whether the decisions decode."""
         try:
@@ -90,7 +129,8 @@ def load_space(
     Raises `SpecError` for the first mistake, with file, line and column.
     """
     tree, name = load_tree(source, roots)
-    return Space(with_input(tree, classes, channels, resolution), catalogue, name)
+    tree, spared = with_input(tree, classes, channels, resolution)
+    return Space(tree, catalogue, name, spared)
 
 
 def load_network(

@@ -7,7 +7,7 @@ from typing import Any
 
 from nas.arch import FieldSpec
 from nas.errors import nearest
-from nas.space.expression import Expression, parse
+from nas.space.expression import parse
 from nas.space.facts import NoFact, find
 from nas.space.forms import Computed, Fact, Fixed, Form, ListForm, Local, MapForm, PartForm, Shared
 from nas.space.kinds import fit
@@ -168,10 +168,3 @@ REPEAT = scalar_spec("repeat", "int", 0, 1_000)
 SIZE = scalar_spec("resolution", "int", 1, 100_000)
 CHANNELS = scalar_spec("channels", "int", 1, 100_000)
 CLASSES = scalar_spec("classes", "int", 1, 10_000_000)
-
-
-def parsed(node: Node, what: str) -> Expression:
-    """An expression written without its `$`, as constraints are."""
-    if not isinstance(node.value, str) or not node.value.strip():
-        raise node.fail(f"{what} must be an expression, but got {node.found}")
-    return parse(node.value.removeprefix("$"), node)

@@ -1,0 +1,99 @@
+"""A decided network written in the language, every field explicit, one block a line: to read, to copy, to change."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from nas.arch import Block, Fields, Part, Plan, Value
+from nas.space.text import read_text
+
+WORD = re.compile(r"[A-Za-z_][\w-]*(?: ?[\w.-]+)*", re.ASCII)
+
+
+def network_tree(plan: Plan) -> dict[str, Any]:
+    """The plain tree of a plan; what was inserted is left out, for it will be inserted again."""
+    size = plan.input
+    sizes = {"resolution": size.height} if size.height == size.width else {"height": size.height, "width": size.width}
+    tree: dict[str, Any] = {
+        "nas": 1,
+        "name": _text(plan.name),
+        "input": sizes | {"channels": size.channels},
+        "classes": plan.classes,
+    }
+    stages: list[dict[str, Any]] = []
+    for name, steps in plan.by_span():
+        blocks = [_block(step.block) for step in steps if not step.inserted]
+        if name in ("stem", "head"):
+            tree[name] = blocks
+        elif blocks:
+            if "stages" not in tree:
+                tree["stages"] = stages
+            stages.append({"name": name, "block": blocks})
+    if plan.train:
+        tree["train"] = _plain(plan.train)
+    return {key: value for key, value in tree.items() if value != []}
+
+
+def network_yaml(plan: Plan) -> str:
+    """The same as YAML text; loading it gives the same `arch_id`."""
+    lines: list[str] = []
+    for key, value in network_tree(plan).items():
+        if key in ("stem", "head"):
+            lines += [f"{key}:", *(f"  - {_line(block)}" for block in value)]
+        elif key == "stages":
+            lines.append("stages:")
+            for stage in value:
+                lines += [f"  - name: {_flow(stage['name'])}", "    block:"]
+                lines += [f"      - {_line(block)}" for block in stage["block"]]
+        else:
+            lines.append(f"{key}: {_flow(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _block(block: Block) -> dict[str, Any]:
+    fields = _plain(block.fields)
+    if block.out is not None:
+        fields["out"] = block.out
+    if block.stride != 1:
+        fields["stride"] = block.stride
+    return {block.type: fields}
+
+
+def _plain(value: Value) -> Any:
+    match value:
+        case Part(kind, fields):
+            return {kind: _plain(fields)} if fields else kind
+        case Fields():
+            return {key: _plain(item) for key, item in value.items()}
+        case tuple():
+            return [_plain(item) for item in value]
+        case str():
+            return _text(value)
+    return value
+
+
+def _text(value: str) -> str:
+    """Text that is not taken for an expression."""
+    return "$" + value if value.startswith("$") else value
+
+
+def _line(block: dict[str, Any]) -> str:
+    ((name, fields),) = block.items()
+    return f"{_flow(name)}: {_flow(fields)}"
+
+
+def _flow(value: Any) -> str:
+    """A value on one line."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(_flow(item) for item in value) + "]"
+        case str():
+            plain = WORD.fullmatch(value) and read_text(value).value == value
+            return value if plain else json.dumps(value)
+        case float():
+            return repr(value).replace("inf", ".inf") if abs(value) == float("inf") else repr(value)
+    return json.dumps(value)

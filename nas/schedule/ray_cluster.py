@@ -1,0 +1,119 @@
+"""A Ray to run on: one that is started here and stopped again, or one that is there."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from nas.errors import DeviceError, NasError
+from nas.schedule.work import Resources
+
+# Bytes. Jobs and reports are small and networks travel as files, so the shared-memory store stays small.
+OBJECT_STORE = 100 * 2**20
+
+# Set before Ray is imported, where the user has not said otherwise.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_RESULT_BUFFER_LENGTH": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "1",
+}
+
+
+@contextlib.contextmanager
+def cluster(resources: Resources) -> Iterator[None]:
+    """Have Ray running inside the block, for several runs one after the other.
+
+    Does nothing where Ray runs in this process already. Otherwise joins `resources.address`, or starts Ray on this
+    machine with as many slots as trials run at a time, without a dashboard. Raises `DeviceError` when GPUs are asked
+    for that are not there, `NasError` when Ray cannot be reached or started.
+    """
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import ray
+    except ImportError as error:
+        raise NasError(f"runner ray needs Ray, but {error}; pip install 'ray[tune]' or use runner: local") from error
+    running = ray.is_initialized()
+    if not running:
+        with quiet():
+            _start(resources)
+    try:
+        _check_resources(resources)
+        yield
+    finally:
+        if not running:
+            with quiet():
+                ray.shutdown()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without Ray's messages and warnings: what matters of them is raised, or becomes the reason of a failed trial.
+
+    Ray is imported before, for that sets the level of its logger.
+    """
+    logger = logging.getLogger("ray")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def _start(resources: Resources) -> None:
+    import ray
+
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
+    try:
+        if resources.address:
+            ray.init(address=resources.address, **options)
+        else:
+            slots = max(1, math.ceil(resources.concurrent * resources.cpus))
+            custom = {name: amount * resources.concurrent for name, amount in resources.custom.items()}
+            ray.init(
+                num_cpus=slots,
+                resources=custom or None,
+                object_store_memory=OBJECT_STORE,
+                include_dashboard=False,
+                **options,
+            )
+    except Exception as error:  # Ray raises errors of many kinds when it does not come up
+        where = f"joined at {resources.address}" if resources.address else "started on this machine"
+        reason = " ".join(str(error).split())[:300]
+        raise NasError(f"Ray must be {where}, but {reason}; or use runner: local") from error
+
+
+def _check_resources(resources: Resources) -> None:
+    """A trial that fits nowhere would wait for ever."""
+    import ray
+
+    wanted = {"CPU": resources.cpus, "GPU": resources.gpus, **resources.custom}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
+        return
+    most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in wanted}
+    lacking = ", ".join(
+        f"{name} {amount:g} (most on one node: {most[name]:g})" for name, amount in wanted.items() if amount
+    )
+    raise DeviceError(f"some node must have what a trial needs, but none has {lacking}; ask for less under run:")

@@ -32,8 +32,10 @@ def shift_and_flip(images: Tensor, padding: int, flip: bool, generator: torch.Ge
     if flip:
         mirrored = torch.randint(0, 2, (batch, 1), generator=generator, device=device, dtype=torch.bool)
         columns = torch.where(mirrored, width - 1 - columns, columns)
-    image = torch.arange(batch, device=device)
-    return images[image[:, None, None], rows[:, :, None], columns[:, None, :]]
+    first = torch.arange(batch, device=device).mul(height * width)
+    pixels = first[:, None, None] + rows[:, :, None] * width + columns[:, None, :]
+    # One gather of whole pixels; indexing the three dimensions takes three times as long on a CPU.
+    return images.reshape(-1, images.shape[3]).index_select(0, pixels.view(-1)).view(images.shape)
 
 
 def cutmix(images: Tensor, labels: Tensor, alpha: float, dice: random.Random) -> tuple[Tensor, Target]:

@@ -10,14 +10,16 @@ from nas.errors import NasError
 
 Reason = Literal["nan", "out of memory"]
 
-# The words of torch's CPU allocators and of oneDNN; these come as plain RuntimeError.
-_CPU_WORDS = (
+# The words of torch's CPU allocators, of oneDNN and of CUDA's libraries; these come as plain RuntimeError.
+_WORDS = (
     "can't allocate memory",
     "not enough memory",
     "defaultcpuallocator",
     "could not create a memory object",
     "bad allocation",
     "bad_alloc",
+    "out of memory",
+    "alloc_failed",
 )
 
 
@@ -41,7 +43,7 @@ def out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _CPU_WORDS)
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
 
 
 @contextmanager

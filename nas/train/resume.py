@@ -52,7 +52,11 @@ def _facts(trainer: Trainer) -> dict[str, Any]:
     return {
         "recipe": trainer.recipe.model_dump(),
         "seed": trainer.seed,
-        "data": {"images": len(trainer._split("train")), "classes": len(trainer._dataset.classes)},
+        "data": {
+            "images": len(trainer._split("train")),
+            "classes": len(trainer._dataset.classes),
+            "fingerprint": getattr(trainer._dataset, "fingerprint", None),
+        },
         "precision": trainer.learner.precision,
         "curve": [report.to_json() for report in trainer.curve],
     }

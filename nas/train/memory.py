@@ -21,8 +21,9 @@ def keep_freed_memory() -> bool:
     """Lets glibc keep freed blocks of up to 1 GiB instead of giving each back to the system; False on other systems.
 
     Otherwise every large activation is a fresh mapping whose pages fault in again at every step. For a small MBConv
-    network at 32 px and batch 128, on one thread, that took 3.9 ms an image against 2.1 (12.3 beside other processes that
-    did the same), and 1.4 against 0.6 in evaluation at batch 256. The process keeps its peak until `give_back_memory`.
+    network at 32 px and batch 128, on one thread, that took 3.9 ms an image against 2.1, and 12.3 against 2.4 while
+    other processes did the same; in evaluation at batch 256, 1.4 against 0.6. The process keeps its peak until
+    `give_back_memory`.
     """
     libc = _libc()
     if libc is None:

@@ -19,8 +19,6 @@ from nas.cost.profile import held_bytes, profile
 from nas.cost.values import Cost, Profile
 from nas.errors import InvalidArchitecture, NasError
 
-_MOST_STEPS = 50_000  # bounds the memory of a caller who makes new Step objects for every plan
-
 
 class CostTable:
     """The catalogue of all blocks (`nas.arch.Catalogue`) that also knows what each costs.
@@ -42,8 +40,6 @@ class CostTable:
         self._disk = Disk(path, fingerprint()) if path is not None else None
         self._placed: dict[tuple[Block, Shape], tuple[Step, ...] | InvalidArchitecture] = {}
         self._known: dict[tuple[Block, Shape], Known] = {}
-        # By identity: equal steps of a space are one object, and hashing one would cost more than the sum it enters.
-        self._costs: dict[int, tuple[Step, Cost]] = {}
         self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -79,31 +75,24 @@ class CostTable:
 
     def step(self, step: Step) -> Cost:
         """The cost of one step. Raises `InvalidArchitecture` when its block cannot stand behind its input shape."""
-        found = self._costs.get(id(step))
-        if found is not None:
-            return found[1]
-        with self._lock:
-            known = self._look_up(step.block, step.in_shape)
-            if known.cost is None:
-                raise InvalidArchitecture(known.reason or "", path=step.block.type)
-            if len(self._costs) >= _MOST_STEPS:
-                self._costs.clear()
-            self._costs[id(step)] = (step, known.cost)
-            return known.cost
+        known = self._known.get((step.block, step.in_shape))
+        if known is None:
+            with self._lock:
+                known = self._look_up(step.block, step.in_shape)
+        if known.cost is None:
+            raise InvalidArchitecture(known.reason or "", path=step.block.type)
+        return known.cost
 
     def plan(self, plan: Plan) -> Cost:
         """The cost of a network: sums, and the highest peak, what other steps' outputs hold meanwhile included."""
         params = macs = activations = peak = 0
-        costs = self._costs
-        held = held_bytes(plan)
-        for i, step in enumerate(plan.steps):
-            found = costs.get(id(step))
-            cost = found[1] if found is not None else self.step(step)
+        for step, held in zip(plan.steps, held_bytes(plan), strict=True):
+            cost = self.step(step)
             params += cost.params
             macs += cost.macs
             activations += cost.activations
-            if cost.peak_bytes + held[i] > peak:
-                peak = cost.peak_bytes + held[i]
+            if cost.peak_bytes + held > peak:
+                peak = cost.peak_bytes + held
         return Cost(params, macs, activations, peak)
 
     def profile(self, plan: Plan) -> Profile:

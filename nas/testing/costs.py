@@ -59,5 +59,5 @@ class CostContract:
                 assert tuple(module(case.input(2)).shape) == step.out_shape.tensor(2), str(case)
 
     def test_the_table_places_as_the_plain_catalogue_does(self, name: str) -> None:
-        for case in _cases(name):
+        for case in example_cases(name):
             assert _table().place(case.block, case.in_shape) == MetaCatalogue().place(case.block, case.in_shape)

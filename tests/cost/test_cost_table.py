@@ -167,14 +167,6 @@ def test_many_threads_learn_each_block_once(learned):
     assert all(result[i] is results[0][i] for result in results for i in range(len(wanted)))
 
 
-def test_memory_of_steps_is_bounded(monkeypatch):
-    monkeypatch.setattr(table_module, "_MOST_STEPS", 10)
-    table = CostTable()
-    for _ in range(30):
-        table.step(CostTable().place(conv(), SHAPE)[0])
-    assert len(table._costs) <= 10
-
-
 def fill(table: CostTable) -> list[object]:
     found: list[object] = []
     for out in (4, 8, 16, None):

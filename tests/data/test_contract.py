@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from nas.data import Dataset, DataSpec, load_data, source_names
+from nas.data import Dataset, DataSpec, load_data, loading, source_names
 from nas.errors import DataError
 
 
@@ -179,3 +180,7 @@ def test_every_field_of_a_spec_is_documented() -> None:
     assert all(field.description for field in DataSpec.model_fields.values())
     spec = DataSpec(name="npz", path=Path("a.npz"))
     assert DataSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_the_example_in_the_documentation() -> None:
+    assert doctest.testmod(loading, extraglobs={"DataSpec": DataSpec}) == (0, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 import pickle
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nas.errors import SpecError
+from nas.space import expression as module
 from nas.space.expression import ExpressionError, MissingName, parse
 from nas.space.text import read_text
 
@@ -274,3 +276,7 @@ def test_any_text_is_an_expression_or_an_error(text: str) -> None:
     except ExpressionError as error:
         outcome = error.text
     assert outcome is None or isinstance(outcome, (int, float, str))
+
+
+def test_the_examples_in_the_documentation() -> None:
+    assert doctest.testmod(module) == (0, 2)

@@ -90,6 +90,10 @@ class StudyConfig(_Part):
     )
     finalists: FinalistSettings = FinalistSettings()
 
+    def resolved(self) -> dict[str, Any]:
+        """The study as plain JSON with nothing left to look up, as it is recorded."""
+        return self.model_dump(mode="json")
+
 
 def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:
     """The study of a file, with every file that it names read in or made an absolute path.

@@ -12,7 +12,7 @@ import torch
 from nas.arch import Plan
 from nas.data import Dataset, load_data
 from nas.errors import DeviceError, NasError
-from nas.measure import Device
+from nas.measure import Device, check_device
 from nas.search import Goals, Rungs
 from nas.space import Space
 from nas.study.config import StudyConfig
@@ -41,7 +41,7 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     """
     device = config.device
     assert isinstance(device, Device)
-    device.check()
+    check_device(device)
     train_device = _train_device(config)
     goals = Goals.parse(config.objectives, config.budgets)
     rungs = Rungs((*config.search.rungs, config.recipe.epochs), config.search.reduction)

@@ -5,26 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nas.arch import Plan, shape_to_json
+from nas.arch import Plan
 from nas.measure import Device, Latency, Meter, load_device
 from nas.study.spaces import catalogue
 
 
 def profile_network(plan: Plan, device: str | None = None) -> dict[str, Any]:
     """Costs of the whole network and of each stage; with `device`, its latency there as well."""
-    table = catalogue()
-    total = table.plan(plan)
-    document: dict[str, Any] = {
-        "name": plan.name,
-        "arch_id": plan.arch_id,
-        "resolution": [plan.input.height, plan.input.width],
-        "classes": plan.classes,
-        **total.values(),
-        "stages": [
-            {"name": span.name, **span.cost.values(), "out_shape": shape_to_json(span.out_shape)[1:]}
-            for span in table.profile(plan)
-        ],
-    }
+    document = catalogue().profile(plan).to_json()
     if device is not None:
         document["latency_ms"] = latency_json(_measure(plan, load_device(device)))
     return document

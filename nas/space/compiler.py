@@ -165,8 +165,8 @@ def _stages(node: Node | None, tree: Node, chain: Place, stem: Sequence, tables:
     before = chain.before | {"stem"}
     items = node.items("stages")
     names = [_stage_name(item, tables) for item in items]
-    for item, name in zip(items, names, strict=True):
-        if names.count(name) > 1:
+    for at, (item, name) in enumerate(zip(items, names, strict=True)):
+        if name in names[:at]:
             raise item.fail(f"the names of stages must differ, but two are called '{name}'", key="name")
     for name in names:
         tables.sections[name] = None

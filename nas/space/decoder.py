@@ -78,6 +78,11 @@ class Decoder:
             if not error.args or error.args[0] not in self._by_name:
                 raise  # not about decisions: a mistake in a block
             raise BadDecisions("the decisions must answer this, but do not", path=str(error.args[0])) from None
+        except TypeError:
+            for name, label in decisions.items():
+                if not isinstance(label, str | int | float | bool):
+                    raise BadDecisions(f"must be a scalar, but got {label!r}", path=str(name)) from None
+            raise
 
     def _decode(self, decisions: Mapping[str, Label]) -> Plan:
         run = Run(decisions, MapShape(1, 1, 1))

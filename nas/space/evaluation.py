@@ -94,7 +94,11 @@ def chosen(pick: Pick, frame: Frame) -> Label:
         label = frame.decisions[name]
     except KeyError:
         raise BadDecisions("the decisions must answer this, but do not", path=name) from None
-    if not pick.site.continuous and (label not in pick.options):
+    if pick.site.continuous:
+        low, high = pick.site.labels
+        if isinstance(label, bool) or not isinstance(label, int | float) or not low <= label <= high:  # type: ignore[operator]
+            raise BadDecisions(f"must be from {low} to {high}, but got {label!r}", path=name)
+    elif label not in pick.options:
         raise BadDecisions(f"must be one of {', '.join(map(str, pick.options))}, but got {label!r}", path=name)
     return label
 

@@ -6,7 +6,8 @@ from nas.space.decisions import Decision, Label
 from nas.space.forms import Network, Site, Stage
 from nas.space.reach import Open, Reach, Use, reach
 
-When = tuple[str, ...]
+Atom = tuple[str, str, Label]  # a name, `>` or `==`, a value
+When = tuple[Atom, ...]
 
 
 def list_decisions(network: Network) -> tuple[Decision, ...]:
@@ -58,13 +59,13 @@ class _Listing:
     def visit_stage(self, stage: Stage) -> None:
         self.visit(reach(stage.repeat, "stage"), None, ())
         carrier, body = stage_reach(stage)
-        some = () if stage.least else (f"{stage.name}.repeat > 0",)
+        some = () if stage.least else ((f"{stage.name}.repeat", ">", 0),)
         self.visit(carrier, None, some if stage.downsample is None else ())
         if not stage.most:
             return
         self.visit(body, None, some)
         for index in range(stage.most):
-            when = () if index < stage.least else (f"{stage.name}.repeat > {index}",)
+            when = () if index < stage.least else ((f"{stage.name}.repeat", ">", index),)
             self.visit(block_reach(stage, index), index, when)
 
     def visit(self, items: Reach, index: int | None, when: When) -> None:
@@ -79,24 +80,31 @@ class _Listing:
                 self.sites.setdefault(name, item.site)
                 self.when.setdefault(name, []).append(when)
             for label, inside in item.then.items():
-                self.visit(inside, index, (*when, f"{name} == {_quoted(label)}"))
-
-
-def _quoted(label: Label) -> str:
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return f"'{label}'" if isinstance(label, str) else str(label)
+                self.visit(inside, index, (*when, (name, "==", label)))
 
 
 def _said(alternatives: list[When]) -> str | None:
-    """Alternatives of conditions as one expression; one that another implies is left out."""
-    sets = [frozenset(when) for when in alternatives]
-    if frozenset() in sets:
+    """Alternatives of conditions as one expression; one that another covers is left out."""
+    kept: list[When] = []
+    for when in dict.fromkeys(alternatives):
+        if not any(_implies(when, other) for other in kept):
+            kept = [other for other in kept if not _implies(other, when)] + [when]
+    if () in kept:
         return None
-    kept = {
-        frozenset(when): when
-        for when, mine in zip(alternatives, sets, strict=True)
-        if not any(other < mine for other in sets)
-    }
-    texts = [" and ".join(dict.fromkeys(when)) for when in kept.values()]
+    texts = [" and ".join(dict.fromkeys(map(_text, when))) for when in kept]
     return texts[0] if len(texts) == 1 else " or ".join(f"({text})" if " and " in text else text for text in texts)
+
+
+def _implies(narrow: When, wide: When) -> bool:
+    """Whether all of `wide` holds wherever all of `narrow` does."""
+    return all(
+        any(name == other and sign == its and (value == least or (sign == ">" and value >= least))  # type: ignore[operator]
+            for other, its, value in narrow)
+        for name, sign, least in wide
+    )  # fmt: skip
+
+
+def _text(atom: Atom) -> str:
+    name, sign, label = atom
+    said = ("true" if label else "false") if isinstance(label, bool) else label
+    return f"{name} {sign} '{said}'" if isinstance(label, str) else f"{name} {sign} {said}"

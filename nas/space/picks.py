@@ -14,7 +14,7 @@ from nas.space.places import Place, Tables
 
 OPERATORS = ("choice", "range", "each", "optional")
 MAX_LABELS = 10_000
-MAX_FORMS = 200_000
+MAX_FORMS = 50_000
 MAX_VARS_DEEP = 16
 
 Leaf = Callable[[Node, Place], Form]

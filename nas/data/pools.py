@@ -102,7 +102,8 @@ def _images(images: Any, what: str) -> Images:
         raise DataError(f"{what}: images must be (N, H, W), (N, H, W, 1) or (N, H, W, 3), but are {images.shape}{hint}")
     if 0 in images.shape:
         raise DataError(f"{what}: there must be at least one image with pixels, but the array is {images.shape}")
-    return images  # type: ignore[no-any-return]
+    checked: Images = images
+    return checked
 
 
 def _labels(labels: Any, what: str) -> Labels:
@@ -112,7 +113,8 @@ def _labels(labels: Any, what: str) -> Labels:
         raise DataError(
             f"{what}: labels must be integers, one an image, but are {labels.dtype} of shape {labels.shape}"
         )
-    return labels.astype(np.int64)  # type: ignore[no-any-return]
+    checked: Labels = labels.astype(np.int64)
+    return checked
 
 
 def check_sizes(pools: Sequence[tuple[str, ArrayPool]], spec: DataSpec) -> None:

@@ -1,1 +1,21 @@
-"""What came out of a study, drawn from its records alone: front, hypervolume, figures, page, files for machines."""
+"""What came out of a study, drawn from its records alone: front, hypervolume, figures, the page, files for machines."""
+
+from nas.report.files import write_report
+from nas.report.front import best, front
+from nas.report.hypervolume import hypervolume, over_time, reference_point
+from nas.report.standing import standings, verdict
+from nas.report.svg import front_svg
+from nas.report.table import summary_table
+
+__all__ = [
+    "best",
+    "front",
+    "front_svg",
+    "hypervolume",
+    "over_time",
+    "reference_point",
+    "standings",
+    "summary_table",
+    "verdict",
+    "write_report",
+]

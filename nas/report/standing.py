@@ -8,7 +8,18 @@ from typing import Any, Literal
 
 from nas.report.aims import Aims, read_aims
 from nas.report.front import as_costs, best, front
-from nas.report.words import budget_text, budgets_text, difference, interval, join, label, network, plural, quantity
+from nas.report.words import (
+    budget_text,
+    budgets_text,
+    difference,
+    interval,
+    join,
+    label,
+    network,
+    opening,
+    plural,
+    quantity,
+)
 from nas.store.record import Record
 
 FRONT_ROWS = 5
@@ -68,11 +79,11 @@ def best_baseline(
 
 
 def inside(record: Record, aims: Aims) -> str:
-    """`yes`, or what stands in the way: the budgets that are exceeded, or why there are no numbers."""
+    """`yes`, or which budgets are exceeded; a dash where nothing is known of them."""
     over = [text for text, excess in record.constraints.items() if excess > 0]
     if over:
         return "no: " + ", ".join(_budget_words(text, aims) for text in over)
-    return "yes" if record.feasible else record.state
+    return "yes" if record.feasible or record.constraints else "\N{EN DASH}"
 
 
 def _budget_words(text: str, aims: Aims) -> str:
@@ -95,11 +106,12 @@ def verdict(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Verdi
     headline = _numbers(leader, aims.first.name, cost, intervals=False)
     under = f"within {budgets_text(aims)}" if aims.budgets else "found (no budget was set)"
     sentence = f"The best network {under} is {network(leader)}: {_numbers(leader, aims.first.name, cost)}"
+    sentence += _not_retrained(leader, records, aims, cost)
     comparisons = _comparisons(leader, records, aims, cost)
     if comparisons:
         headline += f", {comparisons[0][0]}"
         sentence += "; it is " + ", and ".join(text for _, text in comparisons)
-    return Verdict(headline[0].upper() + headline[1:], sentence + ".", True)
+    return Verdict(opening(headline), sentence + ".", True)
 
 
 def _numbers(record: Record, first: str, cost: str | None, *, intervals: bool = True) -> str:
@@ -110,6 +122,15 @@ def _numbers(record: Record, first: str, cost: str | None, *, intervals: bool = 
         bounds = interval(name, record.interval.get(name)) if intervals else ""
         parts.append(f"{text} {bounds}" if bounds else text)
     return f"{label(first)} {' at '.join(parts)}"
+
+
+def _not_retrained(leader: Record, records: Sequence[Record], aims: Aims, cost: str | None) -> str:
+    """Said where the best is a candidate although finalists were retrained: luck in one training may have chosen it."""
+    done = ranked([r for r in records if r.role == "finalist" and r.feasible], aims)
+    if leader.role == "finalist" or not done:
+        return ""
+    numbers = _numbers(done[0], aims.first.name, cost).removeprefix(label(aims.first.name) + " ")
+    return f" (not retrained; the best that was is trial {done[0].source} with {numbers})"
 
 
 def _comparisons(leader: Record, records: Sequence[Record], aims: Aims, cost: str | None) -> list[tuple[str, str]]:

@@ -153,6 +153,11 @@ def network(record: Record) -> str:
     return f"trial {record.trial}"
 
 
+def opening(text: str) -> str:
+    """A phrase as a sentence begins, the rest of it as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(count: int, noun: str) -> str:
     """`1 network`, `1,200 networks`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

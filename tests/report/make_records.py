@@ -252,6 +252,8 @@ def _baselines(rng: random.Random, count: int) -> list[Record]:
     for trial, (name, macs, work, lift) in enumerate(known[:count]):
         costs = {"macs": macs, "params": macs / 30, "activations": macs / 90, "work": work}
         found.append(
-            _finished(rng, trial, 1_700_000_000.0 + 8 * trial, "baseline", {}, _learn(rng, costs, EPOCHS, lift), name=name)
+            _finished(
+                rng, trial, 1_700_000_000.0 + 8 * trial, "baseline", {}, _learn(rng, costs, EPOCHS, lift), name=name
+            )
         )
     return found

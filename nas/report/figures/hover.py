@@ -1,0 +1,40 @@
+"""What a person reads when pointing at a network."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+
+from nas.report.aims import Aims
+from nas.report.words import interval, label, network, quantity, summarise
+from nas.store.record import Record
+
+WIDTH = 64
+LINES = 6
+
+
+def card(record: Record, aims: Aims, *, decisions: bool = True) -> str:
+    """Name, arch_id, values with intervals, decisions by stage; `<br>` between lines, everything else escaped."""
+    title = f"<b>{safe(network(record))}</b>"
+    lines = [f"{title}  {safe(record.arch_id[:8])}"] if record.arch_id else [title]
+    known = [o.name for o in aims.objectives if o.name in record.values]
+    costs = [n for n in ("latency_ms", "macs", "params") if n in record.values]
+    for name in dict.fromkeys([*known, *costs]):
+        bounds = interval(name, record.interval.get(name))
+        lines.append(safe(f"{label(name)} {quantity(name, record.values[name])} {bounds}".rstrip()))
+    if record.latency is not None and not record.latency.get("trusted", True):
+        lines.append("latency not to be trusted: " + safe(", ".join(map(str, record.latency.get("flags", ())))))
+    if decisions:
+        lines += _decided(record)
+    return "<br>".join(lines)
+
+
+def _decided(record: Record) -> list[str]:
+    wrapped = [line for phrase in summarise(record.decisions) for line in textwrap.wrap(phrase, WIDTH)]
+    kept = [safe(line) for line in wrapped[:LINES]]
+    return kept + (["\N{HORIZONTAL ELLIPSIS}"] if len(wrapped) > LINES else [])
+
+
+def safe(text: str) -> str:
+    """Text that plotly shows as it is, without reading tags in it."""
+    return html.escape(text, quote=False)

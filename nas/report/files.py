@@ -1,0 +1,90 @@
+"""The files that a study leaves for people and machines: `report.html`, `front.json`, `trials.parquet`."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.report.aims import Aims, read_aims
+from nas.report.front import best, front
+from nas.report.hypervolume import hypervolume
+from nas.report.page import page, plain
+from nas.report.standing import ranked
+from nas.report.trials import trials_table
+from nas.store.files import write_text, writing
+from nas.store.record import Record
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+def write_report(
+    folder: str | Path, records: Sequence[Record], study: Mapping[str, Any], env: Mapping[str, Any]
+) -> None:
+    """Write the three files into a results folder, each replaced in one step, so that a reader never sees half of one.
+
+    `study` is the resolved study, `env` what is known of host and versions. Raises `StoreError` where the folder cannot
+    be written and `NasError` for an objective that cannot be read.
+    """
+    place = Path(folder)
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+    aims = read_aims(study)
+    write_text(place / "front.json", json.dumps(front_document(records, aims), indent=1, allow_nan=False) + "\n")
+    _write_parquet(place / "trials.parquet", trials_table(records, aims))
+    write_text(place / "report.html", page(records, aims, env))
+
+
+def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:
+    """What `front.json` holds: study, objectives, budgets, front, baselines, best, hypervolume.
+
+    The hypervolume is measured from `hypervolume.reference_point`. Numbers that are not finite become null.
+    """
+    aims = read_aims(study)
+    leader = best(records, aims)
+    return {
+        "study": aims.name,
+        "objectives": [objective.text for objective in aims.objectives],
+        "budgets": [budget.text for budget in aims.budgets],
+        "front": [trial_document(r) for r in front(records, aims)],
+        "baselines": [trial_document(r) for r in ranked([r for r in records if r.role == "baseline"], aims)],
+        "best": trial_document(leader) if leader else None,
+        "hypervolume": _finite(hypervolume(records, aims)),
+    }
+
+
+def trial_document(record: Record) -> dict[str, Any]:
+    """One trial as `front.json` holds it."""
+    named = {"name": record.name} if record.role == "baseline" else {}
+    return {
+        "trial": record.trial,
+        "arch_id": record.arch_id,
+        **named,
+        "state": record.state,
+        "feasible": record.feasible,
+        "values": {name: _finite(value) for name, value in record.values.items()},
+        "interval": {name: [_finite(low), _finite(high)] for name, (low, high) in record.interval.items()},
+        "decisions": plain(record.decisions),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _write_parquet(path: Path, table: pyarrow.Table) -> None:
+    import pyarrow.parquet
+
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with writing(path):
+        try:
+            pyarrow.parquet.write_table(table, partial)
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -105,7 +105,7 @@ class Learner:
         with autocast(self.device, self.precision or "float32"):
             logits = self.network(x)
         loss = training_loss(logits, target, recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         if recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm, foreach=True)
         self.optimizer.step()

@@ -44,7 +44,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def _is_decayed(owner: nn.Module, name: str, parameter: nn.Parameter) -> bool:
     if name == "weight" and isinstance(owner, nn.Linear | nn.modules.conv._ConvNd):
         return True
-    if isinstance(owner, nn.Embedding) or _names_a_place(owner, name):
+    if name.endswith("bias") or isinstance(owner, nn.Embedding) or _names_a_place(owner, name):
         return False
     return parameter.numel() > max(parameter.shape, default=1)
 

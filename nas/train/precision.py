@@ -72,7 +72,7 @@ def _measure(
             start = time.perf_counter()
             with autocast(device, precision):
                 logits = network(images)
-            training_loss(logits, Target(labels)).backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(training_loss(logits, Target(labels)))
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             return time.perf_counter() - start

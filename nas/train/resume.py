@@ -52,11 +52,7 @@ def _facts(trainer: Trainer) -> dict[str, Any]:
     return {
         "recipe": trainer.recipe.model_dump(),
         "seed": trainer.seed,
-        "data": {
-            "images": len(trainer._split("train")),
-            "classes": len(trainer._dataset.classes),
-            "fingerprint": getattr(trainer._dataset, "fingerprint", None),
-        },
+        "data": dict(trainer.data_facts),
         "precision": trainer.learner.precision,
         "curve": [report.to_json() for report in trainer.curve],
     }

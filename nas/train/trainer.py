@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -95,6 +96,15 @@ class Trainer:
     def precision(self) -> Precision | None:
         """What training computes in; None until `auto` has been measured in the first epoch."""
         return self.learner.precision
+
+    @cached_property
+    def data_facts(self) -> dict[str, Any]:
+        """What tells this data set from others when training goes on from a checkpoint."""
+        return {
+            "images": len(self._split("train")),
+            "classes": len(self._dataset.classes),
+            "fingerprint": getattr(self._dataset, "fingerprint", None),
+        }
 
     def epochs(self, until: int | None = None, *, since: int | None = None) -> Iterator[EpochReport]:
         """Trains up to and including epoch `until` (by default the recipe's last) and yields a report after each.

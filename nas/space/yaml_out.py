@@ -18,7 +18,7 @@ def network_tree(plan: Plan) -> dict[str, Any]:
     sizes = {"resolution": size.height} if size.height == size.width else {"height": size.height, "width": size.width}
     tree: dict[str, Any] = {
         "nas": 1,
-        "name": _text(plan.name),
+        "name": plan.name,
         "input": sizes | {"channels": size.channels},
         "classes": plan.classes,
     }

@@ -11,6 +11,7 @@ from nas.errors import StoreError
 from nas.train import Checkpoint, Trainer, checkpoint, latest
 
 HERE = str(Path(__file__).parent)
+FILES = ("model.safetensors", "ema.safetensors", "optimizer.pt", "state.json")
 
 
 def names(folder):
@@ -47,33 +48,38 @@ def test_no_checkpoint_is_none(tmp_path):
     assert latest(tmp_path / "absent") is None
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "ema.safetensors", "optimizer.pt", "state.json"])
-def test_a_crash_at_any_file_leaves_the_former_epoch_whole(tmp_path, file):
-    """A real process, killed while it writes the second epoch's files."""
+def test_a_crash_at_any_file_leaves_the_former_epoch_whole(tmp_path):
+    """Real processes, each killed while it writes one of the second epoch's files."""
     script = f"""
         import os, signal, sys
         sys.path.insert(0, {HERE!r})
         from pathlib import Path
         from nas.train import checkpoint
-        from test_checkpoint import sample
-        folder = Path({str(tmp_path)!r})
-        sample(1, 1.0).write(folder)
+        from test_checkpoint import FILES, sample
         whole = checkpoint._write
-        def half(path, data):
-            if path.name == {file!r}:
-                path.write_bytes(bytes(data)[: len(data) // 2])
-                os.kill(os.getpid(), signal.SIGKILL)
-            whole(path, data)
-        checkpoint._write = half
-        sample(2, 2.0).write(folder)
+        for file in FILES:
+            folder = Path({str(tmp_path)!r}) / file
+            sample(1, 1.0).write(folder)
+            def half(path, data):
+                if path.name == file:
+                    path.write_bytes(bytes(data)[: len(data) // 2])
+                    os.kill(os.getpid(), signal.SIGKILL)
+                whole(path, data)
+            if child := os.fork():
+                assert os.waitpid(child, 0)[1] == signal.SIGKILL
+            else:
+                checkpoint._write = half
+                sample(2, 2.0).write(folder)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)
-    assert done.returncode == -9
-    back = Checkpoint.read(latest(tmp_path))
-    assert back.epoch == 1
-    assert float(back.weights["a"][0, 0]) + 1 == float(back.averaged["a"][0, 0]) == 2.0
-    sample(2, 2.0).write(tmp_path)
-    assert names(tmp_path) == ["checkpoint-000002"]
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+    for file in FILES:
+        folder = tmp_path / file
+        assert names(folder) == [".checkpoint-000002.partial", "checkpoint-000001"]
+        back = Checkpoint.read(latest(folder))
+        assert back.epoch == 1
+        assert float(back.weights["a"][0, 0]) + 1 == float(back.averaged["a"][0, 0]) == 2.0
+        sample(2, 2.0).write(folder)
+        assert names(folder) == ["checkpoint-000002"]
 
 
 def test_a_full_disk_is_an_error_and_the_last_good_one_stays(tmp_path):
@@ -101,7 +107,7 @@ def test_a_full_disk_is_an_error_and_the_last_good_one_stays(tmp_path):
     assert names(tmp_path) == ["checkpoint-000001"]
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "ema.safetensors", "optimizer.pt", "state.json"])
+@pytest.mark.parametrize("file", FILES)
 def test_a_damaged_one_is_named(tmp_path, file):
     path = sample(1).write(tmp_path)
     (path / file).write_bytes((path / file).read_bytes()[:-9])

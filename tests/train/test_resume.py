@@ -38,17 +38,17 @@ def test_killed_at_any_moment_the_curve_is_the_same(tmp_path):
         from pathlib import Path
         from tiny_training import dataset, network, recipe
         from nas.train import Trainer
-        with Trainer(network(), recipe(epochs=40), dataset(), folder=Path({str(tmp_path)!r})) as trainer:
+        with Trainer(network(), recipe(epochs=12), dataset(), folder=Path({str(tmp_path)!r})) as trainer:
             print("ready", flush=True)
             for report in trainer.epochs():
                 pass
     """
-    for delay in (0.0, 0.2):
+    for delay in (0.0, 0.1):
         with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE) as process:
             assert process.stdout.readline() == b"ready\n"
             time.sleep(delay)
             process.send_signal(signal.SIGKILL)
-    assert run(recipe(epochs=40), folder=tmp_path) == run(recipe(epochs=40))
+    assert run(recipe(epochs=12), folder=tmp_path) == run(recipe(epochs=12))
 
 
 def test_reports_that_nobody_heard_are_told_again(tmp_path):

@@ -1,11 +1,14 @@
 """The language: trees with places, expressions, spaces of networks. Knows neither torch nor what a block does."""
 
+from nas.space.counting import Size
 from nas.space.decisions import BadDecisions, Decision, Decisions, Draw, Label
 from nas.space.expression import Expression, ExpressionError, parse
 from nas.space.node import Node, wrap
+from nas.space.operators import choice, each, optional, range_
 from nas.space.sampling import EmptySpace
 from nas.space.space import Space, load_network, load_space
 from nas.space.text import read, read_text, write
+from nas.space.yaml_out import network_tree, network_yaml
 
 __all__ = [
     "BadDecisions",
@@ -17,10 +20,17 @@ __all__ = [
     "ExpressionError",
     "Label",
     "Node",
+    "Size",
     "Space",
+    "choice",
+    "each",
     "load_network",
     "load_space",
+    "network_tree",
+    "network_yaml",
+    "optional",
     "parse",
+    "range_",
     "read",
     "read_text",
     "wrap",

@@ -37,7 +37,7 @@ RESERVED = frozenset(
 
 
 def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozenset[str] = frozenset()) -> Network:
-    """The compiled form of a tree whose `extends` is resolved; a var that is `spared` may be unused.
+    """The compiled form of a tree whose `extends` is resolved; vars and defaults that are `spared` may be unused.
 
     Raises `SpecError` for the first mistake.
     """
@@ -62,7 +62,7 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozens
     if not stem.items and not stages and not head.items:
         raise tree.fail("a network must have blocks: write stem, stages or head")
     train = _train(tree.get("train"), before, tables)
-    _unused(defaults.values())
+    _unused(default for default in defaults.values() if default.group.name not in spared)
     for group in tables.vars.values():
         if group.form is None and group.name not in spared:
             raise group.node.fail(f"var '{group.name}' is used by nothing; remove it or name it as ${group.name}")

@@ -13,15 +13,21 @@ from nas.space.node import Node
 from nas.space.text import read, wrap
 
 MAY_CHANGE = ("nas", "extends", "name", "input", "classes", "vars", "defaults", "train", "head")
-MERGED = ("vars", "defaults", "train")
+MERGED = ("input", "vars", "defaults", "train")
+SIZES = ("resolution", "height", "width")
 
 
-def load_tree(source: Path | str | Mapping[str, Any], roots: Sequence[Path]) -> tuple[Node, str]:
-    """The whole tree of a source, and its name where it gives none. Raises `SpecError`."""
+def load_tree(source: Path | str | Mapping[str, Any], roots: Sequence[Path]) -> tuple[Node, str, frozenset[str]]:
+    """The whole tree of a source, its name where it gives none, and what it inherits. Raises `SpecError`.
+
+    Inherited vars and defaults (`defaults.act`) may be unused, for the head that used them may have been replaced.
+    """
     if isinstance(source, Mapping):
-        return _extended(wrap(source), roots, ()), "space"
+        tree, inherited = _extended(wrap(source), roots, ())
+        return tree, "space", inherited
     path = find_file(source, roots)
-    return _extended(read(path), [*roots, path.parent], (path.resolve(),)), path.stem
+    tree, inherited = _extended(read(path), [*roots, path.parent], (path.resolve(),))
+    return tree, path.stem, inherited
 
 
 def find_file(source: Path | str, roots: Sequence[Path]) -> Path:
@@ -39,11 +45,11 @@ def find_file(source: Path | str, roots: Sequence[Path]) -> Path:
     )
 
 
-def _extended(tree: Node, roots: Sequence[Path], seen: tuple[Path, ...]) -> Node:
-    """The tree laid over the one it extends."""
+def _extended(tree: Node, roots: Sequence[Path], seen: tuple[Path, ...]) -> tuple[Node, frozenset[str]]:
+    """The tree laid over the one it extends, and the vars and defaults that come from there."""
     name = tree.get("extends")
     if name is None:
-        return tree
+        return tree, frozenset()
     tree.only(MAY_CHANGE, "a space that extends another")
     if not isinstance(name.value, str):
         raise name.fail(f"extends must be the name of a space such as zoo/resnet50, but got {name.found}")
@@ -53,22 +59,32 @@ def _extended(tree: Node, roots: Sequence[Path], seen: tuple[Path, ...]) -> Node
         raise name.fail(error.message) from None
     if path.resolve() in seen:
         raise name.fail(f"a space must not extend itself, but {' -> '.join(p.name for p in (*seen, path))}")
-    base = _extended(read(path), [*roots, path.parent], (*seen, path.resolve()))
+    base, _ = _extended(read(path), [*roots, path.parent], (*seen, path.resolve()))
     entries = dict(base.mapping("a space"))
     keys = dict(base.keys)
+    inherited = {*_keys(base.get("vars")), *(f"defaults.{key}" for key in _keys(base.get("defaults")))}
+    inherited -= {*_keys(tree.get("vars")), *(f"defaults.{key}" for key in _keys(tree.get("defaults")))}
     for key, value in tree.mapping("a space").items():
         if key == "extends":
             continue
         before = entries.get(key)
-        merge = key in MERGED and before is not None and before.is_map and value.is_map
-        entries[key] = _over(before, value) if merge and before is not None else value
+        entries[key] = _over(before, value, key) if key in MERGED and before is not None else value
         keys[key] = tree.keys[key]
-    return replace(tree, value=entries, keys=keys)
+    return replace(tree, value=entries, keys=keys), frozenset(inherited)
 
 
-def _over(base: Node, top: Node) -> Node:
-    """One mapping laid over another, key by key."""
-    return replace(top, value={**base.mapping("this"), **top.mapping("this")}, keys={**base.keys, **top.keys})
+def _keys(node: Node | None) -> list[str]:
+    return list(node.value) if node is not None and isinstance(node.value, dict) else []
+
+
+def _over(base: Node, top: Node, key: str) -> Node:
+    """One mapping laid over another, entry by entry; of an input, the size as a whole."""
+    if not base.is_map or not top.is_map:
+        return top
+    below = base.mapping(key)
+    if key == "input" and any(size in top.mapping(key) for size in SIZES):
+        below = {name: node for name, node in below.items() if name not in SIZES}
+    return replace(top, value={**below, **top.mapping(key)}, keys={**base.keys, **top.keys})
 
 
 def with_input(
@@ -87,7 +103,7 @@ def with_input(
         before = entries.get("input") or Node({}, tree.mark, "input")
         sizes = dict(before.mapping("input"))
         if resolution is not None:
-            gone += [sizes.pop(key) for key in ("resolution", "height", "width") if key in sizes]
+            gone += [sizes.pop(key) for key in SIZES if key in sizes]
             sizes["resolution"] = _given(resolution, "input.resolution", before)
         if channels is not None:
             gone += [sizes.pop("channels")] if "channels" in sizes else []

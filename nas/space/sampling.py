@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from nas.arch import Plan
@@ -19,13 +19,11 @@ class EmptySpace(NasError):
     """No network of a space was found that can be built and satisfies its structural constraints."""
 
 
-class Walkable(Protocol):
+class Decodable(Protocol):
     """What sampling needs of a space."""
 
     @property
     def name(self) -> str: ...
-
-    def walk(self, draw: Draw) -> Decisions: ...
 
     def decode(self, decisions: Mapping[str, Label]) -> Plan: ...
 
@@ -44,12 +42,11 @@ def draw_uniformly(rng: random.Random) -> Draw:
     return draw
 
 
-def sample(space: Walkable, rng: random.Random) -> Decisions:
-    """Draws until something decodes. Raises `EmptySpace` with the commonest reasons when nothing does."""
-    draw = draw_uniformly(rng)
+def sample(space: Decodable, propose: Callable[[], Decisions]) -> Decisions:
+    """Proposes until something decodes. Raises `EmptySpace` with the commonest reasons when nothing does."""
     reasons: Counter[str] = Counter()
     for _ in range(MAX_TRIES):
-        decisions = space.walk(draw)
+        decisions = propose()
         try:
             space.decode(decisions)
         except InvalidArchitecture as error:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nas.arch import Catalogue, Plan
+from nas.arch import Catalogue, MapShape, Plan
 from nas.errors import InvalidArchitecture, SpecError
 from nas.space.compiler import compile_network
+from nas.space.counting import Counter, Size
 from nas.space.decisions import Decision, Decisions, Draw, Label
 from nas.space.decoder import Decoder
+from nas.space.domains import possible_values
 from nas.space.expression import Expression
 from nas.space.forms import Network
 from nas.space.loading import load_tree, with_input
 from nas.space.moves import crossover, neighbours
 from nas.space.node import Node
-from nas.space.sampling import sample
+from nas.space.sampling import EmptySpace, draw_uniformly, sample
 from nas.space.vectors import encode, label_at
 from nas.space.yaml_out import network_tree, network_yaml
 
@@ -53,6 +56,13 @@ class Space:
         return self.network.classes
 
     @property
+    def input(self) -> MapShape:
+        """The input of its networks, the largest where it is chosen."""
+        network = self.network
+        sizes = (network.channels, network.height, network.width)
+        return MapShape(*(max(possible_values(size, self.tree, "input")) for size in sizes))
+
+    @property
     def decisions(self) -> tuple[Decision, ...]:
         """All decisions that may arise, in the order in which they do."""
         return self.decoder.decisions
@@ -66,9 +76,27 @@ class Space:
         """The decisions that `draw` makes: it is asked once for each that arises, and gives one of its labels."""
         return self.decoder.walk(draw)
 
+    def size(self) -> Size:
+        """How many decision vectors satisfy the structural constraints; see `nas.space.counting` for what counts."""
+        return self._counter.size
+
     def sample(self, rng: random.Random) -> Decisions:
-        """Decisions at random that can be built and satisfy the structural constraints."""
-        return sample(self, rng)
+        """Decisions at random that can be built and satisfy the structural constraints, all with the same chance.
+
+        Training decisions are drawn by themselves. A space with too many states to count is walked at random instead,
+        each label with the same chance. Raises `EmptySpace`.
+        """
+        table = self._counter.table
+        if table is None:
+            draw = draw_uniformly(rng)
+            return sample(self, lambda: self.walk(draw))
+        if not table.total:
+            raise EmptySpace(f"{self.name}: no decisions satisfy the structural constraints")
+        return sample(self, lambda: table.draw(rng))
+
+    @cached_property
+    def _counter(self) -> Counter:
+        return Counter(self.network, self.decisions)
 
     def decode(self, decisions: Mapping[str, Label]) -> Plan:
         """The plan of decisions.
@@ -128,9 +156,9 @@ def load_space(
     What is known of the data (`classes`, `channels`, `resolution`) replaces what the source says of it.
     Raises `SpecError` for the first mistake, with file, line and column.
     """
-    tree, name = load_tree(source, roots)
-    tree, spared = with_input(tree, classes, channels, resolution)
-    return Space(tree, catalogue, name, spared)
+    tree, name, inherited = load_tree(source, roots)
+    tree, replaced = with_input(tree, classes, channels, resolution)
+    return Space(tree, catalogue, name, inherited | replaced)
 
 
 def load_network(

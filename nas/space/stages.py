@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
-from math import prod
 
-from nas.errors import InvalidArchitecture
 from nas.space.blocks import compile_node, strideless
-from nas.space.decisions import Label
-from nas.space.evaluation import Frame, evaluate
-from nas.space.forms import Computed, Each, Fact, Fixed, Form, Nothing, Pick, Sequence, Shared, Stage
+from nas.space.domains import possible_values
+from nas.space.forms import Each, Fixed, Form, Nothing, Pick, Sequence, Stage
 from nas.space.node import Node
 from nas.space.places import BLOCK_LOCALS, Place, Tables
 from nas.space.values import OUT, REPEAT, STRIDE, compile_value
 
 STAGE_KEYS = ("name", "repeat", "out", "stride", "downsample", "per", "block", "defaults")
-MAX_COMBINATIONS = 100_000
 
 
 def compile_stage(node: Node, name: str, place: Place, tables: Tables) -> Stage:
@@ -30,7 +25,8 @@ def compile_stage(node: Node, name: str, place: Place, tables: Tables) -> Stage:
     one, first = replace(node, value=1), place.before
     repeat_node = entries.get("repeat", one)
     repeat = compile_value(repeat_node, REPEAT, replace(place, path=("repeat",), before=first), tables)
-    least, most = _bounds(repeat, repeat_node)
+    repeats = possible_values(repeat, repeat_node, "repeat")
+    least, most = min(repeats), max(repeats)
     names = place.locals
     out = None
     if "out" in entries:
@@ -59,44 +55,6 @@ def compile_stage(node: Node, name: str, place: Place, tables: Tables) -> Stage:
     if unable and isinstance(stride, Fixed) and stride.value != 1:
         raise entries["stride"].fail(f"'{unable}' cannot carry the stride {stride.value} of its stage; add downsample")
     return Stage(name, repeat, least, most, out, stride, downsample, block, node)
-
-
-def _bounds(repeat: Form, node: Node) -> tuple[int, int]:
-    """The smallest and largest value of a repeat, over all decisions it depends on."""
-    sites: dict[str, tuple[Label, ...]] = {}
-    _decided(repeat, sites, node)
-    count = prod(len(labels) for labels in sites.values())
-    if count > MAX_COMBINATIONS:
-        raise node.fail(f"repeat must depend on at most {MAX_COMBINATIONS:,} combinations of choices, but on {count:,}")
-    values: set[int] = set()
-    for labels in product(*sites.values()):
-        try:
-            values.add(evaluate(repeat, Frame(dict(zip(sites, labels, strict=True)))))
-        except InvalidArchitecture as error:
-            raise node.fail(f"repeat must be right whatever is chosen, but {error.reason}") from None
-    return min(values), max(values)
-
-
-def _decided(form: Form, found: dict[str, tuple[Label, ...]], node: Node) -> None:
-    """Collects every decision that a scalar without an index may depend on, with its labels."""
-    match form:
-        case Pick(site, options):
-            found[site.name(None)] = site.labels
-            for option in options.values():
-                _decided(option, found, node)
-        case Shared(_, inner):
-            _decided(inner, found, node)
-        case Computed(bindings=bindings):
-            for _, binding in bindings:
-                match binding:
-                    case Shared():
-                        _decided(binding, found, node)
-                    case Fact(decision=str(name), form=Pick(site, _)):
-                        found[name] = site.labels
-                    case Fact(form=None, constant=None):
-                        raise node.fail(f"repeat must not depend on shapes, but '{binding.name}' does")
-                    case Fact() if binding.form is not None:
-                        _decided(binding.form, found, node)
 
 
 def _per_block(form: Form) -> bool:

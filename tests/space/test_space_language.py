@@ -503,9 +503,10 @@ train: {{rate: {{range: [0.001, 0.1], log: true}}}}
 def test_a_space_may_extend_another(tmp_path: Path) -> None:
     (tmp_path / "zoo").mkdir()
     (tmp_path / "zoo" / "small.yaml").write_text(f"""{HEAD}name: small
-vars: {{k: 3, width: 24}}
+vars: {{k: 3, width: 24, last: 64}}
+defaults: {{linear.act: silu}}
 stages: [{{name: s1, out: $width, block: {{mbconv: {{kernel: $k}}}}}}]
-head: [pool, classifier]
+head: [pool, linear: {{out: $last}}, classifier]
 train: {{dropout: 0.1, decay: 0.5}}
 """)
     mine = tmp_path / "mine.yaml"
@@ -515,6 +516,15 @@ train: {{dropout: 0.1, decay: 0.5}}
     plan = space.decode({"k": 5})
     assert (plan.name, plan.classes, dict(plan.train)) == ("mine", 5, {"dropout": 0.2, "decay": 0.5})
     assert load_network("zoo/small", FakeCatalogue(), roots=[tmp_path]).classes == 10
+    mine.write_text("extends: zoo/small\ninput: {channels: 1}\n")
+    assert str(load_network(mine, FakeCatalogue(), roots=[tmp_path]).input) == "1x32x32"
+    mine.write_text("extends: zoo/small\ninput: {height: 48, width: {choice: [32, 64]}}\n")
+    assert str(load_space(mine, FakeCatalogue(), roots=[tmp_path]).input) == "3x48x64"
+    mine.write_text("extends: zoo/small\nvars: {wdith: 48}\n")
+    with pytest.raises(SpecError, match=r"mine.yaml:2:15: at vars.wdith: .*used by nothing"):
+        load_space(mine, FakeCatalogue(), roots=[tmp_path])
+    mine.write_text("extends: zoo/small\nhead: [pool, classifier]\n")
+    assert len(load_network(mine, FakeCatalogue(), roots=[tmp_path]).steps) == 4
     mine.write_text("extends: zoo/small\nstages: []\n")
     with pytest.raises(SpecError, match=r"mine.yaml:2:1: at stages: .*no key 'stages'"):
         load_space(mine, FakeCatalogue(), roots=[tmp_path])

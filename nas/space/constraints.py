@@ -19,7 +19,7 @@ class Checker:
 
     def __init__(self, constraints: Iterable[Constraint]) -> None:
         self._rules = [
-            (constraint, tuple(name for name, _ in constraint.facts), [_reader(fact) for _, fact in constraint.facts])
+            (constraint, tuple(name for name, _ in constraint.facts), [read_fact(fact) for _, fact in constraint.facts])
             for constraint in constraints
         ]
         self._seen: list[dict[tuple[Any, ...], bool]] = [{} for _ in self._rules]
@@ -52,7 +52,7 @@ def holds_for(constraint: Constraint, values: Mapping[str, Any]) -> bool:
     return found
 
 
-def _reader(fact: Shared | Fact) -> Read:
+def read_fact(fact: Shared | Fact) -> Read:
     """A quick way to the value of a fact, None where it is absent."""
     if isinstance(fact, Shared):
         return lambda decisions, recorded: _var(fact, decisions, recorded)

@@ -83,11 +83,11 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             child.training = True
 
 
-class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Counter(TorchDispatchMode):
     """Sees every operator of a forward pass, composite ones taken apart: adds up products, follows live memory."""
 
     def __init__(self, x: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.macs = 0
         self.activations = 0
         self._input = x.untyped_storage()._cdata

@@ -19,7 +19,7 @@ Shortcut = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 def _like(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
     x = args[0]
-    return torch.empty_like(x) if x.is_floating_point() else None
+    return _same(x) if x.is_floating_point() else None
 
 
 def _new(like: Tensor, shape: Sequence[int]) -> Tensor:
@@ -27,7 +27,14 @@ def _new(like: Tensor, shape: Sequence[int]) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device="meta")
 
 
+def _same(x: Tensor) -> Tensor:
+    """Of the same shape, type and layout; `empty_like` runs a Python kernel, which strided tensors need."""
+    return torch.empty(x.shape, dtype=x.dtype, device="meta") if x.is_contiguous() else torch.empty_like(x)
+
+
 def _clone(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+    if kwargs.get("memory_format") is torch.contiguous_format:
+        return _new(args[0], args[0].shape)
     return torch.empty_like(args[0], **kwargs)
 
 
@@ -36,17 +43,17 @@ def _binary(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
     if not isinstance(a, Tensor) or not a.is_floating_point():
         return None
     if not isinstance(b, Tensor):
-        return torch.empty_like(a) if isinstance(b, int | float) else None
+        return _same(a) if isinstance(b, int | float) else None
     if a.dtype is not b.dtype:
         return None
     if a.shape == b.shape:
-        return torch.empty_like(a)
+        return _same(a)
     shape = _broadcast(a.shape, b.shape)
     if shape is None:
         return None
     if shape == a.shape:
-        return torch.empty_like(a)
-    return torch.empty_like(b) if shape == b.shape else _new(a, shape)
+        return _same(a)
+    return _same(b) if shape == b.shape else _new(a, shape)
 
 
 def _binary_into(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
@@ -90,10 +97,15 @@ def _convolution(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None
         s, p, d, k = _nth(stride, i), _nth(padding, i), _nth(dilation, i), weight.shape[2 + i]
         if transposed:
             size = (x.shape[2 + i] - 1) * s - 2 * p + d * (k - 1) + _nth(output_padding, i) + 1
+            # Real devices refuse both, the meta kernel neither.
+            if size < 1:
+                raise RuntimeError(f"padding {p} leaves nothing of the output, whose size would be {size}")
+            if _nth(output_padding, i) >= max(s, d):
+                raise RuntimeError(f"output padding must be smaller than stride or dilation, but got {output_padding}")
         else:
             size = (x.shape[2 + i] + 2 * p - d * (k - 1) - 1) // s + 1
-        if size < 1:
-            return None
+            if size < 1:
+                return None
         sizes.append(size)
     return _new(x, (x.shape[0], weight.shape[1] * groups if transposed else weight.shape[0], *sizes))
 
@@ -124,7 +136,7 @@ def _batch_norm(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, 
     x, weight, training = args[0], args[1], args[5]
     if training or (weight is not None and weight.shape[0] != x.shape[1]):
         return None
-    return torch.empty_like(x), _new(x, (0,)), _new(x, (0,))
+    return _same(x), _new(x, (0,)), _new(x, (0,))
 
 
 def _layer_norm(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Tensor, ...] | None:

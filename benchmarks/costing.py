@@ -142,10 +142,10 @@ def _slowly(plan: Plan) -> tuple[int, int, int]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fill", type=int, default=20_000, help="architectures that fill the table first")
+    parser.add_argument("--fill", type=int, default=6_000, help="architectures that fill the table first")
     parser.add_argument("--chunks", type=int, default=10, help="times that the two ways alternate")
     parser.add_argument("--chunk", type=int, default=500, help="architectures costed from the table each time")
-    parser.add_argument("--slow", type=int, default=3, help="of those, how many are also built and traced")
+    parser.add_argument("--slow", type=int, default=2, help="of those, how many are also built and traced")
     parser.add_argument("--cold", type=int, default=300, help="architectures for the cold rows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     dataset = load_data(config.data, skip_unreadable=skip_unreadable)
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
     space = open_space(config.space, **given)
+    space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
     baselines = {
         name: find_network(name, results=results, resolution=dataset.resolution, **given) for name in config.baselines
     }

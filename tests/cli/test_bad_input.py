@@ -1,0 +1,167 @@
+"""What a person gets wrong: one clear error on standard error, exit code 2, no traceback, before any work starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nas.cli import main
+from nas.store import Results
+
+
+@pytest.fixture
+def nas(monkeypatch, capsys, tmp_path):
+    """Run the command in this process; gives exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        return caught.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trails": 3}, "unknown key 'trails'"),
+        ({"search": {"trials": 0}}, "at search.trials: should be greater than or equal to 1"),
+        ({"search": {"sampler": "tpee"}}, "did you mean 'tpe'"),
+        ({"budgets": ["latncy_ms <= 1"]}, "latncy_ms"),
+        ({"budgets": ["macs <= "]}, "macs <="),
+        ({"objectives": ["maximise accuracy"]}, "maximize X"),
+        ({"device": "cuda"}, "CUDA must be available"),
+        ({"device": "gpu"}, "a device must be cpu, cuda, cuda:INDEX or a YAML file"),
+        ({"run": {"runner": "local", "gpus": 1}}, "run.gpus must be 0 on a host without a CUDA device"),
+        ({"space": "no_such_space"}, "no file 'no_such_space'"),
+        ({"baselines": ["zoo/resnet21"]}, "did you mean 'zoo/resnet20'"),
+        ({"recipe": {"epochs": 2, "learning_rate": 1}}, "unknown key 'learning_rate'"),
+        ({"search": {"rungs": [5]}}, "rungs must be growing"),
+        ({"data": {"name": "mnits"}}, "did you mean 'mnist'"),
+        ({"data": {"name": "npz"}}, "path"),
+    ],
+)
+def test_a_study_with_a_mistake(nas, tiny_study, write_study, change, message):
+    import torch
+
+    if torch.cuda.is_available() and "cuda" in str(change).lower() + message.lower():
+        pytest.skip("a CUDA device is present, so asking for one is no mistake")
+    code, out, err = nas("search", write_study(tiny_study | change))
+    assert code == 2
+    assert message in err.replace("\n", " ")
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_a_space_with_no_network(nas, tiny_study, write_study, tmp_path):
+    tiny_study["space"] = tiny_study["space"] | {"constraints": ["s1.repeat > 5"]}
+    code, _, err = nas("search", write_study(tiny_study))
+    assert code == 2
+    assert "constraints" in err
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_impossible_shape_names_the_block(nas, tmp_path):
+    (tmp_path / "net.yaml").write_text(
+        "nas: 1\ninput: {resolution: 8}\nclasses: 3\nstem: [conv: {out: 9}]\n"
+        "stages: [{name: s1, block: {transformer: {heads: 2}}}]\nhead: [pool, classifier]\n"
+    )
+    code, _, err = nas("profile", tmp_path / "net.yaml")
+    assert code == 2
+    assert "heads" in err
+    assert "net.yaml" in err
+
+
+def test_missing_and_empty_data(nas, tiny_study, write_study, tmp_path):
+    tiny_study["data"] = {"name": "folder", "resolution": 8}
+    path = write_study(tiny_study)
+    code, _, err = nas("search", path, "--data", tmp_path / "nowhere")
+    assert code == 2
+    assert "nowhere" in err
+    (tmp_path / "empty").mkdir()
+    code, _, err = nas("search", path, "--data", tmp_path / "empty")
+    assert code == 2
+    assert "empty" in err
+
+
+def class_folders(root, classes):
+    rng = np.random.default_rng(0)
+    for name in classes:
+        folder = root / name
+        folder.mkdir(parents=True)
+        for index in range(12):
+            Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"{index}.png")
+    return root
+
+
+def test_one_class_only(nas, tiny_study, write_study, tmp_path):
+    tiny_study["data"] = {"name": "folder", "resolution": 8}
+    code, _, err = nas("search", write_study(tiny_study), "--data", class_folders(tmp_path / "one", ["cat"]))
+    assert code == 2
+    assert "at least two classes" in err
+
+
+def test_an_unreadable_image_is_named_or_counted(nas, tiny_study, write_study, tmp_path):
+    root = class_folders(tmp_path / "images", ["cat", "dog", "owl"])
+    (root / "dog" / "broken.png").write_bytes(b"not an image")
+    tiny_study["data"] = {"name": "folder", "resolution": 8, "channels": 1}
+    path = write_study(tiny_study)
+    code, _, err = nas("search", path, "--data", root, "--dry-run")
+    assert code == 2
+    assert "broken.png" in err
+    code, _, err = nas("search", path, "--data", root, "--dry-run", "--skip-unreadable")
+    assert code == 0
+    assert "left out 1 unreadable" in err
+
+
+def test_results_that_cannot_be_written(nas, tiny_study, write_study, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = nas("search", write_study(tiny_study), "--out", tmp_path / "file")
+    assert code == 2
+    assert "--out" in err
+    code, _, err = nas("search", write_study(tiny_study), "--out", tmp_path / "file" / "deeper")
+    assert code == 2
+    assert "--out" in err
+
+
+def test_another_driver_is_alive(nas, tiny_study, write_study, tmp_path):
+    folder = tmp_path / "results" / "tiny"
+    with Results(folder).driving():
+        script = "import sys; sys.argv = ['nas', *sys.argv[1:]]; from nas.cli import main; main()"
+        command = [sys.executable, "-c", script, "search", str(write_study(tiny_study)), "--out", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "one writer at a time" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_budget_that_nothing_meets(nas, tiny_study, write_study, tmp_path):
+    tiny_study["budgets"] = ["macs <= 10"]
+    code, _, err = nas("search", write_study(tiny_study), "--out", tmp_path / "r")
+    words = " ".join(err.split())
+    assert code == 2
+    assert "macs <= 10" in words
+    assert "smallest" in words
+    assert not list((tmp_path / "r" / "trials").iterdir())
+
+
+def test_another_study_in_the_folder(nas, tiny_study, write_study, tmp_path):
+    folder = tmp_path / "r"
+    assert nas("search", write_study(tiny_study), "--out", folder)[0] == 0
+    tiny_study["budgets"] = ["macs <= 50000"]
+    code, _, err = nas("search", write_study(tiny_study), "--out", folder)
+    assert code == 2
+    assert "holds another study: budgets differ" in " ".join(err.split())
+
+
+def test_unknown_results(nas):
+    code, _, err = nas("status", "nothing")
+    assert code == 2
+    assert "there are none" in err

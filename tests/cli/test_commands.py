@@ -1,0 +1,111 @@
+"""The commands as a person and a machine use them, on a study that is over in seconds."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pandas as pd
+import pytest
+
+from nas.cli import main
+
+
+@pytest.fixture
+def nas(monkeypatch, capsys, tmp_path):
+    """Run a command that must succeed; gives its standard output."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["nas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        assert not caught.value.code, captured.err
+        return captured.out
+
+    return run
+
+
+def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
+    tiny_study["baselines"] = ["zoo/resnet8"]
+    path = write_study(tiny_study)
+    out = nas("search", path)
+    folder = tmp_path / "results" / "tiny"
+    assert "resnet8" in out
+    front = json.loads((folder / "front.json").read_text())
+    assert front["study"] == "tiny"
+    assert front["best"]["feasible"]
+    assert len(front["baselines"]) == 1
+    assert not front["baselines"][0]["feasible"]
+    table = pd.read_parquet(folder / "trials.parquet")
+    trained = table[(table["role"] == "candidate") & table["state"].isin(["complete", "pruned", "failed"])]
+    assert len(trained) == 3
+    assert "<html" in (folder / "report.html").read_text()[:1000]
+    best = {path.name for path in (folder / "best").iterdir()}
+    assert best == {"architecture.json", "network.yaml", "record.json", "weights.safetensors"}
+
+    status = json.loads(nas("status", "tiny", "--json"))
+    assert sum(status["trained"].values()) == status["asked"] == 3
+    assert status["running"] is None
+
+    shown = json.loads(nas("show", "tiny", "best", "--json"))
+    assert shown["record"]["arch_id"] == front["best"]["arch_id"]
+    assert shown["stages"][-1]["block"] == "classifier"
+
+    again = json.loads(nas("profile", folder / "best" / "network.yaml", "--json"))
+    assert again["arch_id"] == front["best"]["arch_id"]
+    assert json.loads(nas("profile", "tiny:best", "--json"))["macs"] == again["macs"]
+
+    assert json.loads(nas("report", "tiny", "--json")) == front
+    before = {p: p.stat().st_mtime_ns for p in (folder / "trials").rglob("curve.jsonl")}
+    nas("search", path)
+    assert {p: p.stat().st_mtime_ns for p in (folder / "trials").rglob("curve.jsonl")} == before
+    tiny_study["search"] = tiny_study["search"] | {"trials": 4}
+    nas("search", write_study(tiny_study), "--json")
+    assert json.loads(nas("status", "tiny", "--json"))["asked"] == 4
+
+
+def test_dry_run_writes_nothing(nas, tiny_study, write_study, tmp_path):
+    plan = json.loads(nas("search", write_study(tiny_study), "--dry-run", "--json"))
+    assert plan["trials_left"] == 3
+    assert plan["estimated_seconds"] > 0
+    assert 0 < plan["within_cost_budgets"] <= 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_space_and_sample(nas):
+    found = json.loads(nas("space", "quickstart", "--samples", "20", "--json"))
+    assert set(found) == {"name", "size", "decisions", "feasible_fraction"}
+    assert int(found["size"]) > 1000
+    assert found["feasible_fraction"]["samples"] == 20
+    first = nas("sample", "quickstart", "-n", "3", "--seed", "7", "--json")
+    assert first == nas("sample", "quickstart", "-n", "3", "--seed", "7", "--json")
+    assert set(json.loads(first)[0]) == {"arch_id", "decisions", "params", "macs"}
+    text = nas("space", "quickstart", "--samples", "20")
+    assert "feasible" in text
+    assert "size" in text
+
+
+def test_profile_keys(nas):
+    found = json.loads(nas("profile", "zoo/resnet20", "--json"))
+    assert {"name", "arch_id", "resolution", "classes", "params", "macs", "activations", "stages"} <= set(found)
+    assert set(found["stages"][0]) >= {"name", "params", "macs", "activations", "out_shape"}
+    assert sum(stage["macs"] for stage in found["stages"]) == found["macs"]
+
+
+def test_measure_keys(nas):
+    found = json.loads(nas("measure", "zoo/lenet5", "--json"))
+    assert set(found) == {"name", "arch_id", "latency_ms", "environment"}
+    latency = found["latency_ms"]
+    assert set(latency) == {"p50", "low", "high", "p90", "p99", "pairs", "trusted", "flags"}
+    assert 0 < latency["low"] <= latency["p50"] <= latency["high"]
+
+
+def test_schemas(nas, tmp_path):
+    import jsonschema
+
+    for what in ("space", "study"):
+        jsonschema.Draft202012Validator.check_schema(json.loads(nas("schema", what)))
+    nas("schema", "study", "--write", tmp_path / "study.schema.json")
+    assert (tmp_path / "study.schema.json").stat().st_size > 1000

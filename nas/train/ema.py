@@ -9,22 +9,19 @@ from torch import nn
 
 
 class Ema:
-    """A copy of a network in evaluation mode that follows it.
+    """A copy of a network in evaluation mode whose parameters follow the network's on average.
 
-    Floating-point buffers (the running statistics of batch norm) are averaged like parameters, counters are copied.
+    Buffers are copied: the running statistics of batch norm are averages already, and averaging them once more keeps
+    the first epochs' from being usable (digits at epoch 2: 95% with copies, 86% with averages; 98.9% both at epoch 6).
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        for module in self.network.modules():
-            module.zero_grad(set_to_none=True)
-        ours, theirs = list(_tensors(self.network)), list(_tensors(network))
-        self._averaged = [tensor for tensor in ours if tensor.is_floating_point()]
-        self._sources = [tensor for tensor in theirs if tensor.is_floating_point()]
-        self._copied = [
-            (ours, theirs) for ours, theirs in zip(ours, theirs, strict=True) if not ours.is_floating_point()
-        ]
+        self.network.zero_grad(set_to_none=True)
+        self._parameters = [tensor.detach() for tensor in self.network.parameters()]
+        self._sources = [tensor.detach() for tensor in network.parameters()]
+        self._buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
 
     def decay_at(self, step: int) -> float:
         """The decay rises with the step (from 0), so that the average of a short run forgets where it began."""
@@ -32,10 +29,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        torch._foreach_lerp_(self._averaged, self._sources, 1 - self.decay_at(step))
-        for ours, theirs in self._copied:
+        """Follows the network after the optimiser's `step`-th step (from 0)."""
+        torch._foreach_lerp_(self._parameters, self._sources, 1 - self.decay_at(step))
+        for ours, theirs in self._buffers:
             ours.copy_(theirs)
-
-
-def _tensors(network: nn.Module) -> list[torch.Tensor]:
-    return [p.detach() for p in network.parameters()] + list(network.buffers())

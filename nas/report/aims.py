@@ -86,6 +86,12 @@ class Aims:
         return second[0] if second else None
 
 
+def bounds_of(record: Record, name: str) -> tuple[float, float] | None:
+    """The interval of a value where both ends are finite numbers."""
+    bounds = record.interval.get(name)
+    return bounds if bounds is not None and all(math.isfinite(end) for end in bounds) else None
+
+
 def read_aims(study: Mapping[str, Any] | Aims) -> Aims:
     """The aims of a resolved study; `maximize accuracy` where it names no objective.
 

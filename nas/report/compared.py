@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 
-from nas.report.aims import Aims
+from nas.report.aims import Aims, bounds_of
 from nas.report.standing import Standing, best_baseline, standings
 from nas.report.table import columns, gap, trusted
 from nas.report.words import axis_label, bare, interval, network, opening, quantity
@@ -55,8 +56,8 @@ def _row(
 
 
 def _cell(record: Record, name: str, scale: tuple[float, float] | None, aims: Aims) -> str:
-    value, bounds = record.values.get(name), record.interval.get(name)
-    if value is None:
+    value, bounds = record.values.get(name), bounds_of(record, name)
+    if value is None or not math.isfinite(value):
         return f'<td class="number">{quantity(name, None)}</td>'
     doubt = "" if name != "latency_ms" or trusted(record) else '<span class="interval over">not to be trusted</span>'
     drawn = _whisker(value, bounds, scale, aims.bound(name)) if scale and bounds else ""
@@ -66,7 +67,7 @@ def _cell(record: Record, name: str, scale: tuple[float, float] | None, aims: Ai
 
 def _scale(name: str, rows: Sequence[Standing], aims: Aims) -> tuple[float, float] | None:
     """The ends of a column's common scale; None where nothing in it has an interval."""
-    pairs = [row.record.interval[name] for row in rows if name in row.record.interval and name in row.record.values]
+    pairs = [found for row in rows if (found := bounds_of(row.record, name)) and name in row.record.values]
     if not pairs:
         return None
     ends = [end for pair in pairs for end in pair]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from nas.report.aims import Aims, read_aims
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume
-from nas.report.page import page, plain
+from nas.report.page import page
+from nas.report.sections import plain
 from nas.report.standing import ranked
 from nas.report.trials import trials_table
 from nas.store.files import write_text, writing

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nas.report.aims import Aims, read_aims
+from nas.report.aims import Aims, bounds_of, read_aims
 from nas.report.front import front
 from nas.store.record import Record
 
@@ -88,12 +88,11 @@ def _mark(record: Record, x_name: str, aims: Aims, on_front: bool, replaced: boo
         kind = "outside"
     if kind == "baseline" and record.state != "complete":
         return None
-    bounds = record.interval.get
-    return Mark(record, kind, x, y, bounds(x_name), bounds(aims.first.name), on_front)
+    return Mark(record, kind, x, y, bounds_of(record, x_name), bounds_of(record, aims.first.name), on_front)
 
 
 def _axis(name: str, values: Sequence[tuple[float, tuple[float, float] | None]], aims: Aims) -> Axis:
-    points = [v for v, _ in values] + [b for _, bounds in values for b in bounds or () if math.isfinite(b)]
+    points = [v for v, _ in values] + [b for _, bounds in values for b in bounds or ()]
     low, high = min(points), max(points)
     upper = aims.bound(name) is not None
     bound = aims.bound(name, upper=upper)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas.report.aims import Aims, read_aims
+from nas.report.aims import Aims, bounds_of, read_aims
 from nas.report.front import front
 from nas.report.standing import inside, ranked
 from nas.report.table import columns
@@ -122,7 +122,7 @@ class Index:
 
 
 def _measured(record: Record, name: str) -> Cell:
-    value, bounds = _number(record.values.get(name)), record.interval.get(name)
+    value, bounds = _number(record.values.get(name)), bounds_of(record, name)
     if value is None or not bounds:
         return value
     return [value, _number(bounds[0]), _number(bounds[1])]

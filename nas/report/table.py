@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nas.report.aims import Aims, read_aims
+from nas.report.aims import Aims, bounds_of, read_aims
 from nas.report.standing import Standing, best_baseline, standings
 from nas.report.words import axis_label, bare, budgets_text, difference, kind_of, network, quantity
 from nas.store.record import Record
@@ -67,8 +68,8 @@ def place(record: Record) -> str:
 
 def measured(record: Record, name: str) -> str:
     """A value without its unit, with half the width of its interval; `?` marks a latency not to be trusted."""
-    value, bounds = record.values.get(name), record.interval.get(name)
-    if value is None:
+    value, bounds = record.values.get(name), bounds_of(record, name)
+    if value is None or not math.isfinite(value):
         return quantity(name, None)
     text = bare(name, value)
     if bounds:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nas.report.aims import Aims, read_aims
 from nas.report.front import front
 from nas.report.hypervolume import reference_point
-from nas.report.page import plain
+from nas.report.sections import plain
 from nas.store.record import Record
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def trials_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> 
     """Columns: the fields of `Record`; `feasible`, `on_front`; each value by its name (`accuracy`, `latency_ms`, ...).
 
     Prefixes keep apart what could share a name: `low.` and `high.` (bounds of a value's interval), `constraint.`,
-    `latency.` (the measurement), `decision.` (also all in `decisions` as JSON text), `curve.` (a list, a number an epoch).
+    `latency.` (the measurement), `decision.` (also all in `decisions` as JSON text), `curve.` (a list over epochs).
     The schema's metadata holds study, objectives, budgets and the hypervolume's reference point as JSON.
     """
     import pyarrow as pa

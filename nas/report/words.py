@@ -99,11 +99,11 @@ def significant(value: float, digits: int = 3) -> str:
     """So many significant digits, in exponent form only where there is no other way: `1.21`, `0.0421`, `1530`."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    exponent = math.floor(math.log10(abs(value)))
+    rounded = f"{value:.{digits - 1}e}"
+    exponent = int(rounded.partition("e")[2])
     if not -5 <= exponent < 9:
-        return f"{value:.{digits - 1}e}"
-    text = f"{round(value, digits - 1 - exponent):.{max(0, digits - 1 - exponent)}f}"
-    return text.replace("-", MINUS)
+        return rounded
+    return f"{float(rounded):.{max(0, digits - 1 - exponent)}f}".replace("-", MINUS)
 
 
 def scaled(value: float) -> str:

@@ -42,7 +42,7 @@ async function draw(place) {
   if (place.dataset.bound) return;
   place.dataset.bound = "yes";
   place.on("plotly_selected", (event) => select(place, event));
-  place.on("plotly_deselect", () => select(place, null));
+  place.on("plotly_deselect", () => selection.dispatchEvent(new CustomEvent("change", { detail: null })));
 }
 
 // On a phone there is no room for words inside a figure that stand elsewhere too; the legend takes more lines.
@@ -52,7 +52,8 @@ function narrow(layout) {
 }
 
 function select(place, event) {
-  const trials = event && event.points.length ? new Set(event.points.map((p) => p.customdata).filter(Number.isInteger)) : null;
+  if (!event || !event.points.length) return; // drawn again, or nothing is there
+  const trials = new Set(event.points.map((point) => point.customdata).filter(Number.isInteger));
   if (place.dataset.figure === "parallel") highlight(place, trials);
   selection.dispatchEvent(new CustomEvent("change", { detail: trials }));
 }
@@ -76,6 +77,14 @@ function highlight(place, trials) {
   Plotly.addTraces(place, { ...chosen, mode: "lines", line: { color: colour, width: 2 }, hoverinfo: "skip", showlegend: false });
 }
 
+function unselect() {
+  for (const place of document.querySelectorAll(".plot.js-plotly-plot")) {
+    if (place.dataset.figure === "parallel") highlight(place, null);
+    Plotly.restyle(place, { selectedpoints: [null] });
+    Plotly.relayout(place, { selections: [] });
+  }
+}
+
 async function drawAll() {
   const places = [...document.querySelectorAll(".plot[data-figure]")];
   for (const place of places) {
@@ -88,6 +97,7 @@ async function drawAll() {
 }
 
 document.querySelectorAll("[data-table]").forEach((place) => makeTable(place, read(place.dataset.table)));
-dark.addEventListener("change", drawAll);
+selection.addEventListener("change", (event) => { if (event.detail === null) unselect(); });
+dark.addEventListener("change", () => { selection.dispatchEvent(new CustomEvent("change", { detail: null })); drawAll(); });
 window.addEventListener("beforeprint", () => document.querySelectorAll(".plot.js-plotly-plot").forEach((place) => Plotly.Plots.resize(place)));
 drawAll();

@@ -24,8 +24,8 @@ function scaled(value) {
 
 function digits(value, count) {
   if (value === 0) return "0";
-  const places = count - 1 - Math.floor(Math.log10(Math.abs(value)));
-  return places >= 0 ? value.toFixed(Math.min(places, 12)) : String(Math.round(value));
+  const rounded = Number(value.toPrecision(count));
+  return rounded.toFixed(Math.min(12, Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(rounded))))));
 }
 
 const formats = {
@@ -65,7 +65,7 @@ function makeTable(place, data) {
   const body = element("tbody");
   const count = element("span", { class: "count", role: "status" });
   const more = element("button", { class: "plain", type: "button", onclick: () => { state.shown += 100; render(); } });
-  const clear = element("button", { class: "plain", type: "button", hidden: "", onclick: () => { state.trials = null; render(); } }, "Clear the selection");
+  const clear = element("button", { class: "plain", type: "button", hidden: "", onclick: () => selection.dispatchEvent(new CustomEvent("change", { detail: null })) }, "Clear the selection");
   const haystacks = data.rows.map(() => null);
 
   function haystack(i) {

@@ -11,6 +11,7 @@ from nas.store.record import Record
 
 WIDTH = 64
 LINES = 6
+INDENT = 4 * "\N{NO-BREAK SPACE}"
 
 
 def card(record: Record, aims: Aims, *, decisions: bool = True) -> str:
@@ -30,7 +31,11 @@ def card(record: Record, aims: Aims, *, decisions: bool = True) -> str:
 
 
 def _decided(record: Record) -> list[str]:
-    wrapped = [line for phrase in summarise(record.decisions) for line in textwrap.wrap(phrase, WIDTH)]
+    wrapped = [
+        line
+        for phrase in summarise(record.decisions)
+        for line in textwrap.wrap(phrase, WIDTH, subsequent_indent=INDENT)
+    ]
     kept = [safe(line) for line in wrapped[:LINES]]
     return kept + (["\N{HORIZONTAL ELLIPSIS}"] if len(wrapped) > LINES else [])
 

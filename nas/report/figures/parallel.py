@@ -72,7 +72,8 @@ def _lines(found: Coordinates, group: Sequence[int], colour: str) -> dict[str, A
             height = axis.places[i]
             x.append(place)
             y.append(None if height != height else height)
-            words.append(f"{title}<br>{safe(axis.name)}: {safe(axis.words[i])}<br>{_result(found, i)}")
+            here = "" if axis is found.axes[-1] else f"<br>{safe(axis.name)}: {safe(axis.words[i])}"
+            words.append(f"{title}{here}<br>{_result(found, i)}")
             trials.append(record.trial)
         x.append(None)
         y.append(None)

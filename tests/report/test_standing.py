@@ -1,0 +1,123 @@
+import dataclasses
+import io
+import re
+
+import pytest
+from cases import CASES
+from make_records import STUDY, make_records
+from rich.console import Console
+
+from nas.report import best, standings, summary_table, verdict
+from nas.report.aims import read_aims
+from nas.report.standing import best_baseline, inside
+from nas.store.record import Record
+
+BUDGET = {"objectives": ["maximize accuracy", "minimize latency_ms"], "budgets": ["latency_ms <= 1.5"]}
+
+
+def record(trial: int, accuracy: float, latency: float, role: str = "candidate", **rest: object) -> Record:
+    return Record(
+        trial,
+        "complete",
+        role=role,  # type: ignore[arg-type]
+        values={"accuracy": accuracy, "latency_ms": latency},
+        interval={"accuracy": (accuracy - 0.01, accuracy + 0.01), "latency_ms": (latency - 0.02, latency + 0.02)},
+        constraints={"latency_ms <= 1.5": latency - 1.5},
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def printed(records, study) -> str:
+    console = Console(width=100, file=io.StringIO())
+    console.print(summary_table(records, study))
+    return console.file.getvalue()
+
+
+def test_verdict_compares_with_the_best_baselines_inside_and_outside():
+    small = record(0, 0.95, 1.0, "baseline", name="small")
+    large = record(1, 0.98, 3.0, "baseline", name="large")
+    found = verdict([small, large, record(2, 0.97, 1.2)], BUDGET)
+    assert found.found
+    assert found.headline == "Accuracy 97.00% at 1.200 ms, 2.00 points above the best baseline inside the budget"
+    assert found.sentence == (
+        "The best network within latency ≤ 1.5 ms is trial 2: accuracy 97.00% [96.00, 98.00] at 1.200 ms "
+        "[1.180, 1.220]; it is 2.00 points above the best baseline inside the budget, small (95.00% [94.00, 96.00] "
+        "at 1.000 ms [0.980, 1.020]; the intervals of accuracy overlap; 1.2 times faster), and 1.00 points below "
+        "the best baseline outside the budget, large (98.00% [97.00, 99.00] at 3.000 ms [2.980, 3.020]; "
+        "the intervals of accuracy overlap; 2.5 times slower)."
+    )
+
+
+def test_verdict_says_when_luck_may_have_chosen_the_best():
+    records = [record(0, 0.96, 1.0), record(1, 0.97, 1.1), record(2, 0.95, 1.0, "finalist", source=0)]
+    assert "trial 1: accuracy 97.00%" in verdict(records, BUDGET).sentence
+    assert "(not retrained; the best that was is trial 0 with 95.00%" in verdict(records, BUDGET).sentence
+
+
+def test_verdict_without_a_network_in_the_budget_names_the_nearest():
+    found = verdict([record(4, 0.9, 1.8), record(5, 0.9, 1.6)], BUDGET)
+    assert not found.found
+    assert found.sentence == (
+        "Of 2 networks trained to the end none meets latency ≤ 1.5 ms; "
+        "the nearest, trial 5, misses latency ≤ 1.5 ms (it has 1.600 ms)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "headline"),
+    [
+        ("empty", "Nothing was tried yet"),
+        ("no finished trial", "No network has finished training"),
+        ("only rejected", "No network has finished training"),
+        ("only infeasible", "Nothing met the budget"),
+        ("only baselines", "No network has finished training"),
+    ],
+)
+def test_verdict_of_studies_without_a_best(case, headline):
+    found = verdict(*CASES[case])
+    assert (found.headline, found.found) == (headline, False)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_study_has_a_verdict_and_a_table(case):
+    records, study = CASES[case]
+    found = verdict(records, study)
+    assert found.sentence.endswith(".")
+    assert found.found == (best(records, study) is not None)
+    text = printed(records, study)
+    assert "against" in text
+    assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+def test_rows_are_best_finalists_front_baselines():
+    records = make_records()
+    rows = standings(records, STUDY)
+    kinds = [row.kind for row in rows]
+    assert kinds == sorted(kinds, key=["best", "finalist", "front", "baseline"].index)
+    assert kinds.count("best") == 1
+    assert kinds.count("baseline") == 4
+    assert {r.record.trial for r in rows if r.record.role == "finalist"} == {
+        r.trial for r in records if r.role == "finalist"
+    }
+    known = best_baseline(records, STUDY)
+    assert known is not None
+    for row in rows:
+        if row.record is known:
+            assert row.against is None
+        else:
+            assert row.against == pytest.approx(row.record.values["accuracy"] - known.values["accuracy"])
+
+
+def test_inside_names_the_budgets_that_are_exceeded():
+    aims = read_aims(STUDY)
+    over = dataclasses.replace(record(0, 0.9, 2.0), constraints={"latency_ms <= 1.5": 0.5, "macs <= 5e6": 1.0})
+    assert inside(over, aims) == "no: latency, MACs"
+    assert inside(record(0, 0.9, 1.0), aims) == "yes"
+    assert inside(Record(1, "failed"), aims) == "\u2013"
+
+
+def test_table_shows_values_with_half_widths_and_doubt():
+    doubtful = dataclasses.replace(record(0, 0.9, 1.0), latency={"trusted": False})
+    text = printed([doubtful], BUDGET)
+    assert "90.00 ±1.00" in text
+    assert "1.000 ±0.020 ?" in text

@@ -251,10 +251,11 @@ class Engine:
         try:
             texts = [objective.text for objective in self.goals.objectives]
             values = dict(zip(texts, self.goals.values(values), strict=True)) | values
+            constraints = dict(candidate.constraints) | self.goals.excesses(values, candidate.decisions)
         except (MissingName, GoalError) as error:
+            constraints = dict(candidate.constraints)
             if state != "failed":
                 state, reason = "failed", str(error)
-        constraints = dict(candidate.constraints) | self.goals.excesses(values, candidate.decisions)
         end = {
             "entered": True,
             "reason": reason,

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal, Self
 
 from nas.errors import NasError, nearest
-from nas.space.expression import Expression, MissingName, parse
+from nas.space.expression import Expression, ExpressionError, MissingName, parse
 
 Direction = Literal["minimize", "maximize"]
 
@@ -50,8 +50,13 @@ class Objective:
         return self.expression.names
 
     def value(self, values: Mapping[str, Any]) -> float:
-        """The number for a network; raises `GoalError` when it is none."""
-        found = self.expression.evaluate(values)
+        """The number for a network; raises `GoalError` when it is none, `MissingName` when a value is not known."""
+        try:
+            found = self.expression.evaluate(values)
+        except MissingName:
+            raise
+        except ExpressionError as error:
+            raise GoalError(f"objective '{self.text}' must be a number, but {error}") from error
         if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
             raise GoalError(f"objective '{self.text}' must be a number, but is {found!r}")
         return float(found)
@@ -90,12 +95,19 @@ class Budget:
         return f"{self.text[: _LONGEST_KEY - 12]}...{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
 
     def excess(self, values: Mapping[str, Any]) -> float | None:
-        """By how much it is exceeded (<= 0: met), None while a value that it names is not known."""
+        """By how much it is exceeded (<= 0: met), None while a value that it names is not known.
+
+        Infinite where one is not-a-number. Raises `GoalError` for what cannot be compared.
+        """
+        named = [values[name] for name in self.names if name in values]
+        if any(isinstance(value, float) and math.isnan(value) for value in named):
+            return math.inf
         try:
-            found = float(self.expression.excess(values))
+            return float(self.expression.excess(values))
         except MissingName:
             return None
-        return math.inf if math.isnan(found) else found
+        except ExpressionError as error:
+            raise GoalError(f"budget '{self.text}' must be a condition on numbers, but {error}") from error
 
 
 @dataclass(frozen=True)

@@ -85,10 +85,17 @@ class Parameters:
 
     def encode(self, decisions: Mapping[str, Any], known: Mapping[str, Decision]) -> dict[str, Any]:
         """The parameters that make `suggest` return these decisions."""
-        return {
-            name: json.dumps(label) if name in known and self._of(known[name])[1] else label
-            for name, label in decisions.items()
-        }
+        return {name: self._encode(label, known.get(name)) for name, label in decisions.items()}
+
+    def _encode(self, label: Any, decision: Decision | None) -> Any:
+        if decision is None:
+            return label
+        distribution, labels = self._of(decision)
+        if labels is not None:
+            return json.dumps(label)
+        if isinstance(distribution, FloatDistribution) and distribution.step is not None:
+            return _short(label)
+        return label
 
     def _of(self, decision: Decision) -> tuple[BaseDistribution, dict[Any, Any] | None]:
         found = self._known.get(decision.name)
@@ -106,8 +113,13 @@ def _distribution(decision: Decision) -> tuple[BaseDistribution, dict[Any, Any] 
         log = decision.log and step == 1
         if all(type(value) is int for value in values):
             return IntDistribution(values[0], values[-1], step=step, log=log), None
-        return FloatDistribution(float(values[0]), float(values[-1]), step=float(step)), None
+        # Optuna wants a range that its step divides exactly; `suggest` goes back to the nearest label.
+        return FloatDistribution(_short(values[0]), _short(values[-1]), step=_short(step)), None
     if len(set(values)) == len(values):
         return CategoricalDistribution(values), None
     texts = [json.dumps(value) for value in values]
     return CategoricalDistribution(texts), dict(zip(texts, values, strict=True))
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.12g}")

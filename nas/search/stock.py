@@ -95,7 +95,7 @@ def _was_training(results: Results, trial: FrozenTrial) -> bool:
 
 def _tell_again(study: Study, goals: Goals, trial: FrozenTrial, end: Mapping[str, Any], role: Role) -> FrozenTrial:
     """A driver died between writing how a trial ended and telling it."""
-    values = dict(record_of(trial, role).values)
+    values = {**record_of(trial, role).values, **end["values"]}
     rest = {key: value for key, value in end.items() if key not in ("state", "values")}
     live = optuna.Trial(study, trial._trial_id)
     end_trial(study, live, end["state"], goals, values=values, constraints={}, end=rest)

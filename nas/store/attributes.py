@@ -13,7 +13,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.store.record import Record, Role
+from nas.store.record import Record, Role, State
 
 NETWORK, LATENCY, END = "network", "latency", "end"
 
@@ -21,7 +21,11 @@ NETWORK, LATENCY, END = "network", "latency", "end"
 _WHOLE = 1800
 _PIECE = 900
 
-_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 
 def put(set_attribute: Callable[[str, Any], None], key: str, value: Mapping[str, Any]) -> None:
@@ -66,15 +70,16 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
     latency = get(trial.user_attrs, LATENCY)
     end = get(trial.user_attrs, END)
     values = {**network.get("values", {}), **latency_values(latency)}
-    if not trial.state.is_finished() and curve:
+    told = trial.state.is_finished()
+    if not told and curve:
         values |= {key: value for key, value in curve[-1].items() if isinstance(value, int | float)}
-    values |= end.get("values", {})
+    values |= end.get("values", {}) if told else {}
     interval = (
         {"latency_ms": (float(latency["low"]), float(latency["high"]))} if {"low", "high"} <= latency.keys() else {}
     )
     return Record(
         trial=trial.number,
-        state=end.get("state") or _STATES.get(trial.state, "running"),  # type: ignore[arg-type]
+        state=end.get("state", _STATES[trial.state]) if told else "running",
         role=role,
         arch_id=network.get("arch_id") or end.get("arch_id", ""),
         name=network.get("name", ""),

@@ -1,0 +1,105 @@
+"""Optuna's samplers by name, and how decisions become their parameters."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+from tiny import Choice, TinySpace
+
+from nas.search import SAMPLERS, SamplerError, make_sampler
+from nas.search.samplers import count_independent
+from nas.search.spaces import Parameters
+
+
+def draws(name: str, past: int) -> list[float]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=make_sampler(name, seed=1, past=past))
+    return [study.ask().suggest_float("x", 0, 1) for _ in range(4)]
+
+
+@pytest.mark.parametrize("name", ["random", "tpe", "nsga2", "nsga3"])
+def test_a_resumed_search_does_not_draw_again_what_it_drew(name: str) -> None:
+    assert draws(name, 0) == draws(name, 0)
+    assert not set(draws(name, 0)) & set(draws(name, 7))
+
+
+def test_qmc_goes_on_in_its_sequence() -> None:
+    assert make_sampler("qmc", seed=3, past=0)._seed == make_sampler("qmc", seed=3, past=9)._seed
+
+
+def test_every_name_makes_its_sampler() -> None:
+    for name, (_, kind) in SAMPLERS.items():
+        assert isinstance(make_sampler(name), kind)
+
+
+def test_any_other_sampler() -> None:
+    made = make_sampler(
+        "optuna.samplers:PartialFixedSampler", {"fixed_params": {}, "base_sampler": make_sampler("tpe")}
+    )
+    assert isinstance(made, optuna.samplers.PartialFixedSampler)
+    assert make_sampler(made) is made
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("tpa", {}, "did you mean 'tpe'"),
+        ("tpe", {"n_startup": 3}, "did you mean 'n_startup_trials'"),
+        ("optuna.samplers:No", {}, "must be importable"),
+        ("no_such_module:x", {}, "must be importable"),
+        ("json:dumps", {"obj": 1}, "must be an Optuna sampler"),
+        ("nsga2", {"population_size": 1}, "must be made with options it takes"),
+        (optuna.samplers.RandomSampler(), {"seed": 1}, "it is an object already"),
+    ],
+)
+def test_wrong_sampler(name: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(SamplerError, match=message):
+        make_sampler(name, options)
+
+
+def test_conditional_parameters_are_counted_as_independent() -> None:
+    space, parameters = TinySpace(), Parameters()
+    study = optuna.create_study(sampler=make_sampler("nsga2", {"population_size": 4}, seed=0))
+    counts = []
+    for number in range(12):
+        trial = study.ask()
+        found = space.walk(lambda choice, trial=trial: parameters.suggest(trial, choice))
+        counts.append(count_independent(trial, study.sampler, found))
+        study.tell(trial, float(number))
+    # Either kernel or heads is drawn, so at most three of four parameters are common to all.
+    assert all(count == 1 for count in counts[-4:])
+    assert count_independent(study.ask(), make_sampler("tpe"), ["depth"]) == 0
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        Choice("mixed", (1, 1.0, True, "1")),
+        Choice("words", ("relu", "hswish")),
+        Choice("even", (2, 4, 6), "range"),
+        Choice("tenths", (0.1, 0.2, 0.30000000000000004), "range"),
+        Choice("power", (1, 2, 3, 4), "range", log=True),
+        Choice("only", (5,), "range"),
+    ],
+)
+def test_labels_come_back_as_they_are(choice: Choice) -> None:
+    parameters = Parameters()
+    study = optuna.create_study(sampler=make_sampler("random", seed=0))
+    seen = set()
+    for label in choice.values:
+        study.enqueue_trial(parameters.encode({choice.name: label}, {choice.name: choice}))
+        found = parameters.suggest(study.ask(), choice)
+        assert (found, type(found)) == (label, type(label))
+    for _ in range(30):
+        found = parameters.suggest(study.ask(), choice)
+        seen.add((found, type(found)))
+    assert seen <= {(value, type(value)) for value in choice.values}
+    assert len(seen) == len(choice.values)
+
+
+def test_continuous_range() -> None:
+    parameters, choice = Parameters(), Choice("train.lr", (1e-4, 1e-1), "range", continuous=True, log=True)
+    study = optuna.create_study(sampler=make_sampler("random", seed=0))
+    found = [parameters.suggest(study.ask(), choice) for _ in range(50)]
+    assert all(1e-4 <= value <= 1e-1 for value in found)
+    assert sum(value < 10**-2.5 for value in found) > 12

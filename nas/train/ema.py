@@ -29,7 +29,11 @@ class Ema:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Follows the network after the optimiser's `step`-th step (from 0)."""
+        """Follows the parameters after the optimiser's `step`-th step (from 0)."""
         torch._foreach_lerp_(self._parameters, self._sources, 1 - self.decay_at(step))
+
+    @torch.no_grad()
+    def copy_buffers(self) -> None:
+        """Takes the buffers as they are now; once an epoch is enough, before evaluation."""
         for ours, theirs in self._buffers:
             ours.copy_(theirs)

@@ -84,6 +84,8 @@ class Learner:
                     finish(self.device, pause)
                 if (number + 1) % every == 0 or number + 1 == len(steps):
                     _check(total, epoch, number)
+        if self.ema:
+            self.ema.copy_buffers()
         mean = float(total) / len(order)
         return Pass(mean, len(order) / (time.perf_counter() - start - waited), lr)
 

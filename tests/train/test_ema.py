@@ -13,6 +13,7 @@ def test_the_average_follows_weights_and_copies_statistics():
         for tensor in source.state_dict().values():
             tensor.add_(1)
     ema.update(10_000)
+    ema.copy_buffers()
     parameters = {name for name, _ in source.named_parameters()}
     for name, tensor in ema.network.state_dict().items():
         assert torch.allclose(tensor, before[name] + (0.1 if name in parameters else 1)), name

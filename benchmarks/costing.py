@@ -7,13 +7,15 @@ run, each checked to give the same numbers:
 
 "Warm" means that the blocks are known: the table is filled with other architectures of the space first. Those that are
 timed are drawn elsewhere, so that neither the table nor the decoder has met them; how many of their blocks were unknown
-is counted. "Cold" rows start with an empty memory.
+is counted. "Cold" rows start with an empty memory. Where CPU time is much less than the
+time that passed, other processes had the cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,6 +39,7 @@ COLUMNS = {
     "n": "networks",
     "ms": "ms a network: median [5%, 95%]",
     "per_s": "a second",
+    "cpu_ms": "of that CPU ms",
     "unknown": "blocks not known before",
 }
 
@@ -109,23 +112,26 @@ def _cost(space: Space, table: CostTable, drawn: list[Decisions]) -> list[tuple[
 
 
 class Clock:
-    """Seconds a network by label; a label may be timed many times."""
+    """Seconds a network by label, passed and of CPU; a label may be timed many times."""
 
     def __init__(self) -> None:
+        self._cpu: dict[str, list[float]] = {}
         self._times: dict[str, list[float]] = {}
         self._networks: dict[str, int] = {}
 
     @contextmanager
     def __call__(self, label: str, networks: int) -> Iterator[None]:
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         yield
+        self._cpu.setdefault(label, []).append((time.process_time() - cpu) / networks)
         self._times.setdefault(label, []).append((time.perf_counter() - started) / networks)
         self._networks[label] = self._networks.get(label, 0) + networks
 
     def rows(self) -> Iterator[dict[str, Any]]:
         for label, seconds in self._times.items():
             ms = spread(1e3 * each for each in seconds)
-            yield {"what": label, "n": self._networks[label], "ms": ms, "per_s": 1e3 / ms.median}
+            cpu_ms = 1e3 * statistics.median(self._cpu[label])
+            yield {"what": label, "n": self._networks[label], "ms": ms, "per_s": 1e3 / ms.median, "cpu_ms": cpu_ms}
 
 
 def _open(path: Path, file: Path | None = None) -> tuple[Space, CostTable]:

@@ -1,0 +1,113 @@
+"""The process that measures: requests come by standard input, one JSON document a line, and get one line each back.
+
+Its first line is what it is set up for, before torch is loaded: {"device", "protocol", "builder"}. Then come
+{"build": network}, {"open": true} and {"measure": {"budget_ms": ...}}; an answer is {"ok": ...} or {"error": ...}.
+It ends with its standard input, hence with its parent, also in the middle of a measurement. Between requests it waits
+without computing anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from nas.errors import InvalidArchitecture, NasError
+from nas.measure.devices import Device
+from nas.measure.protocol import Protocol
+
+
+class Service:
+    """What the process can do; it holds at most one network."""
+
+    def __init__(self, device: Device, protocol: Protocol, builder: str) -> None:
+        import torch
+
+        torch.set_num_threads(device.threads)
+        torch.set_num_interop_threads(1)
+        torch.ones(1 << 20).add_(1)  # starts the threads now, so that they are there when priorities are set
+        self.device, self.protocol = device, protocol
+        module, _, name = builder.partition(":")
+        self._builder = getattr(import_module(module), name)
+        self._bench: Any = None
+        self._run: Callable[[], Any] | None = None
+
+    def build(self, network: Mapping[str, Any]) -> None:
+        import torch
+
+        from nas.measure.measuring import prepare
+
+        self._run = None
+        module, shape = self._builder(network, self.protocol.seed)
+        with torch.inference_mode():
+            self._run = prepare(module, shape, self.device, self.protocol.seed)
+
+    def open(self, _: Any = None) -> None:
+        """The reference and its quiet time; takes a few seconds the first time on a host, then half of one."""
+        from nas.measure.bench import Bench
+        from nas.measure.settings import settings
+
+        if self._bench is None:
+            with settings(self.device, self.protocol, own_process=True):
+                self._bench = Bench(self.device, self.protocol)
+
+    def measure(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        from nas.measure.procedure import take
+        from nas.measure.provenance import environment
+        from nas.measure.settings import settings
+
+        if self._run is None:
+            raise NasError("a network must be built before it is measured")
+        self.open()
+        with settings(self.device, self.protocol, own_process=True):
+            return take(self._bench, self._run, request["budget_ms"], environment(self.device)).to_json()
+
+
+def answer(service: Service, request: Mapping[str, Any]) -> dict[str, Any]:
+    """What goes back for a request, also when it fails."""
+    (what, argument), *_ = request.items()
+    serve: dict[str, Callable[[Any], Any]] = {"build": service.build, "open": service.open, "measure": service.measure}
+    try:
+        return {"ok": serve[what](argument)}
+    except InvalidArchitecture as error:
+        return {"error": {"kind": "architecture", "message": error.reason, "path": error.path}}
+    except NasError as error:
+        return {"error": {"kind": "device", "message": str(error)}}
+    except Exception as error:  # told to the parent, which raises it
+        where = traceback.format_exc(limit=-3)
+        return {"error": {"kind": "device", "message": f"{type(error).__name__}: {error}\n{where}"}}
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not get among the answers
+    setup = json.loads(sys.stdin.readline())
+    device = Device.model_validate_json(json.dumps(setup["device"]))
+    protocol = Protocol.model_validate_json(json.dumps(setup["protocol"]))
+    if device.cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, device.cpus)  # before torch starts threads, which inherit it
+
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            requests.put(line)
+        os._exit(0)  # the parent is gone: nobody waits for an answer, and its lock on the device is gone too
+
+    threading.Thread(target=listen, daemon=True).start()
+    service = Service(device, protocol, setup["builder"])
+    while True:
+        found = answer(service, json.loads(requests.get()))
+        replies.write(json.dumps(found) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What the driver tells of a GPU, by `nvidia-smi`: who else uses it, and whether it is slowed down. Best effort."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import Any
+
+PATIENCE_S = 5.0
+FRESH_S = 2.0  # the tool takes 50 to 500 ms, so a state this young is good enough
+
+# Bits of the clocks' event reasons (NVML): hardware slowdown, software thermal, hardware thermal, power brake.
+# The power cap (0x4) is left out: it is the normal state of a GPU that works hard.
+SLOWED = 0x8 | 0x20 | 0x40 | 0x80
+
+_seen: dict[int, tuple[float, dict[str, Any]]] = {}
+
+
+def state(index: int) -> dict[str, Any]:
+    """`foreign_processes` and `gpu_throttled`, each only where the driver tells; at most two seconds old."""
+    now = time.monotonic()
+    if index in _seen and now - _seen[index][0] < FRESH_S:
+        return _seen[index][1]
+    found: dict[str, Any] = {}
+    uuid = _uuid(index)
+    processes = _ask(uuid, "--query-compute-apps=pid")
+    if processes is not None:
+        found["foreign_processes"] = foreign({int(line) for line in processes if line.isdigit()})
+    for name in ("clocks_event_reasons.active", "clocks_throttle_reasons.active"):  # newer drivers, older drivers
+        reasons = _ask(uuid, f"--query-gpu={name}")
+        if reasons and reasons[0].lower().startswith("0x"):
+            found["gpu_throttled"] = bool(int(reasons[0], 16) & SLOWED)
+            break
+    _seen[index] = (now, found)
+    return found
+
+
+def foreign(pids: set[int]) -> int:
+    """How many of the processes on a GPU are not ours.
+
+    In a container the driver may know us by a number that we do not know: then one of them is taken for ours.
+    """
+    return len(pids - {os.getpid()}) if os.getpid() in pids else max(0, len(pids) - 1)
+
+
+def _uuid(index: int) -> str:
+    """The driver's own name of a GPU: `CUDA_VISIBLE_DEVICES` renumbers them."""
+    import torch
+
+    uuid = getattr(torch.cuda.get_device_properties(index), "uuid", None)
+    return f"GPU-{uuid}" if uuid is not None else str(index)
+
+
+def _ask(which: str, query: str) -> list[str] | None:
+    command = ["nvidia-smi", f"--id={which}", query, "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]

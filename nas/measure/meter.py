@@ -1,0 +1,111 @@
+"""Measures networks in a process of its own, one after the other, while trainers on the device pause."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from types import TracebackType
+from typing import Any, Self
+
+from nas.arch import Architecture
+from nas.errors import DeviceError
+from nas.measure.devices import Device, load_device
+from nas.measure.latency import Latency
+from nas.measure.lock import DeviceLock
+from nas.measure.procedure import longest_seconds
+from nas.measure.protocol import Protocol
+from nas.measure.worker import Worker
+
+BUILDER = "nas.measure.networks:from_architecture"
+BUILD_S = 120.0  # to start the process, load torch and build a network
+
+
+class Meter:
+    """Measures networks on a device; the process starts with the first one and stays for the others.
+
+    Its threads and processors are fixed from its start, and nothing else runs in it. The device's lock is held only
+    while times are taken, not while networks are built. Safe to use from several threads, one waits for the other;
+    a copy sent to another process starts a process of its own.
+
+    >>> with Meter(load_device("cpu")) as meter:  # doctest: +SKIP
+    ...     latency = meter.measure(architecture, budget_ms=1.5)
+    """
+
+    def __init__(
+        self,
+        device: Device | str = "cpu",
+        protocol: Protocol | None = None,
+        *,
+        lock_timeout: float | None = None,
+        builder: str = BUILDER,
+    ) -> None:
+        """`lock_timeout` bounds, in seconds, how long it waits for the device. `builder` names the function that makes
+        the network in the measuring process, `module:function`: (what `measure` was given, as JSON; a seed) to
+        (module, shape of one image). Raises `DeviceError` when this host does not offer the device.
+        """
+        self.device = load_device(device)
+        self.protocol = protocol or Protocol()
+        self._lock = DeviceLock(self.device.lock_name)
+        self._lock_timeout = lock_timeout
+        self._builder = builder
+        self._busy = threading.Lock()
+        self._worker: Worker | None = None
+        self._finalizer: weakref.finalize[Any, Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_meter, (self.device, self.protocol, self._lock_timeout, self._builder))
+
+    def load(self) -> None:
+        """Starts the process and calibrates it, so that the first measurement takes no longer than the others."""
+        with self._busy:
+            worker = self._running()
+            with self._lock.exclusive(self._lock_timeout):
+                worker.ask({"open": True}, BUILD_S)
+
+    def measure(self, architecture: Architecture, budget_ms: float | None = None, *, fresh: bool = False) -> Latency:
+        """The latency of a network with random weights.
+
+        With `budget_ms` it stops as soon as the answer is on one side, and takes longer where it is close. `fresh`
+        measures in a process started for this network alone. Raises `InvalidArchitecture` when the network cannot be
+        built, and `DeviceError` when it cannot be measured, or the process died or hung over it; the next
+        measurement then starts a new one.
+        """
+        if fresh:
+            with _meter(self.device, self.protocol, self._lock_timeout, self._builder) as other:
+                return other.measure(architecture, budget_ms)
+        network = architecture.to_json()
+        with self._busy:
+            worker = self._running()
+            try:
+                worker.ask({"build": network}, BUILD_S)
+                with self._lock.exclusive(self._lock_timeout):
+                    worker.ask({"open": True}, BUILD_S)
+                    found = worker.ask({"measure": {"budget_ms": budget_ms}}, longest_seconds(self.protocol))
+            except DeviceError as error:
+                raise DeviceError(f"network {architecture.arch_id} on {self.device.name}: {error}") from error
+        return Latency.from_json(found)
+
+    def close(self) -> None:
+        """Ends the process. A later measurement starts another."""
+        with self._busy:
+            if self._finalizer is not None:
+                self._finalizer()
+            self._worker = None
+
+    def _running(self) -> Worker:
+        if self._worker is None or not self._worker.alive:
+            self._worker = Worker(self.device, self.protocol, self._builder)
+            self._finalizer = weakref.finalize(self, self._worker.end)
+        return self._worker
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _meter(device: Device, protocol: Protocol, lock_timeout: float | None, builder: str) -> Meter:
+    return Meter(device, protocol, lock_timeout=lock_timeout, builder=builder)

@@ -30,7 +30,7 @@ class Decoder:
         self._by_name = {decision.name: decision for decision in self.decisions}
         decide = self._by_name.__getitem__
         self._bits = {group.name: 1 << index for index, group in enumerate(network.groups)}
-        self._groups = {group.name: Reader(reach(group.form, "shared"), None, {}, decide) for group in network.groups}
+        self._groups: dict[str, Reader] = {}
         self._shared_names = names_within(network.groups)
         self._shared_counts: dict[Any, int] = {}
         self.pieces = Pieces(catalogue)
@@ -62,13 +62,20 @@ class Decoder:
         def use(group: Group) -> None:
             if group.name not in drawn:
                 drawn.add(group.name)
-                draw_all(self._groups[group.name], draw, into, use)
+                draw_all(self._group(group), draw, into, use)
 
         draw_all(self._input, draw, into, use)
         for unit in self.units:
             unit.walk(draw, into, use)
         draw_all(self._train, draw, into, use)
         return into
+
+    def _group(self, group: Group) -> Reader:
+        """The reader of a var or default, made when first used: one that no block can reach has no decisions."""
+        reader = self._groups.get(group.name)
+        if reader is None:
+            reader = self._groups[group.name] = Reader(reach(group.form, "shared"), None, {}, self.decision)
+        return reader
 
     def decode(self, decisions: Mapping[str, Label]) -> Plan:
         """The plan of decisions. Raises `InvalidArchitecture` where they cannot be built or violate a constraint."""
@@ -142,17 +149,16 @@ class Decoder:
         key = (run.uses, tuple([get(name) for name in self._shared_names]))
         count = self._shared_counts.get(key)
         if count is None:
-            trails = {name: Trail(self._groups[name], run.decisions, self._bits) for name, bit in self._bits.items()
-                      if run.uses & bit}  # fmt: skip
-            before = -1
-            while len(trails) != before:
-                before = len(trails)
-                uses = 0
-                for trail in trails.values():
+            trails: dict[str, Trail] = {}
+            uses = run.uses
+            while True:
+                fresh = [group for group in self.network.groups if uses & self._bits[group.name]]
+                fresh = [group for group in fresh if group.name not in trails]
+                if not fresh:
+                    break
+                for group in fresh:
+                    trails[group.name] = trail = Trail(self._group(group), run.decisions, self._bits)
                     uses |= trail.uses
-                for name, bit in self._bits.items():
-                    if uses & bit and name not in trails:
-                        trails[name] = Trail(self._groups[name], run.decisions, self._bits)
             count = sum(trail.count for trail in trails.values())
             if not self._continuous:
                 self._shared_counts[key] = count

@@ -15,6 +15,7 @@ from nas.space.forms import (
     Form,
     ListForm,
     MapForm,
+    Nothing,
     PartForm,
     Pick,
     Sequence,
@@ -66,7 +67,8 @@ def _of_stage(fact: Fact, stage: Stage, steps: list[str]) -> Fact:
         case ["repeat"] if index is None:
             return replace(fact, form=stage.repeat)
         case ["out"] if index is None:
-            return replace(fact, block=None if stage.downsample is not None else (stage, 1))
+            vanishes = _may_vanish(stage.downsample) and (not stage.least or _may_vanish(stage.block))
+            return replace(fact, block=None if stage.downsample is not None else (stage, 1), vanishes=vanishes)
         case ["downsample", *rest] if index is None and stage.downsample is not None:
             return _descend(fact, stage.downsample, rest, None)
         case ["stride"] if index is None:
@@ -77,6 +79,22 @@ def _of_stage(fact: Fact, stage: Stage, steps: list[str]) -> Fact:
             return _descend(replace(fact, block=(stage, (index or 0) + 1)), stage.block, rest, index)
     keys = [f"{stage.name}.{key}" for key in ("repeat", "out", "block", "stride", "downsample")]
     raise NoFact(f"'{fact.name}' is unknown; {nearest(fact.name, keys)}")
+
+
+def _may_vanish(node: Form | None) -> bool:
+    """Whether a node can come to no block at all."""
+    match node:
+        case None | Nothing():
+            return True
+        case Shared(_, inner):
+            return _may_vanish(inner)
+        case Pick(_, options):
+            return any(_may_vanish(option) for option in options.values())
+        case Each(items):
+            return any(_may_vanish(item) for item in items)
+        case Sequence(items):
+            return all(_may_vanish(item) for item in items)
+    return False
 
 
 def _descend(fact: Fact, form: Form, steps: list[str], index: int | None) -> Fact:

@@ -180,8 +180,8 @@ class Fact:
     """A named fact of a network.
 
     It is the label of a decision, a constant, the value of a `form` that needs no shape, or (none of these) recorded
-    while decoding under its name. It is absent where a label of `given` was not chosen, or a stage has too few blocks
-    (`block`: the stage and the least number).
+    while decoding under its name. It is absent where a label of `given` was not chosen, where a stage has too few
+    blocks (`block`: the stage and the least number), or where all that would record it `vanishes`.
     """
 
     name: str
@@ -190,10 +190,11 @@ class Fact:
     constant: Any = None
     given: tuple[tuple[str, Label], ...] = ()
     block: tuple[Stage, int] | None = None
+    vanishes: bool = False
 
     @property
     def may_be_absent(self) -> bool:
-        return bool(self.given) or (self.block is not None and self.block[0].least < self.block[1])
+        return bool(self.given) or self.vanishes or (self.block is not None and self.block[0].least < self.block[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,7 +55,7 @@ class StageUnit:
         self._decide = decide
         carrier, body = stage_reach(stage)
         self._repeat = Reader(reach(stage.repeat, "stage"), None, {}, decide)
-        whole: Reach = (*carrier, *body)
+        whole: Reach = (*carrier, *body) if stage.most else ()
         self._some = Reader(whole, None, {}, decide)
         self._none = Reader(carrier if stage.downsample is not None else (), None, {}, decide)
         found = needs(stage.repeat, stage.out, stage.stride, stage.downsample, stage.block)

@@ -164,6 +164,17 @@ CASES = {
         "stages.b.out",
         "may be absent",
     ),
+    "name of what may vanish": (
+        f"{HEAD}stages: [{{name: a, out: 8, block: {{choice: [none, conv]}}}}, {{name: b, out: @$a.out, block: conv}}]",
+        "stages.b.out",
+        "may be absent",
+    ),
+    "name of what an optional downsample leaves": (
+        f"{HEAD}stages: [{{name: a, out: 8, repeat: 0, downsample: {{optional: conv}}, block: conv}},"
+        " {name: b, out: @$a.out, block: conv}]",
+        "stages.b.out",
+        "may be absent",
+    ),
     "costs in a value": (stage("out: @$params / 2, block: conv"), "stages.s1.out", "under constraints"),
     "out of itself": (stage("out: @$out * 2, block: conv"), "stages.s1.out", "'out' has no value"),
     "index in a stem": (

@@ -140,6 +140,15 @@ stages:
     assert when["unasked"] == "b.block == 'conv'"
 
 
+def test_a_stage_that_never_is_asks_nothing() -> None:
+    space = space_of(f"""{HEAD}
+vars: {{k: {{choice: [3, 5]}}}}
+stages: [{{name: a, repeat: 0, per: block, block: {{mbconv: {{kernel: $k, expand: {{choice: [1, 2]}}}}}}}}]
+""")
+    assert names(space) == []
+    assert [step.block.type for step in space.decode({}).steps] == ["conv"]
+
+
 def test_ranges_are_inclusive_and_do_not_drift() -> None:
     space = space_of(f"{HEAD}stages: [{{name: s1, block: {{mbconv: {{expand: {{range: [0.1, 0.7, 0.2]}}}}}}}}]")
     assert space.decisions[0].values == (0.1, 0.3, 0.5, 0.7)

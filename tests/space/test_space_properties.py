@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nas.arch import Architecture, Plan
-from nas.errors import InvalidArchitecture
+from nas.errors import InvalidArchitecture, SpecError
 from nas.space import EmptySpace, Space, load_network, read_text, wrap, write
 from nas.space.operators import choice, each, optional, range_
 from nas.space.sampling import draw_uniformly
@@ -238,3 +239,41 @@ def test_a_longer_stage_goes_on_as_it_was() -> None:
     near = list(space.neighbours(here))
     assert near[0] == {**here, "s1.repeat": 2, "s1.1.block.mbconv.kernel": 5}
     assert [point["train.rate"] for point in near[-2:]] == pytest.approx([0.41, 0.59])
+
+
+SCALARS = (None, True, -1, 0, 3, 2.5, "", "none", "conv", "$", "$i", "$shared", "$h // 0", "$2 ** 99", "$a.out", "$$x")
+PICKS = (choice(1, 2), choice("conv", "none"), each(1), optional(3), range_(1, 3), {"choice": 3}, {"each": {}})
+NODES = ([], {}, {"conv": None}, {"conv": {"out": "$in"}}, ["conv", ["basic"]], {"mbconv": {"kernel": "$out"}})
+STUFF = st.sampled_from((*SCALARS, *PICKS, *NODES)).map(deepcopy)
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place of a tree."""
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [path, *(place for key, item in items for place in places(item, (*path, key)))]
+
+
+@given(st.one_of(trees(), st.sampled_from([read_text(path.read_text()).plain() for path in EXAMPLES])), st.data())
+@settings(quick, max_examples=150)
+def test_any_tree_loads_or_is_refused(tree: dict[str, Any], data: st.DataObject) -> None:
+    """No tree, however odd, ends in anything but a space or an error of the user's."""
+    tree = json.loads(json.dumps(tree))
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(st.sampled_from(places(tree)[1:]))
+        here = tree
+        for step in place[:-1]:
+            here = here[step]
+        match data.draw(st.sampled_from(["put", "drop", "rename"])):
+            case "drop":
+                del here[place[-1]]
+            case "rename" if isinstance(here, dict):
+                here[data.draw(st.sampled_from(["choice", "per", "out", "name", "zzz"]))] = here.pop(place[-1])
+            case _:
+                here[place[-1]] = data.draw(STUFF)
+    try:
+        space = Space(wrap(tree), FakeCatalogue())
+    except SpecError:
+        return
+    for seed in range(3):
+        plan = decoded(space, space.walk(draw_uniformly(random.Random(seed))))
+        assert plan

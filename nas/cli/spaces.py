@@ -50,7 +50,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same list.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw networks of a search space, uniformly over its decisions, with their costs."""
+    """Draw networks of a search space, all decision vectors with the same chance, with their costs."""
     from nas.study.spaces import draw, open_space
 
     rows = draw(open_space(file), n, random.Random(seed))
@@ -65,7 +65,7 @@ def schema(
     write: Annotated[Path | None, typer.Option(help="Write it to this file instead of standard output.")] = None,
 ) -> None:
     """Write a JSON Schema, so that an editor completes and checks spaces and studies."""
-    from nas.study.spaces import json_schema
+    from nas.study.schema import json_schema
 
     document = json_schema(what)
     if write is None:

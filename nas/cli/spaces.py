@@ -34,9 +34,9 @@ def space(
         values = ", ".join(str(value) for value in decision["values"])
         table.add_row(decision["name"], decision["kind"], values, decision["when"] or "")
     out.print(table)
-    exact = "" if description["exact"] else " (at least; too many states to count exactly)"
+    bound, why = ("", "") if description["exact"] else ("at most ", " (not every constraint could be counted)")
     share = description["feasible_fraction"]
-    out.print(f"size: {int(description['size']):,} decision vectors{exact}")
+    out.print(f"size: {bound}{int(description['size']):,} decision vectors{why}")
     out.print(
         f"feasible: {share['value']:.1%} of {share['samples']} samples build and meet the space's cost constraints "
         f"(95% interval {share['low']:.1%} to {share['high']:.1%})"

@@ -71,6 +71,11 @@ class Aims:
         """Whether more is better, by the name of each objective."""
         return {objective.name: objective.maximize for objective in self.objectives}
 
+    def value(self, record: Record, name: str) -> float | None:
+        """A record's finite number for an objective or any other value, None where it has none."""
+        found = next((o for o in self.objectives if o.name == name), None) or Objective(name, True)
+        return found.value(record)
+
     def bound(self, name: str, *, upper: bool = True) -> float | None:
         """The tightest budget on a value from above (or below), None where there is none."""
         bounds = [b.bound for b in self.budgets if b.name == name and b.upper == upper and b.bound is not None]

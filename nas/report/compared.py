@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Sequence
 
 from nas.report.aims import Aims, bounds_of
@@ -56,8 +55,8 @@ def _row(
 
 
 def _cell(record: Record, name: str, scale: tuple[float, float] | None, aims: Aims) -> str:
-    value, bounds = record.values.get(name), bounds_of(record, name)
-    if value is None or not math.isfinite(value):
+    value, bounds = aims.value(record, name), bounds_of(record, name)
+    if value is None:
         return f'<td class="number">{quantity(name, None)}</td>'
     doubt = "" if name != "latency_ms" or trusted(record) else '<span class="interval over">not to be trusted</span>'
     drawn = _whisker(value, bounds, scale, aims.bound(name)) if scale and bounds else ""

@@ -34,7 +34,7 @@ def network_rows(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> 
         "rows": [
             [
                 network(r),
-                *(_measured(r, name) for name in values),
+                *(_measured(r, name, aims) for name in values),
                 len(r.curve),
                 outcome(r, id(r) in members),
                 inside(r, aims),
@@ -121,8 +121,8 @@ class Index:
         return list(self._known)
 
 
-def _measured(record: Record, name: str) -> Cell:
-    value, bounds = _number(record.values.get(name)), bounds_of(record, name)
+def _measured(record: Record, name: str, aims: Aims) -> Cell:
+    value, bounds = _number(aims.value(record, name)), bounds_of(record, name)
     if value is None or not bounds:
         return value
     return [value, _number(bounds[0]), _number(bounds[1])]

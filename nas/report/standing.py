@@ -9,6 +9,7 @@ from typing import Any, Literal
 from nas.report.aims import Aims, read_aims
 from nas.report.front import as_costs, best, front
 from nas.report.words import (
+    amount,
     budget_text,
     budgets_text,
     difference,
@@ -103,9 +104,9 @@ def verdict(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Verdi
     if leader is None:
         return _nothing(records, aims)
     cost = aims.cost_name(records)
-    headline = _numbers(leader, aims.first.name, cost, intervals=False)
+    headline = _numbers(leader, aims, cost, intervals=False)
     under = f"within {budgets_text(aims)}" if aims.budgets else "found (no budget was set)"
-    sentence = f"The best network {under} is {network(leader)}: {_numbers(leader, aims.first.name, cost)}"
+    sentence = f"The best network {under} is {network(leader)}: {_numbers(leader, aims, cost)}"
     sentence += _not_retrained(leader, records, aims, cost)
     comparisons = _comparisons(leader, records, aims, cost)
     if comparisons:
@@ -114,11 +115,13 @@ def verdict(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Verdi
     return Verdict(opening(headline), sentence + ".", True)
 
 
-def _numbers(record: Record, first: str, cost: str | None, *, intervals: bool = True) -> str:
+def _numbers(record: Record, aims: Aims, cost: str | None, *, intervals: bool = True) -> str:
     """`accuracy 97.36% [96.10, 98.32] at 1.210 ms [1.190, 1.230]`."""
+    first = aims.first.name
     parts = []
     for name in [first, *([cost] if cost and cost in record.values else [])]:
-        text = quantity(name, record.values.get(name))
+        value = aims.value(record, name)
+        text = quantity(name, value) if name == first else amount(name, value)
         bounds = interval(name, record.interval.get(name)) if intervals else ""
         parts.append(f"{text} {bounds}" if bounds else text)
     return f"{label(first)} {' at '.join(parts)}"
@@ -129,7 +132,7 @@ def _not_retrained(leader: Record, records: Sequence[Record], aims: Aims, cost: 
     done = ranked([r for r in records if r.role == "finalist" and r.feasible], aims)
     if leader.role == "finalist" or not done:
         return ""
-    numbers = _numbers(done[0], aims.first.name, cost).removeprefix(label(aims.first.name) + " ")
+    numbers = _numbers(done[0], aims, cost).removeprefix(label(aims.first.name) + " ")
     return f" (not retrained; the best that was is trial {done[0].source} with {numbers})"
 
 
@@ -156,7 +159,7 @@ def _compare(leader: Record, other: Record, where: str, aims: Aims, cost: str | 
     speed = _speed(leader, other, cost)
     overlap = _overlap(leader.interval.get(name), other.interval.get(name)) and not same
     notes = [*([f"the intervals of {label(name)} overlap"] if overlap else []), *([speed] if speed else [])]
-    numbers = _numbers(other, name, cost).removeprefix(label(name) + " ")
+    numbers = _numbers(other, aims, cost).removeprefix(label(name) + " ")
     return short, f"{short}, {network(other)} ({'; '.join([numbers, *notes])})"
 
 
@@ -183,10 +186,15 @@ def _nothing(records: Sequence[Record], aims: Aims) -> Verdict:
     if not records:
         return Verdict("Nothing was tried yet", "This study holds no trial so far.", False)
     if not done:
+        if not tried:
+            known = plural(len(records), "known network")
+            return Verdict("No network has finished training", f"There are {known} but no candidate so far.", False)
         rejected = sum(r.gate is not None for r in tried)
         stopped = sum(r.state == "pruned" for r in tried)
         failed = sum(r.state == "failed" for r in tried)
+        running = sum(r.state == "running" for r in tried)
         counts = f"{rejected:,} rejected by the gates, {stopped:,} stopped early, {failed:,} failed"
+        counts += f", {running:,} still running" if running else ""
         sentence = f"Of {plural(len(tried), 'candidate')} none was trained to the end: {counts}."
         return Verdict("No network has finished training", sentence, False)
     if not any(r.feasible for r in done):

@@ -13,7 +13,7 @@ from nas.report.marks import Axis, Kind, Mark, Picture, picture
 from nas.report.table import trusted
 from nas.report.theme import FONT, LIGHT, Theme
 from nas.report.ticks import ticks
-from nas.report.words import axis_label, bare, budget_text, interval, label, network, opening, quantity
+from nas.report.words import amount, axis_label, bare, budget_text, interval, label, network, opening, quantity, short
 from nas.store.record import Record
 
 WIDTH, HEIGHT = 880.0, 480.0
@@ -69,12 +69,11 @@ def _words(shown: Picture, leader: Record | None) -> str:
     text = f"{opening(label(shown.y.name))} against {label(shown.x.name)} of the trained networks"
     if leader is None:
         return text
-    numbers = [f"{quantity(n, v)} {interval(n, leader.interval.get(n))}".strip() for n, v in _both(shown, leader)]
+    numbers = [
+        f"{write(name, leader.values.get(name))} {interval(name, leader.interval.get(name))}".strip()
+        for write, name in ((quantity, shown.y.name), (amount, shown.x.name))
+    ]
     return f"{text}; best within the budget: {' at '.join(numbers)}"
-
-
-def _both(shown: Picture, record: Record) -> list[tuple[str, float | None]]:
-    return [(name, record.values.get(name)) for name in (shown.y.name, shown.x.name)]
 
 
 def _scale(axis: Axis, start: float, end: float) -> Place:
@@ -194,13 +193,10 @@ def _labels(
     parts = []
     for mark in sorted(marks, key=lambda m: m.record is not leader):
         if mark.record is leader:
-            text, colour, weight = (
-                f"best: {' at '.join(quantity(n, v) for n, v in _both(shown, leader))}",
-                theme.ink,
-                650,
-            )
+            text = f"best: {quantity(shown.y.name, mark.y)} at {amount(shown.x.name, mark.x)}"
+            colour, weight = theme.ink, 650
         elif mark.kind == "baseline":
-            text, colour, weight = network(mark.record), theme.known, 400
+            text, colour, weight = short(network(mark.record)), theme.known, 400
         else:
             continue
         at_x, at_y, box = _free(text, x(mark.x), y(mark.y), taken)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,7 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
     table.add_column("in budget")
     table.add_column("against", no_wrap=True, justify="right")
     for row in standings(records, aims):
-        cells = [row.kind, place(row.record), *(measured(row.record, name) for name in names)]
+        cells = [row.kind, place(row.record), *(measured(row.record, name, aims) for name in names)]
         cells += [row.inside, gap(row, aims).removesuffix(" points")]
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[row.kind])
     return table
@@ -66,10 +65,10 @@ def place(record: Record) -> str:
     return f"trial {record.source}" if record.role == "finalist" and record.source is not None else network(record)
 
 
-def measured(record: Record, name: str) -> str:
+def measured(record: Record, name: str, aims: Aims) -> str:
     """A value without its unit, with half the width of its interval; `?` marks a latency not to be trusted."""
-    value, bounds = record.values.get(name), bounds_of(record, name)
-    if value is None or not math.isfinite(value):
+    value, bounds = aims.value(record, name), bounds_of(record, name)
+    if value is None:
         return quantity(name, None)
     text = bare(name, value)
     if bounds:

@@ -28,6 +28,8 @@ MINUS = "\N{MINUS SIGN}"
 
 def kind_of(name: str) -> Kind:
     """What sort of number goes by a name, told from the name alone."""
+    if not name.isidentifier():
+        return "number"
     if name in _SHARES or name.endswith("accuracy"):
         return "share"
     if name.endswith("_ms"):
@@ -41,6 +43,8 @@ def kind_of(name: str) -> Kind:
 
 def label(name: str) -> str:
     """`latency_ms` as `latency`, `macs` as `MACs`."""
+    if not name.isidentifier():
+        return name
     return _LABELS.get(name) or name.removesuffix("_ms").removesuffix("_bytes").replace("_", " ")
 
 
@@ -66,6 +70,16 @@ def quantity(name: str, value: float | None) -> str:
         case "seconds":
             return f"{significant(value)} s"
     return significant(value, 4)
+
+
+def amount(name: str, value: float | None) -> str:
+    """A quantity that says of what, where its unit does not: `1.210 ms`, `4.12 M MACs`, `energy 0.31`."""
+    match kind_of(name):
+        case "count":
+            return f"{quantity(name, value)} {label(name)}"
+        case "number":
+            return f"{label(name)} {quantity(name, value)}"
+    return quantity(name, value)
 
 
 def interval(name: str, bounds: Sequence[float] | None) -> str:
@@ -156,6 +170,11 @@ def network(record: Record) -> str:
 def opening(text: str) -> str:
     """A phrase as a sentence begins, the rest of it as it is."""
     return text[:1].upper() + text[1:]
+
+
+def short(text: str, most: int = 28) -> str:
+    """A name cut to what fits into a figure."""
+    return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def plural(count: int, noun: str) -> str:

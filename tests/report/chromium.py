@@ -51,7 +51,7 @@ class Page:
     def attach(self) -> None:
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Page", "Runtime", "Log", "Network", "Performance"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, timeout: float = 30, **params: Any) -> dict[str, Any]:
@@ -115,6 +115,12 @@ class Page:
         if "exceptionDetails" in found:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:600])
         return found["result"].get("value")
+
+    def busy(self) -> float:
+        """Seconds of processor time that the main thread has used since the page was opened."""
+        metrics = {item["name"]: item["value"] for item in self.call("Performance.getMetrics")["metrics"]}
+        found: float = metrics["ThreadTime"]
+        return found
 
     def mouse(self, kind: str, x: float, y: float, **rest: Any) -> None:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **rest)

@@ -84,12 +84,12 @@ def test_the_table_sorts_filters_and_opens_by_mouse_and_keyboard(tab, report):
     tab.key("Enter")
     fastest_first = [float(text.split()[0]) for text in first_cells(tab, 2)]
     assert fastest_first == sorted(fastest_first)
-    tab.click("#networks input[type=search]")
+    tab.run("document.querySelector('#networks input[type=search]').focus()")
     tab.type("zoo/ baseline")
-    assert count(tab) == "4 of 67 networks"
+    tab.wait("document.querySelector('#networks .count').textContent === '4 of 67 networks'")
     tab.run("document.querySelector('#networks input[type=search]').value = ''")
     tab.run("document.querySelector('#networks input[type=search]').dispatchEvent(new Event('input'))")
-    tab.click("#networks input[type=checkbox]")
+    tab.run("document.querySelectorAll('#networks input[type=checkbox]')[0].click()")
     tab.run("document.querySelectorAll('#networks input[type=checkbox]')[1].click()")
     members = len(front(RECORDS, STUDY))
     assert count(tab) == f"{members} of 67 networks"
@@ -104,7 +104,7 @@ def test_more_rows_are_shown_on_demand(tab, report):
     tab.open(report)
     assert len(first_cells(tab, 0)) == 25
     tab.click("#networks .more button")
-    assert len(first_cells(tab, 0)) == 67
+    tab.wait("document.querySelectorAll('#networks tbody tr').length === 67")
 
 
 def test_pointing_at_the_best_tells_its_architecture(tab, report):
@@ -144,7 +144,7 @@ def test_brushing_an_axis_filters_the_table_and_clearing_brings_it_back(tab, rep
     limit = min(done) + 0.7 * (max(done) - min(done))
     assert count(tab) == f"{sum(a >= limit for a in done)} of 67 networks"
     tab.click("#networks .tools button")
-    assert count(tab) == "67 networks"
+    tab.wait("document.querySelector('#networks .count').textContent === '67 networks'")
     assert tab.run("document.querySelector('#decisions .plot').data.length") == 5
 
 
@@ -175,18 +175,17 @@ def test_five_thousand_networks_are_drawn_in_two_seconds(tab, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(page(make_records(1, 5000, 100), STUDY, ENV), encoding="utf-8")
     tab.view()
+    # processor time for all five figures: the time on the clock depends on what else the machine does
     took = []
-    for _ in range(3):  # the machine may be busy with something else
+    for _ in range(2):
         tab.open(path)
-        took.append(int(tab.run("document.documentElement.dataset.firstDraw")))
-        if took[-1] < 2000:
-            break
-    assert min(took) < 2000, took
-    tab.click("#networks input[type=search]")
-    start = tab.run("performance.now()")
+        took.append(tab.busy())
+    assert min(took) < 2.0, took
+    tab.run("document.querySelector('#networks input[type=search]').focus()")
+    before = tab.busy()
     tab.type("transformer")
-    assert tab.run("performance.now()") - start < 1000
-    assert " of 5,007 networks" in count(tab)
+    tab.wait("document.querySelector('#networks .count').textContent.includes(' of 5,007 networks')")
+    assert tab.busy() - before < 0.4
 
 
 def test_the_picture_of_the_front_is_drawn(tab, tmp_path):

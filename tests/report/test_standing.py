@@ -48,6 +48,13 @@ def test_verdict_compares_with_the_best_baselines_inside_and_outside():
     )
 
 
+def test_verdict_of_an_expression_and_of_a_cost_without_unit():
+    combined = {"objectives": ["maximize accuracy - 0.1 * latency_ms"]}
+    assert verdict([record(0, 0.9, 1.0)], combined).headline == "Accuracy - 0.1 * latency_ms 0.8000 at 1.000 ms"
+    counted = dataclasses.replace(record(0, 0.9, 1.0), values={"accuracy": 0.9, "macs": 4.06e6})
+    assert verdict([counted], {}).headline == "Accuracy 90.00% at 4.06 M MACs"
+
+
 def test_verdict_says_when_luck_may_have_chosen_the_best():
     records = [record(0, 0.96, 1.0), record(1, 0.97, 1.1), record(2, 0.95, 1.0, "finalist", source=0)]
     assert "trial 1: accuracy 97.00%" in verdict(records, BUDGET).sentence

@@ -40,6 +40,14 @@ def test_intervals_and_differences():
     assert words.difference("accuracy", 0.0) == "\u00b10.00 points"
 
 
+def test_amounts_say_of_what():
+    assert words.amount("latency_ms", 1.2) == "1.200 ms"
+    assert words.amount("macs", 4.06e6) == "4.06 M MACs"
+    assert words.amount("energy", 0.31) == "energy 0.3100"
+    assert words.kind_of("accuracy - 0.01 * latency_ms") == "number"
+    assert words.short("x" * 40) == "x" * 27 + "…"
+
+
 def test_budgets_and_labels():
     aims = read_aims({"budgets": ["latency_ms <= 1.5", "macs <= 5e6", "accuracy >= 0.9", "a + b < 2"]})
     assert words.budgets_text(aims) == "latency ≤ 1.5 ms, MACs ≤ 5 M, accuracy ≥ 90% and a + b < 2"

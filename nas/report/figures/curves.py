@@ -40,6 +40,7 @@ def curves_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, th
             _summary(trained, plain, kept, rungs, name),
             xaxis=axis(theme, "epoch", rangemode="tozero", tickformat="d"),
             yaxis=y_axis,
+            showlegend=True,
             shapes=[_rung_line(epoch, theme) for epoch in rungs],
             annotations=[
                 note(

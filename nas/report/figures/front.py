@@ -13,7 +13,22 @@ from nas.report.figures.hover import card, safe
 from nas.report.front import best
 from nas.report.marks import Axis, Kind, Mark, Picture, picture
 from nas.report.theme import LIGHT, Theme, axis, layout, note
-from nas.report.words import axis_label, budget_text, join, kind_of, label, network, opening, plural, quantity
+from nas.report.ticks import ticks
+from nas.report.words import (
+    amount,
+    axis_label,
+    bare,
+    budget_text,
+    join,
+    kind_of,
+    label,
+    network,
+    opening,
+    plain_bound,
+    plural,
+    quantity,
+    short,
+)
 from nas.store.record import Record
 
 HEIGHT = 500
@@ -37,6 +52,7 @@ def front_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, the
             _summary(shown, aims),
             xaxis=_axis(shown.x, theme),
             yaxis=_axis(shown.y, theme),
+            showlegend=True,
             shapes=_budget_shapes(shown, theme),
             annotations=_notes(shown, leader, aims, theme),
         )
@@ -76,7 +92,9 @@ def _points(kind: Kind, marks: Sequence[Mark], shown: Picture, aims: Aims, theme
         x=[m.x for m in marks],
         y=[m.y for m in marks],
         mode="markers+text" if named else "markers",
-        text=[f"\N{NO-BREAK SPACE}{safe(network(m.record))}\N{NO-BREAK SPACE}" for m in marks] if named else None,
+        text=[f"\N{NO-BREAK SPACE}{safe(short(network(m.record)))}\N{NO-BREAK SPACE}" for m in marks]
+        if named
+        else None,
         textposition=[_side(m, shown.x) for m in marks] if named else None,
         textfont={"size": 11.5, "color": theme.known},
         hovertext=[card(m.record, aims, decisions=kind != "stopped") for m in marks],
@@ -143,7 +161,9 @@ def _axis(along: Axis, theme: Theme) -> dict[str, Any]:
     if share:
         found["tickformat"] = ".1~%"
     if along.log:
-        found |= {"type": "log", "dtick": "D2" if along.high / along.low < 100 else 1}
+        values = ticks(along.low, along.high, log=True)
+        texts = [plain_bound(bare(along.name, value)) for value in values]
+        found |= {"type": "log", "tickmode": "array", "tickvals": values, "ticktext": texts}
         ends = [math.log10(end) for end in ends]
     return found | {"range": ends}
 
@@ -179,7 +199,7 @@ def _notes(shown: Picture, leader: Record | None, aims: Aims, theme: Theme) -> l
         notes.append(note(theme, safe(text), **place, xshift=5, yshift=0, font={"size": 12, "color": theme.known}))
     mark = next((m for m in shown.marks if m.record is leader), None)
     if mark is not None:
-        words = f"best: {quantity(shown.y.name, mark.y)} at {quantity(shown.x.name, mark.x)}"
+        words = f"best: {quantity(shown.y.name, mark.y)} at {amount(shown.x.name, mark.x)}"
         notes.append(
             {
                 "x": at(mark.x, shown.x),

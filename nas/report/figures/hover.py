@@ -18,11 +18,11 @@ def card(record: Record, aims: Aims, *, decisions: bool = True) -> str:
     """Name, arch_id, values with intervals, decisions by stage; `<br>` between lines, everything else escaped."""
     title = f"<b>{safe(network(record))}</b>"
     lines = [f"{title}  {safe(record.arch_id[:8])}"] if record.arch_id else [title]
-    known = [o.name for o in aims.objectives if o.name in record.values]
-    costs = [n for n in ("latency_ms", "macs", "params") if n in record.values]
-    for name in dict.fromkeys([*known, *costs]):
-        bounds = interval(name, record.interval.get(name))
-        lines.append(safe(f"{label(name)} {quantity(name, record.values[name])} {bounds}".rstrip()))
+    for name in dict.fromkeys([*(o.name for o in aims.objectives), "latency_ms", "macs", "params"]):
+        value = aims.value(record, name)
+        if value is not None:
+            bounds = interval(name, record.interval.get(name))
+            lines.append(safe(f"{label(name)} {quantity(name, value)} {bounds}".rstrip()))
     if record.latency is not None and not record.latency.get("trusted", True):
         lines.append("latency not to be trusted: " + safe(", ".join(map(str, record.latency.get("flags", ())))))
     if decisions:

@@ -43,8 +43,9 @@ class Engine:
     """One search (or one list of networks) in a results folder that is being driven.
 
     `proposals` say where networks come from, `price` and `measure` what they cost (see `Gates`), `objectives` and
-    `budgets` what is wanted. `trials` networks enter training; those that a gate turns away do not count. `look_ahead`
-    candidates are kept ready by a thread (0: gated when taken). `max_failures` failures in a row end the search.
+    `budgets` what is wanted. `trials` networks enter training; those that a gate turns away do not count; a list of
+    networks has a length of its own. `look_ahead` candidates are kept ready by a thread (0: gated when taken).
+    `max_failures` failures in a row end the search.
 
     All methods may be called from any thread. Use as a context manager: entering reads what is there and takes up what
     a dead driver left. Errors of gating (`BudgetUnreachable`, `StoreError`, ...) are raised by `take`.
@@ -100,7 +101,8 @@ class Engine:
         known = Known()
         with quiet(), storage_errors():
             self._study = self.proposals.open(self.results, self.goals)
-            stock = take_stock(self._study, self.results, self.proposals.role, self.gates, known, self.asked)
+            most = self.asked if self.proposals.left is None else None
+            stock = take_stock(self._study, self.results, self.proposals.role, self.gates, known, most)
         self._use(stock)
         rng = random.Random(f"{self._seed}/{stock.trials}")
         supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
@@ -140,7 +142,10 @@ class Engine:
                 record = past.record
                 self._note_complete(record.trial, record.arch_id, record.decisions, record.values, record.constraints)
         self._resumed.extend(stock.left)
-        self.asked = max(self.asked, self._entered + stock.begun)
+        if self.proposals.left is None:
+            self.asked = max(self.asked, self._entered + stock.begun)
+        else:
+            self.asked = self._entered + len(stock.left) + self.proposals.left
 
     # What a runner calls
 

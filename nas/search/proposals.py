@@ -40,6 +40,11 @@ class Proposals(Protocol):
     role: Role
     enforce: bool
 
+    @property
+    def left(self) -> int | None:
+        """How many networks of a list have no trial yet, None where there is no list."""
+        ...
+
     def open(self, results: Results, goals: Goals) -> Study:
         """The Optuna study of this role."""
         ...
@@ -69,6 +74,7 @@ class SpaceProposals:
 
     role: Role = "candidate"
     enforce = True
+    left = None
 
     def __init__(
         self,
@@ -137,6 +143,11 @@ class FixedProposals:
             raise ValueError(f"names must be different, but got {names}")
         self.role: Role = role
         self.networks = {network.name: network for network in networks}
+        self._names: list[str] = []
+
+    @property
+    def left(self) -> int:
+        return len(self._names)
 
     def open(self, results: Results, goals: Goals) -> Study:
         self.study = results.study(self.role, goals.directions, optuna.samplers.RandomSampler(seed=0))
@@ -144,13 +155,13 @@ class FixedProposals:
         kept = [t for t in trials if not t.state.is_finished() or get(t.user_attrs, END).get("entered")]
         known = [get(trial.user_attrs, NETWORK) for trial in kept]
         done = {(network.get("name"), network.get("arch_id")) for network in known}
-        self._left = [name for name, network in self.networks.items() if (name, network.plan.arch_id) not in done]
+        self._names = [name for name, network in self.networks.items() if (name, network.plan.arch_id) not in done]
         return self.study
 
     def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw | None:
         name = get(trial.user_attrs, NETWORK).get("name") if trial is not None else None
         if name not in self.networks:
-            name = self._left.pop(0) if self._left else None
+            name = self._names.pop(0) if self._names else None
         if name is None:
             return None
         network = self.networks[name]

@@ -48,8 +48,8 @@ class Stock:
     begun: int
 
 
-def take_stock(study: Study, results: Results, role: Role, gates: Gates, known: Known, asked: int) -> Stock:
-    """Read a study; afterwards every trial is finished or among those to go on with, `asked` at most.
+def take_stock(study: Study, results: Results, role: Role, gates: Gates, known: Known, asked: int | None) -> Stock:
+    """Read a study; afterwards every trial is finished or among those to go on with, `asked` (None: any) at most.
 
     Fills `known`. Raises `StoreError`.
     """
@@ -69,7 +69,8 @@ def take_stock(study: Study, results: Results, role: Role, gates: Gates, known: 
     left.sort(key=lambda trial: (not get(trial.user_attrs, NETWORK), trial.number))
     begun = [trial for trial in left if _was_training(results, trial)]
     waiting = [trial for trial in left if trial not in begun]
-    spare = max(0, asked - sum(past.entered for past in finished) - len(begun))
+    entered = sum(past.entered for past in finished)
+    spare = len(waiting) if asked is None else max(0, asked - entered - len(begun))
     for trial in waiting[spare:]:
         drop(study, gates, trial, "more networks were ready than are asked for now")
     return Stock(len(trials), finished, begun + waiting[:spare], len(begun))

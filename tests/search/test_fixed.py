@@ -46,13 +46,14 @@ def test_every_network_is_trained_once_under_its_name(tmp_path: Path) -> None:
         assert run(make(results, ["resnet 20/x", "large"]), work, runner="local").complete == 2
         assert run(make(results, list(NAMES)), work, runner="local").complete == 3
         assert run(make(results, ["large"], "finalist"), work, runner="local").complete == 1
-    assert len(work.opened) == 4
+        assert run(make(results, ["again"], "finalist"), work, runner="local").complete == 2
+    assert len(work.opened) == 5
     small, large, again = results.records("baseline")
     assert (small.name, small.source, small.feasible, len(small.curve)) == ("resnet 20/x", 5, True, 3)
     assert (large.feasible, large.state, large.decisions) == (False, "complete", LARGE)
     assert large.constraints["latency_ms <= 0.2"] > 0
     assert small.arch_id == again.arch_id
-    assert len({r.folder for r in results.records()}) == 4
+    assert len({r.folder for r in results.records()}) == 5
     assert "/" not in small.folder
 
 

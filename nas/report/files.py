@@ -59,12 +59,12 @@ def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -
 
 
 def trial_document(record: Record) -> dict[str, Any]:
-    """One trial as `front.json` holds it."""
-    named = {"name": record.name} if record.role == "baseline" else {}
+    """One trial as `front.json` holds it; `trial` counts anew in each role."""
     return {
         "trial": record.trial,
+        "role": record.role,
+        "name": record.name,
         "arch_id": record.arch_id,
-        **named,
         "state": record.state,
         "feasible": record.feasible,
         "values": {name: _finite(value) for name, value in record.values.items()},

@@ -38,7 +38,7 @@ def front(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> list[Re
         return []
     keep = nondominated(np.array([costs for _, costs in known]))
     members = [pair for pair, kept in zip(known, keep, strict=True) if kept]
-    return [r for r, _ in sorted(members, key=lambda pair: (pair[1], pair[0].trial))]
+    return [r for r, _ in sorted(members, key=lambda pair: (pair[1], pair[0].role, pair[0].trial))]
 
 
 def best(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Record | None:

@@ -58,7 +58,11 @@ def picture(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Pictu
         return None
     members = {id(r) for r in front(records, aims)}
     replaced = {r.source for r in records if r.role == "finalist" and r.state == "complete"}
-    marks = [m for r in records if (m := _mark(r, x, aims, id(r) in members, r.trial in replaced)) is not None]
+    marks = [
+        m
+        for r in records
+        if (m := _mark(r, x, aims, id(r) in members, r.role == "candidate" and r.trial in replaced)) is not None
+    ]
     shown = [m for m in marks if m.kind not in ("stopped", "replaced")] or marks
     if not shown:
         return None

@@ -10,7 +10,7 @@ from nas.report.aims import Aims, bounds_of, read_aims
 from nas.report.front import front
 from nas.report.standing import inside, ranked
 from nas.report.table import columns
-from nas.report.words import axis_label, duration, kind_of, network
+from nas.report.words import axis_label, duration, kind_of, network, reference
 from nas.store.record import Record
 
 Cell = Any
@@ -42,7 +42,7 @@ def network_rows(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> 
             ]
             for r in trained
         ],
-        "trials": [r.trial for r in trained],
+        "trials": [reference(r) for r in trained],
         "decisions": [[i for k, v in r.decisions.items() for i in (names(k), labels(_word(v)))] for r in trained],
         "notes": [_notes(r) for r in trained],
         "names": names.words,
@@ -81,7 +81,7 @@ def latency_rows(records: Sequence[Record]) -> dict[str, Any]:
     return {
         "columns": [{"label": text, "kind": kind} for text, kind in heads],
         "rows": rows,
-        "trials": [r.trial for r, _ in found],
+        "trials": [reference(r) for r, _ in found],
         "toggles": [{"label": "not trusted", "rows": [i for i, row in enumerate(rows) if row[8] == "no"]}],
         "sort": [1, True],
         "noun": "measurement",
@@ -130,9 +130,10 @@ def _measured(record: Record, name: str, aims: Aims) -> Cell:
 
 def _notes(record: Record) -> list[list[str]]:
     facts: list[tuple[str, str | None]] = [
+        ("trial", reference(record)),
         ("reason", record.reason),
         ("trained", duration(record.seconds) if record.seconds else None),
-        ("retrained from", f"trial {record.source}" if record.source is not None else None),
+        ("retrained from", f"trial {record.source}" if record.role == "finalist" else None),
     ]
     return [[key, text] for key, text in facts if text]
 

@@ -62,9 +62,9 @@ def standings(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> lis
 def ranked(records: Sequence[Record], aims: Aims) -> list[Record]:
     """By the first objective, best first; those without a value last."""
 
-    def key(record: Record) -> tuple[bool, float, int]:
+    def key(record: Record) -> tuple[bool, float, str, int]:
         costs = as_costs(record, aims.objectives[:1])
-        return costs is None, costs[0] if costs else 0.0, record.trial
+        return costs is None, costs[0] if costs else 0.0, record.role, record.trial
 
     return sorted(records, key=key)
 

@@ -172,6 +172,11 @@ def opening(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def reference(record: Record) -> str:
+    """What the command line calls a trial: `17` for a candidate, else `baseline/3`, `finalist/0`."""
+    return str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
+
+
 def short(text: str, most: int = 28) -> str:
     """A name cut to what fits into a figure."""
     return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"

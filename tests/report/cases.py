@@ -28,7 +28,9 @@ def cases() -> dict[str, Case]:
     expression = STUDY | {"objectives": ["maximize accuracy - 0.01 * latency_ms"], "budgets": ["macs + params <= 5e6"]}
     floor = STUDY | {"budgets": ["latency_ms <= 1.5", "accuracy >= 0.95"]}
     hostile = [
-        dataclasses.replace(r, name=HOSTILE, reason=HOSTILE, decisions={HOSTILE: f"{HOSTILE}{r.trial % 2}"})
+        dataclasses.replace(
+            r, name=HOSTILE, reason=HOSTILE, decisions={HOSTILE: f"{HOSTILE}{r.values.get('accuracy', 0) > 0.96}"}
+        )
         for r in full
     ]
     broken = [

@@ -41,21 +41,21 @@ ENV: dict[str, Any] = {
 def make_records(
     seed: int = 0, trained: int = 60, rejected: int = 300, baselines: int = 4, finalists: int = 3
 ) -> list[Record]:
-    """Records of a finished study, in the order of their trial numbers."""
+    """Records of a finished study by role and trial number, each role counting from 0."""
     rng = random.Random(seed)
     kinds = ["trained"] * trained + ["rejected"] * rejected
     rng.shuffle(kinds)
-    records, clock = _baselines(rng, baselines), 1_700_000_000.0
+    records, clock = list[Record](), 1_700_000_000.0 + 8 * baselines
     for kind in kinds:
         clock += rng.uniform(0.1, 3.0)
         make = _trained if kind == "trained" else _rejected
         records.append(make(rng, len(records), clock))
-    done = [r for r in records if r.role == "candidate" and r.feasible]
-    done.sort(key=lambda r: -r.values["accuracy"])
-    for source in done[:finalists]:
+    done = sorted((r for r in records if r.feasible), key=lambda r: -r.values["accuracy"])
+    records += _baselines(rng, baselines)
+    for number, source in enumerate(done[:finalists]):
         clock += 20
         values = _learn(rng, _costs(source.decisions), EPOCHS * 3, lift=0.004)
-        records.append(_finished(rng, len(records), clock, "finalist", source.decisions, values, source=source.trial))
+        records.append(_finished(rng, number, clock, "finalist", source.decisions, values, source=source.trial))
     return records
 
 

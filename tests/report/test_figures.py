@@ -14,6 +14,7 @@ from nas.report.figures.hover import card
 from nas.report.figures.parallel import parallel_figure
 from nas.report.figures.progress import progress_figure
 from nas.report.theme import DARK, LIGHT, swaps
+from nas.report.words import reference
 
 FIGURES = {
     "front": front_figure,
@@ -84,7 +85,7 @@ def test_the_front_shows_members_finalists_and_baselines():
     by_name = traces(figure)
     members = front(RECORDS, STUDY)
     shown = {*by_name["front"].customdata, *by_name["finalist, retrained"].customdata}
-    assert {r.trial for r in members} <= shown
+    assert {reference(r) for r in members} <= shown
     assert len(by_name["baseline"].x) == 4
     assert by_name["stopped early"].visible == "legendonly"
     assert all(by_name[name].error_y.array for name in ("front", "finalist, retrained", "baseline"))
@@ -107,7 +108,7 @@ def test_the_budget_is_a_line_and_a_shaded_region():
 
 def test_doubtful_latencies_have_hollow_marks():
     figure = front_figure(RECORDS, STUDY)
-    trusted = {r.trial: r.latency is None or r.latency["trusted"] for r in RECORDS}
+    trusted = {reference(r): r.latency is None or r.latency["trusted"] for r in RECORDS}
     assert not all(trusted.values())
     for trace in traces(figure).values():
         for trial, symbol in zip(trace.customdata, trace.marker.symbol, strict=True):

@@ -10,7 +10,7 @@ from nas.errors import StoreError
 from nas.report import best, front, hypervolume, write_report
 from nas.report.files import front_document
 
-TRIAL = {"trial", "arch_id", "state", "feasible", "values", "interval", "decisions"}
+TRIAL = {"trial", "role", "name", "arch_id", "state", "feasible", "values", "interval", "decisions"}
 
 
 def strict(text: str):
@@ -35,8 +35,8 @@ def test_front_json_has_the_stable_keys(folder):
     assert found["objectives"] == STUDY["objectives"]
     assert found["budgets"] == STUDY["budgets"]
     assert [t["trial"] for t in found["front"]] == [r.trial for r in front(records, STUDY)]
-    assert all(set(t) == TRIAL for t in [*found["front"], found["best"]])
-    assert all(set(t) == TRIAL | {"name"} for t in found["baselines"])
+    assert all(set(t) == TRIAL for t in [*found["front"], *found["baselines"], found["best"]])
+    assert {t["name"] for t in found["baselines"]} == set(STUDY["baselines"])
     assert found["best"] == found["front"][0]
     assert found["best"]["interval"]["latency_ms"][0] < found["best"]["values"]["latency_ms"]
     assert found["hypervolume"] == pytest.approx(hypervolume(records, STUDY))

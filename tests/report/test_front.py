@@ -79,6 +79,18 @@ def test_a_finalist_stands_for_the_network_it_was_retrained_from():
     assert best([source, failed], study) is source
 
 
+def test_trials_of_different_roles_may_have_the_same_number():
+    study = {"objectives": ["maximize v0"]}
+    records = [
+        record(0, 0.9),
+        record(1, 0.99),
+        record(1, 0.7, role="baseline"),
+        record(0, 0.95, role="finalist", source=1),
+    ]
+    assert contenders(records) == [records[0], records[3]]
+    assert best(records, study) is records[3]
+
+
 def test_equal_networks_are_all_kept():
     assert len(front([record(0, 1.0), record(1, 1.0)], {"objectives": ["minimize v0"]})) == 2
 

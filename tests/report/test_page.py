@@ -11,6 +11,7 @@ from make_records import ENV, STUDY, make_records
 
 from nas.report.page import embedded, page
 from nas.report.rows import latency_rows, network_rows, outcome
+from nas.report.words import reference
 from nas.store.record import Record
 
 
@@ -97,7 +98,7 @@ def test_rows_hold_every_trained_network_and_every_measurement():
     assert len(rows["rows"]) == 60 + 4 + 3
     assert all(len(row) == len(rows["columns"]) for row in rows["rows"])
     first = rows["rows"][0]
-    record = next(r for r in records if r.trial == rows["trials"][0])
+    record = next(r for r in records if reference(r) == rows["trials"][0])
     assert first[1][0] == pytest.approx(record.values["accuracy"])
     pairs = iter(rows["decisions"][0])
     decoded = {rows["names"][name]: rows["labels"][label] for name, label in zip(pairs, pairs, strict=True)}

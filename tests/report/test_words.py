@@ -85,6 +85,11 @@ def test_decisions_are_summarised_by_stage():
     assert words.summarise(decisions) == ["width 0.75", "s1: repeat 2, block mbconv, kernel 3 5, se true"]
 
 
+def test_what_the_command_line_calls_a_trial():
+    assert words.reference(Record(17, "complete")) == "17"
+    assert words.reference(Record(0, "complete", role="finalist", source=17)) == "finalist/0"
+
+
 def test_what_a_network_is_called():
     assert words.network(Record(3, "complete")) == "trial 3"
     assert words.network(Record(9, "complete", role="finalist", source=3)) == "trial 3, retrained"

@@ -5,7 +5,7 @@ const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const root = document.documentElement;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const touch = window.matchMedia("(pointer: coarse)");
-const selection = new EventTarget(); // "change" with detail: a Set of trials, or null for all
+const selection = new EventTarget(); // "change" with detail: a Set of trials (`17`, `finalist/0`), or null for all
 
 window.addEventListener("error", (event) => { root.dataset.errors = `${root.dataset.errors || ""}${event.message}\n`; });
 
@@ -53,7 +53,7 @@ function narrow(layout) {
 
 function select(place, event) {
   if (!event || !event.points.length) return; // drawn again, or nothing is there
-  const trials = new Set(event.points.map((point) => point.customdata).filter(Number.isInteger));
+  const trials = new Set(event.points.map((point) => point.customdata).filter((trial) => typeof trial === "string"));
   if (place.dataset.figure === "parallel") highlight(place, trials);
   selection.dispatchEvent(new CustomEvent("change", { detail: trials }));
 }

@@ -27,6 +27,7 @@ from nas.report.words import (
     plain_bound,
     plural,
     quantity,
+    reference,
     short,
 )
 from nas.store.record import Record
@@ -99,7 +100,7 @@ def _points(kind: Kind, marks: Sequence[Mark], shown: Picture, aims: Aims, theme
         textfont={"size": 11.5, "color": theme.known},
         hovertext=[card(m.record, aims, decisions=kind != "stopped") for m in marks],
         hoverinfo="text",
-        customdata=[m.record.trial for m in marks],
+        customdata=[reference(m.record) for m in marks],
         error_x=_bars([(m.x, m.x_bounds) for m in marks], colour) if bars else None,
         error_y=_bars([(m.y, m.y_bounds) for m in marks], colour) if bars else None,
         visible="legendonly" if kind in HIDDEN else True,

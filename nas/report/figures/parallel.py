@@ -12,7 +12,7 @@ from nas.report.aims import Aims, read_aims
 from nas.report.figures.hover import safe
 from nas.report.parallel import Coordinates, coordinates
 from nas.report.theme import LIGHT, Theme, layout, note
-from nas.report.words import join, label, network, plural
+from nas.report.words import join, label, network, plural, reference
 from nas.store.record import Record
 
 HEIGHT = 440
@@ -64,7 +64,7 @@ def _lines(found: Coordinates, group: Sequence[int], colour: str) -> dict[str, A
     x: list[float | None] = []
     y: list[float | None] = []
     words: list[str] = []
-    trials: list[int | None] = []
+    trials: list[str | None] = []
     for i in group:
         record = found.networks[i]
         title = f"<b>{safe(network(record))}</b>  {safe(record.arch_id[:8])}"
@@ -74,7 +74,7 @@ def _lines(found: Coordinates, group: Sequence[int], colour: str) -> dict[str, A
             y.append(None if height != height else height)
             here = "" if axis is found.axes[-1] else f"<br>{safe(axis.name)}: {safe(axis.words[i])}"
             words.append(f"{title}{here}<br>{_result(found, i)}")
-            trials.append(record.trial)
+            trials.append(reference(record))
         x.append(None)
         y.append(None)
         words.append("")

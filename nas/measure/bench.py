@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.measure import calibration
 from nas.measure.calibration import LOWER, Calibration
-from nas.measure.clock import Run, clock_for
+from nas.measure.clock import Clock, Run, clock_for
 from nas.measure.devices import Device
 from nas.measure.protocol import Protocol
 from nas.measure.reference import reference
@@ -28,9 +28,9 @@ class Bench:
     Enter `settings(device)` before making one and while using it.
     """
 
-    def __init__(self, device: Device, protocol: Protocol) -> None:
+    def __init__(self, device: Device, protocol: Protocol, clock: Clock | None = None) -> None:
         self.device, self.protocol = device, protocol
-        self.clock = clock_for(device)
+        self.clock = clock or clock_for(device)
         self.reference = reference(device)
         self.reference_s = warm_up(self.clock, self.reference, protocol)
         self.unstable = False

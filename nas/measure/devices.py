@@ -25,7 +25,10 @@ class Device(pydantic.BaseModel):
     kind: Literal["cpu", "cuda"] = pydantic.Field("cpu", description="cpu or cuda")
     index: int = pydantic.Field(0, ge=0, description="which GPU")
     cpus: tuple[int, ...] | None = pydantic.Field(
-        None, min_length=1, description="the processors to stay on, such as [2, 3]; without it all that are allowed"
+        None,
+        min_length=1,
+        strict=False,
+        description="the processors to stay on, such as [2, 3]; without it all that are allowed",
     )
     threads: int = pydantic.Field(1, ge=1, description="threads of one inference")
     batch: int = pydantic.Field(1, ge=1, description="images at a time")

@@ -152,16 +152,14 @@ def _sample(bench: Bench, sampler: Sampler, budget_ms: float | None) -> tuple[Pa
 
 
 def _tail(rounds: Rounds, pairs: Pairs, calm: float, p50: float) -> tuple[float, float]:
-    """The 90th and 99th percentile of single runs beside a calm reference, where nobody took the processor away.
+    """The 90th and 99th percentile of single runs in rounds that were calm, where nobody took the processor away.
 
-    `calm` is the log of the slowest time of the reference that is still calm; the result has the units of `p50`.
-    Without twenty such runs all runs speak.
+    `calm` is the log of the slowest time of the reference that is still calm; it has to be so before and after. The
+    result has the units of `p50`. Without twenty such runs all runs speak.
     """
-    ours = np.asarray(rounds.share)[:, :1] >= LEAST_SHARE
-    near = (pairs.reference <= calm) & ours
-    runs = [
-        time for i, halves in enumerate(rounds.model) for j, half in enumerate(halves) if near[i, j] for time in half
-    ]
+    ours = np.asarray(rounds.share)[:, 0] >= LEAST_SHARE
+    calm_rounds = np.flatnonzero((pairs.reference <= calm).all(axis=1) & ours)
+    runs = [time for i in calm_rounds for half in rounds.model[i] for time in half]
     if len(runs) < 20:
         runs = [time for halves in rounds.model for half in halves for time in half]
     middle, p90, p99 = np.quantile(runs, [0.5, 0.9, 0.99])

@@ -1,0 +1,66 @@
+"""What the lock's tests run in processes of their own: `python lock_processes.py ROLE ...`, one line for each event."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from nas.measure.lock import DeviceLock
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def trainer(seconds: float, step: float) -> None:
+    """Steps without a gap between them."""
+    lock, until = DeviceLock("cpu"), time.monotonic() + seconds
+    say("ready")
+    while time.monotonic() < until:
+        with lock.step():
+            began = time.monotonic()
+            time.sleep(step)
+            say("step", began, time.monotonic())
+
+
+def measurer(times: int, seconds: float) -> None:
+    lock = DeviceLock("cpu")
+    say("ready")
+    for _ in range(times):
+        asked = time.monotonic()
+        with lock.exclusive(timeout=30):
+            began = time.monotonic()
+            time.sleep(seconds)
+            say("measure", began, time.monotonic(), asked)
+
+
+def hold(how: str) -> None:
+    """Holds, or waits for, the lock until killed."""
+    lock = DeviceLock("cpu")
+    with lock.step() if how == "step" else lock.exclusive():
+        say("ready")
+        time.sleep(1000)
+
+
+def wait() -> None:
+    say("ready")
+    with DeviceLock("cpu").exclusive():
+        time.sleep(1000)
+
+
+def fork() -> None:
+    """Forks while holding the lock, and dies; the child lives on, and must not hold what its parent held."""
+    with DeviceLock("cpu").exclusive():
+        if os.fork() == 0:
+            say("ready", os.getpid())
+            time.sleep(1000)
+        time.sleep(1000)
+
+
+if __name__ == "__main__":
+    role, *given = sys.argv[1:]
+    if role in ("trainer", "measurer"):
+        {"trainer": trainer, "measurer": measurer}[role](*(float(word) if "." in word else int(word) for word in given))
+    else:
+        {"hold": hold, "wait": wait, "fork": fork}[role](*given)

@@ -175,10 +175,12 @@ def _budget_shapes(shown: Picture, theme: Theme) -> list[dict[str, Any]]:
         if along.bound is None:
             continue
         outer = along.high * 10 if along.upper else along.low / 10 if along.log else along.low - abs(along.low) * 10
-        common = {f"{letter}ref": letter, f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1, "layer": "below"}
+        common = {f"{letter}ref": letter, f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1}
         span = {f"{letter}0": along.bound, f"{letter}1": outer}
         edge = {f"{letter}0": along.bound, f"{letter}1": along.bound}
-        shapes.append({"type": "rect", "fillcolor": theme.shade, "line": {"width": 0}, **common, **span})
+        shapes.append(
+            {"type": "rect", "layer": "below", "fillcolor": theme.shade, "line": {"width": 0}, **common, **span}
+        )
         shapes.append(
             {"type": "line", "line": {"color": theme.edge, "width": 1.5, "dash": "4px,3px"}, **common, **edge}
         )

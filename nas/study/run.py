@@ -44,8 +44,10 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
         write_json(results.env_file, environment(study.device))
         with Meter(study.device, config.measure) as meter:
             _search(study, results, meter, on_progress, skip_unreadable)
-            for role, networks in (("baseline", _baselines(study)), ("finalist", _finalists(study, results))):
-                _train_fixed(study, results, meter, role, networks, on_progress, skip_unreadable)
+            known = [Network(name, plan) for name, plan in study.baselines.items()]
+            train_networks(study, results, meter, "baseline", known, on_progress, skip_unreadable)
+            chosen = _finalists(study, results)
+            train_networks(study, results, meter, "finalist", chosen, on_progress, skip_unreadable)
         finished = write_results(results)
         leader = best(finished.records, finished.study)
         if leader is not None:
@@ -71,16 +73,19 @@ def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnPro
     run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
 
 
-def _train_fixed(
+def train_networks(
     study: OpenStudy,
     results: Results,
     meter: Meter,
     role: Role,
     networks: list[Network],
     on_progress: OnProgress,
-    skip_unreadable: bool,
+    skip_unreadable: bool = False,
 ) -> None:
-    """Train networks from nothing to the end, by the finalists' recipe, each measured in a fresh process."""
+    """Train networks from nothing to the end by the finalists' recipe, each measured in a fresh process.
+
+    A network's decision `seed`, where it has one, is added to the recipe's. Those that `results` has are not repeated.
+    """
     if not networks:
         return
     recipe = final_recipe(study.config)
@@ -97,10 +102,6 @@ def _train_fixed(
     )
     work = _work(study, recipe, skip_unreadable, test=True)
     run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
-
-
-def _baselines(study: OpenStudy) -> list[Network]:
-    return [Network(name, plan) for name, plan in study.baselines.items()]
 
 
 def _finalists(study: OpenStudy, results: Results) -> list[Network]:

@@ -24,7 +24,8 @@ PAUSE_S = 0.1  # between looks, so that they do not all fall into one disturbanc
 class Bench:
     """Holds the reference network of a device. `quiet_s` is the time of one of its runs when nothing else runs.
 
-    `unstable` says that in this process the reference never came near the quiet time other processes found.
+    `unstable` says that in this process the reference never came near the quiet time other processes found, `crowded`
+    that the last measurement found no quiet moment: then the next one is not worth a second attempt.
     Enter `settings(device)` before making one and while using it.
     """
 
@@ -33,7 +34,7 @@ class Bench:
         self.clock = clock or clock_for(device)
         self.reference = reference(device)
         self.reference_s = warm_up(self.clock, self.reference, protocol)
-        self.unstable = False
+        self.unstable = self.crowded = False
         self.calibration = self._calibrate()
 
     @property

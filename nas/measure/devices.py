@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +59,12 @@ class Device(pydantic.BaseModel):
     @property
     def lock_name(self) -> str:
         """Who shares this name disturbs each other: all work on the host's processors, all work on one GPU."""
-        return f"cuda-{self.index}" if self.kind == "cuda" else "cpu"
+        if self.kind == "cpu":
+            return "cpu"
+        # CUDA_VISIBLE_DEVICES renumbers the GPUs a process sees, and each process has its own.
+        visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+        name = visible[self.index] if self.index < len(visible) else str(self.index)
+        return f"cuda-{re.sub(r'[^A-Za-z0-9._-]', '_', name)}"
 
 
 def load_device(source: str | Path | Mapping[str, Any] | Device, *, check: bool = True) -> Device:

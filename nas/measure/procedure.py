@@ -36,12 +36,13 @@ def longest_seconds(protocol: Protocol) -> float:
 def take(bench: Bench, run: Run, budget_ms: float | None, environment: Mapping[str, Any]) -> Latency:
     """The latency of `run` on the bench, taken again while it is not to be trusted, up to the protocol's retries.
 
-    Of several attempts the one with the fewest serious flags is kept, then the one with the quietest reference.
+    Where the last measurement found not one quiet moment, there is one attempt only. Of several attempts the one with
+    the fewest serious flags is kept, then the one with the quietest reference.
     """
     began = time.perf_counter()
     sampler = bench.sampler(run)
     best: Latency | None = None
-    for attempt in range(1 + bench.protocol.retries):
+    for attempt in range(1 if bench.crowded else 1 + bench.protocol.retries):
         if attempt:
             time.sleep(PAUSE_S * attempt)
             sampler = sampler.again()
@@ -51,6 +52,7 @@ def take(bench: Bench, run: Run, budget_ms: float | None, environment: Mapping[s
         if best.trusted:
             break
     assert best is not None
+    bench.crowded = "contended" in best.flags
     evidence = {**best.evidence, "attempts": attempt + 1}
     seconds = time.perf_counter() - began
     return replace(best, seconds=round(seconds, 4), environment=environment, evidence=evidence)

@@ -29,10 +29,7 @@ class Protocol(pydantic.BaseModel):
         0.7, gt=0, description="length of a block: short enough to fit between two disturbances, a few ms apart"
     )
     keep: float = pydantic.Field(
-        0.25,
-        gt=0,
-        le=1,
-        description="the share of pairs that counts: those in which both networks together ran fastest",
+        2.2, gt=0, description="this times the square root of all pairs count: those in which both networks ran fastest"
     )
     tolerance: float = pydantic.Field(
         0.05, gt=0, description="how much slower than when calibrated the reference may run in the pairs that count"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,12 +36,12 @@ class Pairs:
 
 
 def counted(size: int, keep: float) -> int:
-    """How many of `size` pairs count."""
-    return min(size, max(FEWEST, round(keep * size)))
+    """How many of `size` pairs count: `keep` times the square root, so that more pairs also mean quieter ones."""
+    return min(size, max(FEWEST, round(keep * math.sqrt(size))))
 
 
 def quietest(pairs: Pairs, keep: float) -> NDArray[np.bool_]:
-    """Which pairs count, shape (rounds, 2): the share `keep` in which both blocks together ran fastest."""
+    """Which pairs count, shape (rounds, 2): those in which both blocks together ran fastest."""
     count = counted(len(pairs), keep)
     chosen = np.zeros(len(pairs), dtype=bool)
     chosen[np.argpartition(pairs.effort, count - 1, axis=None)[:count]] = True

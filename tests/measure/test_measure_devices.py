@@ -16,6 +16,17 @@ def test_names():
     assert load_device("cuda:1", check=False).lock_name == "cuda-1"
 
 
+def test_the_lock_is_that_of_the_gpu_whatever_number_a_process_knows_it_by(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-5f,MIG-GPU-5f/1/0")
+    assert [Device(kind="cuda", index=i).lock_name for i in range(3)] == [
+        "cuda-3",
+        "cuda-GPU-5f",
+        "cuda-MIG-GPU-5f_1_0",
+    ]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert Device(kind="cuda", index=1).lock_name == "cuda-1"
+
+
 def test_a_file_and_a_mapping_say_the_same(tmp_path):
     path = tmp_path / "box.yaml"
     path.write_text("name: box\nthreads: 1\nbatch: 8\nprecision: bfloat16\nchannels_last: true\ncpus: [0]\n")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 
+import numpy as np
 import pytest
 from simulated import REFERENCE_S, Simulated
 
@@ -31,7 +32,7 @@ def measured(protocol: Protocol = PROTOCOL, budget_ms: float | None = None, **ho
     found = Bench(Device(), protocol, clock)
     for key, value in how.items():
         setattr(clock, key, value)
-    clock.now = 0.0
+    clock.now, clock.rng = 0.0, np.random.default_rng(7)
     return take(found, network, budget_ms, {}), clock
 
 
@@ -73,7 +74,7 @@ def test_what_does_not_converge_says_so():
 
 
 def test_a_network_that_gets_slower_while_measured_is_flagged():
-    protocol = PROTOCOL.model_copy(update={"min_pairs": 400, "keep": 1.0})
+    protocol = PROTOCOL.model_copy(update={"min_pairs": 400, "keep": 20.0})
     latency, _ = measured(protocol, model_only=lambda now: 1 + now)
     assert "drift" in latency.flags
     assert not latency.trusted
@@ -81,7 +82,7 @@ def test_a_network_that_gets_slower_while_measured_is_flagged():
 
 def test_it_is_measured_again_when_it_cannot_be_trusted():
     protocol = PROTOCOL.model_copy(update={"retries": 3})
-    latency, _ = measured(protocol, slow=lambda now: 1.5 if now < 2.0 else 1.0)
+    latency, _ = measured(protocol, slow=lambda now: 1.5 if now < 4.0 else 1.0)
     assert latency.trusted
     assert latency.evidence["attempts"] > 1
     assert latency.p50 == pytest.approx(TRUE_MS, rel=0.02)

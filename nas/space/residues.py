@@ -5,54 +5,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from functools import cache
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from nas.space.compiling import Closure, compile_value
-from nas.space.terms import All, Constant, Either, Name, Term, children
+from nas.space.compiling import compile_value, names_of
+from nas.space.terms import All, Call, Compare, Constant, Either, Name, Term, children
 from nas.space.tokens import ExpressionError, Source
 
+Residue = Callable[[Mapping[str, Any]], Hashable]
 
-def residue(term: Term, env: Mapping[str, Any]) -> Hashable:
-    """A canonical form of what is left."""
+
+def value(found: Any) -> Hashable:
+    """The residue of what has a value; `1`, `1.0` and `true` differ."""
+    return ("value", type(found).__name__, found)
+
+
+def compile_residue(term: Term) -> Residue:
+    """A closure that gives a canonical form of what is left."""
+    if isinstance(term, Name):
+        name, unknown = term.name, ("name", term.name)
+        return lambda env: value(env[name]) if name in env else unknown
+    if isinstance(term, Constant):
+        constant = value(term.value)
+        return lambda env: constant
+    names, evaluate, left = names_of(term), compile_value(term, Source("")), _left(term)
+
+    def run(env: Mapping[str, Any]) -> Hashable:
+        if names <= env.keys():
+            try:
+                return value(evaluate(env))
+            except ExpressionError:  # it has no value, which whoever checks the whole says with its place
+                pass
+        return left(env)
+
+    return run
+
+
+def _left(term: Term) -> Residue:
+    parts = [compile_residue(child) for child in children(term)]
     match term:
-        case Constant(value):
-            return _value(value)
-        case Name(name):
-            return _value(env[name]) if name in env else ("name", name)
-        case All(terms) | Either(terms):
-            return _links(term, terms, env)
-    parts = tuple(residue(child, env) for child in children(term))
-    if all(_is_value(part) for part in parts):
-        try:
-            return _value(_closure(term)(env))
-        except ExpressionError:
-            pass
-    return (type(term).__name__, getattr(term, "function", getattr(term, "comparator", "")), parts)
+        case All() | Either():
+            return _links(term, parts)
+        case Call(function=said) | Compare(comparator=said):
+            head: tuple[str, str] = (type(term).__name__, said)
+        case _:
+            head = (type(term).__name__, "")
+    return lambda env: (head, tuple([part(env) for part in parts]))
 
 
-def _links(term: All | Either, terms: tuple[Term, ...], env: Mapping[str, Any]) -> Hashable:
+def _links(term: All | Either, parts: list[Residue]) -> Residue:
     """Links that leave the others to decide are left out, from the front; one that decides ends it."""
-    neutral, rest = _value(isinstance(term, All)), list(terms)
-    while rest and residue(rest[0], env) == neutral:
-        rest.pop(0)
-    if not rest:
-        return neutral
-    first = residue(rest[0], env)
-    if first == _value(not isinstance(term, All)):
-        return first
-    return (type(term).__name__, (first, *(residue(link, env) for link in rest[1:])))
+    neutral, decides, kind = value(isinstance(term, All)), value(not isinstance(term, All)), type(term).__name__
 
+    def run(env: Mapping[str, Any]) -> Hashable:
+        found = [part(env) for part in parts]
+        while found and found[0] == neutral:
+            found.pop(0)
+        if not found:
+            return neutral
+        return decides if found[0] == decides else (kind, tuple(found))
 
-def _value(value: Any) -> Hashable:
-    return ("value", type(value).__name__, value)
-
-
-def _is_value(part: Hashable) -> bool:
-    return isinstance(part, tuple) and part[0] == "value"
-
-
-@cache
-def _closure(term: Term) -> Closure:
-    return compile_value(term, Source(""))
+    return run

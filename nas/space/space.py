@@ -83,16 +83,20 @@ class Space:
     def sample(self, rng: random.Random) -> Decisions:
         """Decisions at random that can be built and satisfy the structural constraints, all with the same chance.
 
-        Training decisions are drawn by themselves. A space with too many states to count is walked at random instead,
-        each label with the same chance. Raises `EmptySpace`.
+        Training decisions are drawn by themselves. Where constraints could not be counted (`size().exact` is false) and
+        reject all that is drawn so, the space is walked instead, each label with the same chance. Raises `EmptySpace`.
         """
-        table = self._counter.table
-        if table is None:
-            draw = draw_uniformly(rng)
-            return sample(self, lambda: self.walk(draw))
-        if not table.total:
-            raise EmptySpace(f"{self.name}: no decisions satisfy the structural constraints")
-        return sample(self, lambda: table.draw(rng))
+        table, complete = self._counter.table, self._counter.complete
+        if table is not None:
+            if not table.total:
+                raise EmptySpace(f"{self.name}: no decisions satisfy the structural constraints")
+            try:
+                return sample(self, lambda: table.draw(rng))
+            except EmptySpace:
+                if complete:
+                    raise
+        draw = draw_uniformly(rng)
+        return sample(self, lambda: self.walk(draw))
 
     @cached_property
     def _counter(self) -> Counter:

@@ -26,6 +26,7 @@ from nas.space.forms import (
     Stage,
 )
 from nas.space.needs import needs
+from nas.space.reach import reach
 
 
 class NotWritten(Exception):
@@ -56,11 +57,12 @@ class Outs:
     def value(self, name: str, decisions: Mapping[str, Label]) -> int | None:
         """The channels behind a stage, None where it vanishes. Raises `NoOut`."""
         stage = self._stages[name]
-        frame = Frame(decisions, self.recorded(decisions))
-        frame.repeat = evaluate(stage.repeat, frame)
-        if not frame.repeat and stage.downsample is None:
-            return None
-        frame.index = max(0, (frame.repeat or 0) - 1)
+        frame = Frame(decisions, self.recorded(decisions), index=0)
+        if depends_on_repeat(stage):
+            frame.repeat = evaluate(stage.repeat, frame)
+            if not frame.repeat and stage.downsample is None:
+                return None
+            frame.index = max(0, (frame.repeat or 0) - 1)
         try:
             return None if stage.out is None else int(evaluate(stage.out, frame))
         except InvalidArchitecture as error:
@@ -100,20 +102,29 @@ def _is_recorded(fact: Fact) -> bool:
     return fact.decision is None and fact.form is None and fact.constant is None
 
 
+def depends_on_repeat(stage: Stage) -> bool:
+    """Whether the channels behind a stage depend on how often it repeats."""
+    if not stage.least and stage.downsample is None:
+        return True
+    found = needs(stage.out)
+    return found.indexed or "n" in found.locals or bool(reach(stage.out, "block", 0))
+
+
 def fact_support(fact: Shared | Fact, outs: Outs) -> frozenset[str]:
     """The names of all decisions that may change a fact's value. Raises `NotWritten`."""
     if isinstance(fact, Shared):
         return form_support(fact, None, outs)
+    if fact.decision is not None:  # where it was made, all holds that it depends on
+        return frozenset({fact.decision})
+    if _is_recorded(fact):
+        stage = outs.stage(fact)
+        if not depends_on_repeat(stage):
+            return form_support(stage.out, 0, outs)
+        outs_of_blocks = (form_support(stage.out, index, outs) for index in range(max(stage.most, 1)))
+        return form_support(stage.repeat, None, outs).union(*outs_of_blocks)
     found = {name for name, _ in fact.given}
     if fact.block is not None:
         found |= form_support(fact.block[0].repeat, None, outs)
-    if fact.decision is not None:
-        return frozenset(found | {fact.decision})
-    if _is_recorded(fact):
-        stage = outs.stage(fact)
-        found |= form_support(stage.repeat, None, outs)
-        for index in range(max(stage.most, 1)):
-            found |= form_support(stage.out, index, outs)
     return frozenset(found | form_support(fact.form, None, outs))
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from nas.space.constraints import holds_for, read_fact
 from nas.space.forms import Constraint
-from nas.space.residues import residue
+from nas.space.residues import compile_residue, value
 from nas.space.support import NoOut, Outs, fact_support
 from nas.space.twigs import Slot
 from nas.space.weaving import Env
 
-DONE: Hashable = ("value", "bool", True)
+DONE = value(True)
 
 
 class Watch:
@@ -23,6 +23,7 @@ class Watch:
         self._outs = outs
         self._readers = {name: read_fact(fact) for name, fact in constraint.facts}
         self.supports = {name: fact_support(fact, outs) for name, fact in constraint.facts}
+        self._residue = compile_residue(constraint.expression.term)
         self.names: frozenset[str] = frozenset().union(*self.supports.values())
 
     def holds(self, decisions: Mapping[str, Any]) -> bool:
@@ -41,7 +42,7 @@ class Watch:
             return ("never",)
         if any(value is None for value in values.values()):
             return DONE
-        return residue(self.constraint.expression.term, values)
+        return self._residue(values)
 
     def _values(self, names: Iterable[str], decisions: Mapping[str, Any]) -> dict[str, Any]:
         recorded = self._outs.recorded(decisions)
@@ -91,5 +92,5 @@ class Merge:
             made = {name: label for name, label in zip(self._names, key, strict=True) if label is not None}
             left = (self._watch.left(self._known, made), tuple(state[at] for at in self._kept))
             found = self._seen[key] = self._first.setdefault(left, tuple(state[at] for at in self._own))
-        for at, value in zip(self._own, found, strict=True):
-            state[at] = value
+        for at, label in zip(self._own, found, strict=True):
+            state[at] = label

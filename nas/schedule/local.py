@@ -31,5 +31,6 @@ def _train(engine: Engine, work: Work, candidate: Candidate, tick: Callable[[], 
     except StoreError:
         raise
     except Exception as error:
-        (candidate.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        with contextlib.suppress(OSError):
+            (candidate.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         engine.fail(candidate.trial, reason_of(error))

@@ -6,8 +6,11 @@ import contextlib
 import logging
 import math
 import os
+import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from nas.errors import DeviceError, NasError
@@ -50,17 +53,21 @@ def cluster(resources: Resources) -> Iterator[None]:
             import ray
     except ImportError as error:
         raise NasError(f"runner ray needs Ray, but {error}; pip install 'ray[tune]' or use runner: local") from error
-    running = ray.is_initialized()
-    if not running:
-        with quiet():
-            _start(resources)
+    if ray.is_initialized():
+        _check_resources(resources)
+        yield
+        return
+    # Ray keeps its logs and sockets here; the path must be short, for a socket's name has at most 107 characters.
+    folder = tempfile.mkdtemp(prefix="nas-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
     try:
+        with quiet():
+            _start(resources, folder)
         _check_resources(resources)
         yield
     finally:
-        if not running:
-            with quiet():
-                ray.shutdown()
+        with quiet():
+            ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -80,7 +87,7 @@ def quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _start(resources: Resources) -> None:
+def _start(resources: Resources, folder: str) -> None:
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
@@ -95,6 +102,7 @@ def _start(resources: Resources) -> None:
                 resources=custom or None,
                 object_store_memory=OBJECT_STORE,
                 include_dashboard=False,
+                _temp_dir=folder,
                 **options,
             )
     except Exception as error:  # Ray raises errors of many kinds when it does not come up
@@ -108,7 +116,7 @@ def _check_resources(resources: Resources) -> None:
     import ray
 
     wanted = {"CPU": resources.cpus, "GPU": resources.gpus, **resources.custom}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
         return
     most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in wanted}

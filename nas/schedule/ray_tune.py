@@ -136,7 +136,7 @@ def _fit(link: _Link, work: Work, resources: Resources, folder: str) -> None:
             return (str, ("stopper",))
 
     bundle = {"CPU": resources.cpus, "GPU": resources.gpus, **resources.custom}
-    packed = cloudpickle.dumps(work)  # type: ignore[no-untyped-call]
+    packed = cloudpickle.dumps(work)
     trainable = tune.with_resources(
         tune.with_parameters(Trainer, work=packed, path=tuple(sys.path)),
         tune.PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}]),
@@ -145,7 +145,7 @@ def _fit(link: _Link, work: Work, resources: Resources, folder: str) -> None:
         trainable,
         tune_config=tune.TuneConfig(
             search_alg=EngineSearcher(),
-            scheduler=EngineScheduler(),  # type: ignore[no-untyped-call]
+            scheduler=EngineScheduler(),
             num_samples=-1,
             reuse_actors=True,
             trial_name_creator=lambda trial: trial.trial_id,

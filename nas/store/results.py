@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,7 +14,7 @@ from optuna.study import Study
 
 from nas.errors import StoreError
 from nas.store.attributes import record_of
-from nas.store.files import append_line, check_writable, read_lines, write_json, writing
+from nas.store.files import append_line, check_writable, read_json, read_lines, write_json, writing
 from nas.store.journal import JournalReader, JournalWriter
 from nas.store.lock import DriverLock, holder, is_held
 from nas.store.record import Record, Role
@@ -27,7 +28,8 @@ class Results:
     """A results folder. Anybody may read it at any time; who writes does so within `driving()`.
 
     `storage` is an Optuna storage URL (`sqlite:///...`, `postgresql://...`); without one it is a journal in the folder.
-    `name` is what the studies are called in a storage that several folders share, by default the folder's name.
+    `name` begins the names of the Optuna studies, by default the folder's name; in a storage that several folders may
+    share, `storage.json` keeps what this folder's studies are called, so that two folders of one name never mix.
     """
 
     def __init__(self, folder: Path | str, *, storage: str | None = None, name: str | None = None) -> None:
@@ -37,6 +39,7 @@ class Results:
         self.study_file = self.folder / "study.yaml"
         self.env_file = self.folder / "env.json"
         self.journal_file = self.folder / "journal.log"
+        self.storage_file = self.folder / "storage.json"
         self.front_file = self.folder / "front.json"
         self.report_file = self.folder / "report.html"
         self.table_file = self.folder / "trials.parquet"
@@ -64,6 +67,8 @@ class Results:
             self.trials_folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
             check_writable(self.folder)
+            if self.storage_url and not self.storage_file.exists():
+                write_json(self.storage_file, {"studies": f"{self.name}-{uuid.uuid4().hex[:8]}"})
             writer = None if self.storage_url else JournalWriter(self.journal_file)
             self._storage = JournalStorage(writer) if writer else open_storage(self.storage_url or "")
             try:
@@ -100,7 +105,9 @@ class Results:
         return study
 
     def study_name(self, role: Role) -> str:
-        return f"{self.name}/{role}"
+        """What the Optuna study of a role is called."""
+        kept = read_json(self.storage_file) if self.storage_url else None
+        return f"{kept['studies'] if kept else self.name}/{role}"
 
     def records(self, role: Role | None = None) -> list[Record]:
         """Every trial, by role and number; a live driver may be writing meanwhile."""

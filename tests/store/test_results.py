@@ -75,6 +75,17 @@ def test_roles_are_studies_of_their_own(results: Results) -> None:
     assert results.records("finalist") == []
 
 
+def test_two_folders_of_one_name_share_a_database_without_mixing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    one, other = (Results(tmp_path / place / "study", storage=url) for place in ("a", "b"))
+    for results in (one, other):
+        with results.driving():
+            study = results.study("candidate", ["maximize"])
+            study.tell(study.ask(), state=TrialState.FAIL)
+    assert [len(results.records()) for results in (one, other)] == [1, 1]
+    assert len(Results(one.folder, storage=url).records()) == 1
+
+
 def test_other_objectives_are_refused(results: Results) -> None:
     with results.driving():
         results.study("candidate", ["maximize"])

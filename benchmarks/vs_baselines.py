@@ -3,8 +3,9 @@
     python -m benchmarks.vs_baselines --data cifar10.npz --work /tmp/vs --out benchmarks/results/vs_baselines.json
 
 The two budgets are the measured latencies of two known networks (the anchors). For each budget a search finds a network
-on the training images alone (a part of them held out for validation); it and all known networks are then trained from nothing, by the same recipe, with the same seeds, and compared on test images that no choice has seen.
-Everything goes to `--work` as ordinary results folders, so that a run that was cut goes on where it stopped.
+on the training images alone (a part of them held out for validation); it and all known networks are then trained from
+nothing, by the same recipe, with the same seeds, and compared on test images that no choice has seen. Everything goes
+to `--work` as ordinary results folders, so that a run that was cut goes on where it stopped.
 """
 
 from __future__ import annotations

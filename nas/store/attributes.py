@@ -14,6 +14,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.store.record import Record, Role, State
+from nas.store.share import wilson
 
 NETWORK, LATENCY, END = "network", "latency", "end"
 
@@ -74,9 +75,6 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
     if not told and curve:
         values |= {key: value for key, value in curve[-1].items() if isinstance(value, int | float)}
     values |= end.get("values", {}) if told else {}
-    interval = (
-        {"latency_ms": (float(latency["low"]), float(latency["high"]))} if {"low", "high"} <= latency.keys() else {}
-    )
     return Record(
         trial=trial.number,
         state=end.get("state", _STATES[trial.state]) if told else "running",
@@ -85,7 +83,7 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         name=network.get("name", ""),
         decisions=network.get("decisions") or end.get("decisions") or trial.params,
         values=values,
-        interval=interval,
+        interval=_intervals(values, latency),
         constraints=trial.constraints,
         gate=end.get("gate"),
         reason=end.get("reason"),
@@ -98,6 +96,17 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         finished=_stamp(trial.datetime_complete),
         folder=network.get("folder", ""),
     )
+
+
+def _intervals(values: Mapping[str, float], latency: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """95% bounds: of the latency as measured, of accuracies by how many images they were counted on."""
+    found = {}
+    if {"low", "high"} <= latency.keys():
+        found["latency_ms"] = (float(latency["low"]), float(latency["high"]))
+    for name, count in (("accuracy", "validation_images"), ("test_accuracy", "test_images")):
+        if name in values and values.get(count):
+            found[name] = wilson(values[name] * values[count], int(values[count]))
+    return found
 
 
 def _stamp(moment: datetime.datetime | None) -> float | None:

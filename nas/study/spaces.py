@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import random
 from functools import cache
 from typing import Any
@@ -14,6 +13,7 @@ from nas.cost import CostTable
 from nas.errors import InvalidArchitecture
 from nas.files import find_file, shipped
 from nas.space import Space, load_space
+from nas.store.share import wilson
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +65,6 @@ def feasible_fraction(space: Space, samples: int, rng: random.Random) -> dict[st
         good += all(constraint.evaluate(values) for constraint in space.cost_constraints)
     low, high = wilson(good, samples)
     return {"value": good / samples, "low": low, "high": high, "samples": samples}
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a share (1927); z is the normal quantile, 1.96 for 95%."""
-    share, square = successes / trials, z * z
-    middle = (share + square / (2 * trials)) / (1 + square / trials)
-    half = z / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:

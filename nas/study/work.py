@@ -69,14 +69,15 @@ class TrainSession:
             **options,
         )
         self._epochs = int(job["epochs"])
-        self._test = work.test and dataset.test is not None
+        self._validation_images = len(dataset.validation)
+        self._test_images = len(dataset.test) if work.test and dataset.test is not None else 0
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for report in self._trainer.epochs(self._epochs, since=max(0, self._trainer.epoch - 1)):
-            line = report.to_json()
-            if self._test and report.epoch == self._epochs:
+            line = report.to_json() | {"validation_images": self._validation_images}
+            if self._test_images and report.epoch == self._epochs:
                 found = self._trainer.evaluate("test")
-                line |= {"test_accuracy": found["accuracy"], "test_loss": found["loss"]}
+                line |= {"test_accuracy": found["accuracy"], "test_images": self._test_images}
             yield line
 
     def close(self) -> None:

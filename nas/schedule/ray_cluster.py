@@ -57,8 +57,7 @@ def cluster(resources: Resources) -> Iterator[None]:
         _check_resources(resources)
         yield
         return
-    # Ray keeps its logs and sockets here; the path must be short, for a socket's name has at most 107 characters.
-    folder = tempfile.mkdtemp(prefix="nas-ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
+    folder = _own_folder()
     try:
         with quiet():
             _start(resources, folder)
@@ -68,6 +67,19 @@ def cluster(resources: Resources) -> Iterator[None]:
         with quiet():
             ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_folder() -> str:
+    """Where Ray keeps its logs and sockets: short, for a socket's name has at most 107 characters.
+
+    Removes what drivers of this user left that were killed.
+    """
+    base = Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())
+    for old in base.glob(f"nas-ray-{os.getuid()}-*-*"):
+        pid = old.name.split("-")[3]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"nas-ray-{os.getuid()}-{os.getpid()}-", dir=base)
 
 
 @contextlib.contextmanager

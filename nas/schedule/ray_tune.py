@@ -42,7 +42,7 @@ class _Link:
         # On a Ray of our own the slots limit what runs, and one more candidate waits at the door.
         self.most = resources.concurrent + (0 if resources.address else 1)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException | None) -> None:
         self.error = self.error or error
 
 
@@ -58,8 +58,8 @@ def _fit(link: _Link, work: Work, resources: Resources, folder: str) -> None:
         def suggest(self, trial_id: str) -> Any:
             try:
                 link.tick()
+                link.failed(link.engine.error)
                 if link.error is not None or link.engine.drained:
-                    link.engine.take()  # raises what gating ran into
                     return Searcher.FINISHED
                 if len(link.live) >= link.most:
                     return None

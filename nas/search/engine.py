@@ -179,6 +179,12 @@ class Engine:
             return self._closed or (self._no_more() and not self._ready and self._error is None)
 
     @property
+    def error(self) -> BaseException | None:
+        """What gating or too many failures ran into; `take` raises it."""
+        with self._changed:
+            return self._error
+
+    @property
     def finished(self) -> bool:
         """Whether all is done: nothing to give out, nothing in training."""
         with self._changed:

@@ -369,6 +369,19 @@ def test_ready_networks_are_dropped_when_fewer_are_asked_for(results: Results) -
     check(again, 40)
 
 
+def test_what_was_queued_by_a_driver_that_died_is_not_left_behind(results: Results) -> None:
+    search(results, trials=3)
+    queued = {"depth": 2, "width": 24, "kind": "conv", "kind.conv.kernel": 5}
+    with results.driving():
+        results.study("candidate", ["maximize", "minimize"]).enqueue_trial(queued)
+    check(search(results, trials=3), 3)
+    with results.driving():
+        results.study("candidate", ["maximize", "minimize"]).enqueue_trial(queued)
+    records = search(results, trials=4)
+    check(records, 4)
+    assert entered(records)[-1].decisions == queued
+
+
 def test_gating_ahead_lets_several_trainers_run(results: Results) -> None:
     trained: list[int] = []
     lock = threading.Lock()

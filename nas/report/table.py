@@ -56,7 +56,8 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
 def columns(records: Sequence[Record], aims: Aims) -> list[str]:
     """The values worth a column, where any record has them: objectives, latency, budgets, MACs and parameters."""
     budgeted = [b.name for b in aims.budgets if b.name]
-    wanted = [aims.first.name, "test_accuracy", *(o.name for o in aims.objectives), "latency_ms", *budgeted, "macs", "params"]
+    objectives = [o.name for o in aims.objectives]
+    wanted = [aims.first.name, "test_accuracy", *objectives, "latency_ms", *budgeted, "macs", "params"]
     return [n for n in dict.fromkeys(wanted) if n == aims.first.name or any(n in r.values for r in records)]
 
 

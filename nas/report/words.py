@@ -161,7 +161,7 @@ def join(items: Iterable[str], last: str = "and") -> str:
 def network(record: Record) -> str:
     """What a person calls a network: its name where it is a known one, else its trial."""
     if record.role == "baseline":
-        return record.name or record.arch_id[:8] or f"trial {record.trial}"
+        return record.name.removeprefix("zoo/") or record.arch_id[:8] or f"trial {record.trial}"
     if record.role == "finalist" and record.source is not None:
         return f"trial {record.source}, retrained"
     return f"trial {record.trial}"

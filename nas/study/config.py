@@ -90,6 +90,20 @@ class StudyConfig(_Part):
     )
     finalists: FinalistSettings = FinalistSettings()
 
+    @property
+    def training(self) -> Recipe:
+        """The recipe, once `read_study` has read the file that says so."""
+        if isinstance(self.recipe, str):
+            raise ValueError(f"recipe {self.recipe} must be read first, with read_study")
+        return self.recipe
+
+    @property
+    def target(self) -> Device:
+        """The device, once `read_study` has looked it up."""
+        if isinstance(self.device, str):
+            raise ValueError(f"device {self.device} must be looked up first, with read_study")
+        return self.device
+
     def resolved(self) -> dict[str, Any]:
         """The study as plain JSON with nothing left to look up, as it is recorded."""
         return self.model_dump(mode="json")

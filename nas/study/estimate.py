@@ -95,8 +95,7 @@ def _within_costs(study: OpenStudy) -> tuple[list[Plan], float]:
 
 def _epoch_seconds(study: OpenStudy, plan: Plan) -> float:
     """Seconds of one epoch over all training images, from an epoch over some of them."""
-    recipe, dataset = study.config.recipe, study.dataset
-    assert isinstance(recipe, Recipe)
+    recipe, dataset = study.config.training, study.dataset
     some = replace(dataset, train=_first(dataset.train), validation=_first(dataset.validation))
     share = (len(some.train) + len(some.validation) / 3) / (len(dataset.train) + len(dataset.validation) / 3)
     quick = Recipe.load(recipe.model_dump() | {"epochs": 2, "warmup_epochs": 0.0, "threads": 1})

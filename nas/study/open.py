@@ -40,12 +40,10 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
 
     Raises `DataError`, `SpecError`, `DeviceError` and other `NasError` for what does not hold.
     """
-    device = config.device
-    assert isinstance(device, Device)
-    check_device(device)
+    check_device(config.target)
     train_device = _train_device(config)
     goals = Goals.parse(config.objectives, config.budgets)
-    rungs = Rungs((*config.search.rungs, config.recipe.epochs), config.search.reduction)
+    rungs = Rungs((*config.search.rungs, config.training.epochs), config.search.reduction)
     dataset = load_data(config.data, skip_unreadable=skip_unreadable)
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
     space = open_space(config.space, **given)
@@ -53,7 +51,7 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     baselines = {
         name: find_network(name, results=results, resolution=dataset.resolution, **given) for name in config.baselines
     }
-    return OpenStudy(config, dataset, space, device, train_device, goals, rungs, baselines)
+    return OpenStudy(config, dataset, space, config.target, train_device, goals, rungs, baselines)
 
 
 def _train_device(config: StudyConfig) -> str:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nas.arch import Architecture, Plan
 from nas.build import lower
 from nas.errors import NasError, StoreError
 from nas.report import best, write_report
+from nas.space.text import read
 from nas.store import Record, Results
 from nas.study.spaces import catalogue
 
@@ -40,7 +39,7 @@ def open_results(study: str | Path, base: Path = Path("results")) -> Results:
 
 def read_resolved(folder: Path) -> dict[str, Any]:
     """The study file of a results folder as plain data."""
-    study: dict[str, Any] = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    study: dict[str, Any] = read(folder / "study.yaml").plain()
     return study
 
 

@@ -7,20 +7,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nas.arch import Plan
 from nas.errors import StoreError
 from nas.measure import DeviceLock, Meter, environment
 from nas.report import best, front
 from nas.schedule import Resources, run
 from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
+from nas.space.text import write
 from nas.store import Results, Role
 from nas.store.files import write_json, write_text
 from nas.study.config import StudyConfig
 from nas.study.keep import keep_best
 from nas.study.open import OpenStudy
-from nas.study.results import Finished, stored_plan, write_results
+from nas.study.results import Finished, read_resolved, stored_plan, write_results
 from nas.study.spaces import catalogue
 from nas.study.work import TrainWork
 from nas.train import Recipe
@@ -40,7 +39,7 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
     with results.driving():
-        _note_study(results, config)
+        _note_study(results, study)
         write_json(results.env_file, environment(study.device))
         with Meter(study.device, config.measure) as meter:
             _search(study, results, meter, on_progress, skip_unreadable)
@@ -69,7 +68,7 @@ def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnPro
         trials=settings.trials,
         seed=settings.seed,
     )
-    work = _work(study, study.config.recipe, skip_unreadable)
+    work = _work(study, study.config.training, skip_unreadable)
     run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
 
 
@@ -126,13 +125,11 @@ def price(plan: Plan) -> dict[str, float]:
 
 def final_recipe(config: StudyConfig) -> Recipe:
     """The recipe of baselines and finalists: that of the search, for as many epochs as the study says."""
-    assert isinstance(config.recipe, Recipe)
-    epochs = config.finalists.epochs or config.recipe.epochs
-    return Recipe.load(config.recipe.model_dump() | {"epochs": epochs}, path="finalists")
+    epochs = config.finalists.epochs or config.training.epochs
+    return Recipe.load(config.training.model_dump() | {"epochs": epochs}, path="finalists")
 
 
-def _work(study: OpenStudy, recipe: Recipe | str, skip_unreadable: bool, *, test: bool = False) -> TrainWork:
-    assert isinstance(recipe, Recipe)
+def _work(study: OpenStudy, recipe: Recipe, skip_unreadable: bool, *, test: bool = False) -> TrainWork:
     return TrainWork(
         data=study.config.data,
         recipe=recipe,
@@ -149,11 +146,11 @@ def _resources(config: StudyConfig) -> Resources:
     return Resources(settings.concurrent, settings.cpus, settings.gpus, settings.resources, settings.address)
 
 
-def _note_study(results: Results, config: StudyConfig) -> None:
-    """Write the resolved study, or check that the one that stands there is the same search."""
-    resolved = config.resolved()
+def _note_study(results: Results, study: OpenStudy) -> None:
+    """Write the resolved study, space included, or check that the one that stands there is the same search."""
+    resolved = study.config.resolved() | {"space": study.space.tree.plain()}
     if results.study_file.exists():
-        before = yaml.safe_load(results.study_file.read_text(encoding="utf-8"))
+        before = read_resolved(results.folder)
         changed = _flat(before).items() ^ _flat(resolved).items()
         keys = sorted({key for key, _ in changed if not key.startswith(MAY_GROW)})
         if keys:
@@ -161,7 +158,7 @@ def _note_study(results: Results, config: StudyConfig) -> None:
                 f"{results.folder} holds another study: {', '.join(keys[:6])} differ{'s' if len(keys) == 1 else ''} "
                 "from what it was started with; choose another folder with --out, or change the study back"
             )
-    write_text(results.study_file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+    write_text(results.study_file, write(resolved))
 
 
 def _flat(tree: Any, path: str = "") -> dict[str, str]:

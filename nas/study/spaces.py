@@ -40,7 +40,8 @@ def open_space(source: str | dict[str, Any], **given: Any) -> Space:
 
 def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
     """Sampled networks that can be built, each with its decisions, parameters and MACs."""
-    table, rows = catalogue(), []
+    table = catalogue()
+    rows: list[dict[str, Any]] = []
     while len(rows) < count:
         decisions = space.sample(rng)
         try:

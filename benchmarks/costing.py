@@ -7,8 +7,8 @@ run, each checked to give the same numbers:
 
 "Warm" means that the blocks are known: the table is filled with other architectures of the space first. Those that are
 timed are drawn elsewhere, so that neither the table nor the decoder has met them; how many of their blocks were unknown
-is counted. "Cold" rows start with an empty memory. Where CPU time is much less than the
-time that passed, other processes had the cores.
+is counted. "Cold" rows start with an empty memory. Where CPU time is much less than the time that passed, other
+processes had the cores.
 """
 
 from __future__ import annotations

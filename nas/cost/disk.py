@@ -28,22 +28,27 @@ INTERVAL_S = 2.0  # ... or as long as this
 KEPT_FINGERPRINTS = 4  # older codes' rows are removed
 BUSY_S = 10.0  # how long to wait for another process that is writing
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS fingerprints (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL, used REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS costs (
-    fingerprint INTEGER NOT NULL, key BLOB NOT NULL,
-    out_shape TEXT, params INTEGER, macs INTEGER, activations INTEGER, peak_bytes INTEGER, reason TEXT,
-    PRIMARY KEY (fingerprint, key)
-) WITHOUT ROWID;
-"""
+FORM = 2  # of the tables below; a file of another form is emptied
+_CREATE = (
+    "CREATE TABLE IF NOT EXISTS nas_fingerprints"
+    " (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL, used REAL NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS nas_costs (fingerprint INTEGER NOT NULL, key BLOB NOT NULL, out_shape TEXT,"
+    " params INTEGER, macs INTEGER, activations INTEGER, peak_bytes INTEGER, reason TEXT, path TEXT,"
+    " PRIMARY KEY (fingerprint, key)) WITHOUT ROWID",
+)
+_DROP = ("DROP TABLE IF EXISTS nas_fingerprints", "DROP TABLE IF EXISTS nas_costs")
 
 
 class Known(NamedTuple):
-    """What is remembered of a block behind a shape: its output shape and costs, or why it cannot be built."""
+    """What is remembered of a block behind a shape: its output shape and costs, or why it cannot be built.
+
+    `path` is the field at fault, where there is one.
+    """
 
     out_shape: Shape | None
     cost: Cost | None
-    reason: str | None
+    reason: str | None = None
+    path: str | None = None
 
 
 def key_of(block: Block, in_shape: Shape) -> bytes:
@@ -81,7 +86,7 @@ class Disk:
                 return None
             try:
                 row = connection.execute(
-                    "SELECT out_shape, params, macs, activations, peak_bytes, reason FROM costs"
+                    "SELECT out_shape, params, macs, activations, peak_bytes, reason, path FROM nas_costs"
                     " WHERE fingerprint = ? AND key = ?",
                     (self._id, key),
                 ).fetchone()
@@ -106,7 +111,9 @@ class Disk:
                 rows = [(self._id, key, *_row(known)) for key, known in self._pending.items()]
                 try:
                     with connection:
-                        connection.executemany("INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                        connection.executemany(
+                            "INSERT OR REPLACE INTO nas_costs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                        )
                 except sqlite3.Error as error:
                     self._give_up(error)
             self._pending.clear()
@@ -137,21 +144,24 @@ class Disk:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = OFF")  # a lost row is counted anew
-            connection.executescript(_SCHEMA)
             with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                (form,) = connection.execute("PRAGMA user_version").fetchone()
+                for statement in (*(() if form == FORM else _DROP), *_CREATE, f"PRAGMA user_version = {FORM}"):
+                    connection.execute(statement)
                 connection.execute(
-                    "INSERT INTO fingerprints (fingerprint, used) VALUES (?, ?)"
+                    "INSERT INTO nas_fingerprints (fingerprint, used) VALUES (?, ?)"
                     " ON CONFLICT (fingerprint) DO UPDATE SET used = excluded.used",
                     (self.fingerprint, time.time()),
                 )
                 (self._id,) = connection.execute(
-                    "SELECT id FROM fingerprints WHERE fingerprint = ?", (self.fingerprint,)
+                    "SELECT id FROM nas_fingerprints WHERE fingerprint = ?", (self.fingerprint,)
                 ).fetchone()
                 old = connection.execute(
-                    "SELECT id FROM fingerprints ORDER BY used DESC LIMIT -1 OFFSET ?", (KEPT_FINGERPRINTS,)
+                    "SELECT id FROM nas_fingerprints ORDER BY used DESC LIMIT -1 OFFSET ?", (KEPT_FINGERPRINTS,)
                 ).fetchall()
-                connection.executemany("DELETE FROM costs WHERE fingerprint = ?", old)
-                connection.executemany("DELETE FROM fingerprints WHERE id = ?", old)
+                connection.executemany("DELETE FROM nas_costs WHERE fingerprint = ?", old)
+                connection.executemany("DELETE FROM nas_fingerprints WHERE id = ?", old)
         except BaseException:
             connection.close()
             raise
@@ -183,14 +193,14 @@ def _close_all() -> None:
 
 def _row(known: Known) -> tuple[Any, ...]:
     if known.cost is None or known.out_shape is None:
-        return (None, None, None, None, None, known.reason)
+        return (None, None, None, None, None, known.reason, known.path)
     shape = json.dumps(shape_to_json(known.out_shape), separators=(",", ":"))
     cost = known.cost
-    return (shape, cost.params, cost.macs, cost.activations, cost.peak_bytes, None)
+    return (shape, cost.params, cost.macs, cost.activations, cost.peak_bytes, None, None)
 
 
 def _known(row: tuple[Any, ...]) -> Known:
-    shape, params, macs, activations, peak_bytes, reason = row
+    shape, params, macs, activations, peak_bytes, reason, path = row
     if reason is not None:
-        return Known(None, None, str(reason))
-    return Known(shape_from_json(json.loads(shape)), Cost(params, macs, activations, peak_bytes), None)
+        return Known(None, None, str(reason), path)
+    return Known(shape_from_json(json.loads(shape)), Cost(params, macs, activations, peak_bytes))

@@ -28,9 +28,10 @@ class CostTable:
     With a `path` they are remembered on disk too, for other processes and the next run. Safe to share between
     threads; a copy sent to another process starts with an empty memory and the same file.
 
+    >>> from nas.arch import MapShape
     >>> table = CostTable()
     >>> block = Block("conv", table.resolve("conv", {"kernel": 3}), out=16, stride=2)
-    >>> step, = table.place(block, MapShape(3, 32, 32))
+    >>> (step,) = table.place(block, MapShape(3, 32, 32))
     >>> str(step.out_shape), table.step(step).macs
     ('16x16x16', 110592)
     """
@@ -80,7 +81,7 @@ class CostTable:
             with self._lock:
                 known = self._look_up(step.block, step.in_shape)
         if known.cost is None:
-            raise InvalidArchitecture(known.reason or "", path=step.block.type)
+            raise InvalidArchitecture(known.reason or "", path=known.path)
         return known.cost
 
     def plan(self, plan: Plan) -> Cost:
@@ -121,7 +122,7 @@ class CostTable:
         for each in (*adapters, block):
             known = self._look_up(each, in_shape)
             if known.out_shape is None:
-                return InvalidArchitecture(known.reason or "")
+                return InvalidArchitecture(known.reason or "", path=known.path)
             out = known.out_shape.channels
             explicit = each if each.out == out else replace(each, out=out)
             self._known.setdefault((explicit, in_shape), known)
@@ -158,9 +159,9 @@ def learn(block: Block, in_shape: Shape) -> Known:
         out_shape = module.out_shape(output)
         if block.out not in (None, out_shape.channels):
             raise InvalidArchitecture(f"out must be {out_shape.channels}, but got {block.out}")
-        return Known(out_shape, cost, None)
+        return Known(out_shape, cost)
     except InvalidArchitecture as error:
-        return Known(None, None, f"{error.path}: {error.reason}" if error.path else error.reason)
+        return Known(None, None, error.reason, error.path)
     except Uncountable as error:
         raise Uncountable(f"block '{block.type}' behind {in_shape} cannot be counted: {error}") from error
     except (RuntimeError, ValueError) as error:

@@ -83,6 +83,7 @@ def test_what_cannot_be_built_is_remembered_with_its_reason(learned):
         with pytest.raises(InvalidArchitecture, match="heads") as caught:
             table.place(heads, TokenShape(9, 16, (3, 3)))
         messages.append(str(caught.value))
+        assert caught.value.path == "heads"
     assert messages[0] == messages[1]
     assert len(learned) == 1
     with pytest.raises(InvalidArchitecture):
@@ -174,7 +175,7 @@ def fill(table: CostTable) -> list[object]:
         found.append((steps, table.step(steps[0])))
     with pytest.raises(InvalidArchitecture) as caught:
         table.place(conv(groups=3), SHAPE)
-    return [*found, str(caught.value)]
+    return [*found, caught.value.reason, caught.value.path]
 
 
 def test_the_next_run_builds_nothing(tmp_path, learned):
@@ -210,11 +211,28 @@ def test_rows_of_another_code_are_not_seen_and_old_ones_removed(tmp_path, learne
         table.close()
         assert len(learned) == (version + 1) * len(set(learned))
     with sqlite3.connect(path) as connection:
-        kept = {name for (name,) in connection.execute("SELECT fingerprint FROM fingerprints")}
-        rows = connection.execute("SELECT count(DISTINCT fingerprint) FROM costs").fetchone()
+        kept = {name for (name,) in connection.execute("SELECT fingerprint FROM nas_fingerprints")}
+        rows = connection.execute("SELECT count(DISTINCT fingerprint) FROM nas_costs").fetchone()
     connection.close()
     assert kept == {"code 2", "code 3", "code 4", "code 5"}
     assert rows == (4,)
+
+
+def test_a_file_of_an_older_form_is_emptied(tmp_path, caplog):
+    path = tmp_path / "costs"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE nas_costs (key BLOB, something_else TEXT)")
+        connection.execute("CREATE TABLE of_others (text TEXT)")
+    connection.close()
+    table = CostTable(path)
+    first = fill(table)
+    table.close()
+    assert fill(CostTable(path)) == first
+    assert not caplog.records
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM of_others").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM nas_costs").fetchone() == (5,)
+    connection.close()
 
 
 def test_the_fingerprint_follows_the_code(monkeypatch, tmp_path, odd):
@@ -405,7 +423,7 @@ def test_a_fork_opens_the_file_anew(tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     table.close()
     with sqlite3.connect(tmp_path / "costs") as connection:
-        assert connection.execute("SELECT count(*) FROM costs").fetchone() == (7,)
+        assert connection.execute("SELECT count(*) FROM nas_costs").fetchone() == (7,)
     connection.close()
 
 

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nas.arch import MapShape, TokenShape, VectorShape
-from nas.cost import Uncountable, count
+from nas.cost import Uncountable
+from nas.cost.count import count
 from nas.cost.crosscheck import fvcore_counts, torch_macs
 from nas.cost.meta import OnMeta
 from nas.cost.operators import FREE, PRODUCTS

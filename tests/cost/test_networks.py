@@ -9,7 +9,8 @@ import torch
 
 from nas.arch import Architecture, MapShape, Plan, Span, VectorShape
 from nas.build import build, lower
-from nas.cost import Cost, CostTable, count
+from nas.cost import Cost, CostTable
+from nas.cost.count import count
 from nas.cost.crosscheck import fvcore_counts, torch_macs
 from nas.cost.profile import held_bytes
 

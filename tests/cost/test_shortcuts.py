@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nas.cost import count
+from nas.cost.count import count
 from nas.cost.shortcuts import SHORTCUTS
 
 few = settings(max_examples=80, deadline=None)

@@ -41,6 +41,10 @@ def test_a_mistake_is_named_with_its_place(fields, path, words):
     assert words in str(caught.value)
 
 
+def test_the_defaults_suit_a_single_epoch():
+    assert Recipe(epochs=1).warmup_epochs < 1
+
+
 def test_nothing_may_be_written_as_none_or_null():
     assert Recipe.load({"ema": "none", "clip_norm": None}) == Recipe(ema=None, clip_norm=None)
 

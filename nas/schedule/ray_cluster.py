@@ -120,7 +120,8 @@ def _start(resources: Resources, folder: str) -> None:
     except Exception as error:  # Ray raises errors of many kinds when it does not come up
         where = f"joined at {resources.address}" if resources.address else "started on this machine"
         reason = " ".join(str(error).split())[:300]
-        raise NasError(f"Ray must be {where}, but {reason}; or use runner: local") from error
+        hint = "a cluster that asks for a token is joined with RAY_AUTH_MODE=token set; " if resources.address else ""
+        raise NasError(f"Ray must be {where}, but {reason}; {hint}or use runner: local") from error
 
 
 def _check_resources(resources: Resources) -> None:

@@ -21,15 +21,19 @@ MOST_AGE_S = 7 * 86400.0
 
 # One process finds the quiet time again within about 1 %. Only a find well below replaces the stored time, so that it
 # does not creep down with every new process.
-LOWER = 0.98
+LOWER = 0.985
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """`seconds` of one inference of the reference in quiet moments; `time` it was taken, in seconds since 1970."""
+    """`seconds` of one inference of the reference in quiet moments; `time` it was taken, in seconds since 1970.
+
+    `calm` says that such moments were many: without it the next process tries to do better.
+    """
 
     seconds: float
     time: float
+    calm: bool = True
 
 
 def folder() -> Path:
@@ -49,7 +53,7 @@ def load(device: Device) -> Calibration | None:
     """The calibration that holds for this device in this boot of the host; None when there is none, or it is old."""
     try:
         data = json.loads(_path(device).read_text(encoding="utf-8"))
-        found = Calibration(float(data["seconds"]), float(data["time"]))
+        found = Calibration(float(data["seconds"]), float(data["time"]), bool(data["calm"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if data.get("key") == key_of(device) and 0 <= time.time() - found.time < MOST_AGE_S else None

@@ -53,7 +53,7 @@ class Sampler:
         block = protocol.block_ms / 1e3
         self._count = max(1, round(block / run_s))
         self._skip = int(run_s < SKIP_BELOW_S)
-        self._reference_count = max(2, round(min(max(block, run_s / 2), LONGEST_REFERENCE_BLOCK_S) / reference_s))
+        self._reference_count = max(1, round(min(max(block, run_s / 2), LONGEST_REFERENCE_BLOCK_S) / reference_s))
         self.rounds = Rounds(reference=[self._block(reference, 1, self._reference_count)])
 
     def add(self, rounds: int, deadline: float) -> None:

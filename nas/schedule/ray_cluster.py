@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import shutil
+import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -105,6 +106,7 @@ def _start(resources: Resources, folder: str) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
     try:
         if resources.address:
+            _knock(resources.address)
             ray.init(address=resources.address, **options)
         else:
             slots = max(1, math.ceil(resources.concurrent * resources.cpus))
@@ -117,11 +119,18 @@ def _start(resources: Resources, folder: str) -> None:
                 _temp_dir=folder,
                 **options,
             )
-    except Exception as error:  # Ray raises errors of many kinds when it does not come up
+    except (Exception, SystemExit) as error:  # Ray raises errors of many kinds when it does not come up
         where = f"joined at {resources.address}" if resources.address else "started on this machine"
         reason = " ".join(str(error).split())[:300]
         hint = "a cluster that asks for a token is joined with RAY_AUTH_MODE=token set; " if resources.address else ""
         raise NasError(f"Ray must be {where}, but {reason}; {hint}or use runner: local") from error
+
+
+def _knock(address: str) -> None:
+    """Whether anything answers at `HOST:PORT`: Ray itself tries for minutes. Raises `OSError`."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=5).close()
 
 
 def _check_resources(resources: Resources) -> None:

@@ -144,6 +144,12 @@ def test_wrong_resources(wrong: dict[str, Any]) -> None:
         Resources(**wrong)
 
 
+def test_a_cluster_that_does_not_answer() -> None:
+    command = "from nas.schedule import Resources, cluster\nwith cluster(Resources(address='127.0.0.1:1')): pass"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert "NasError: Ray must be joined at 127.0.0.1:1, but" in done.stderr
+
+
 def test_reason_is_one_line_that_fits() -> None:
     assert reason_of(NasError("a\n  b")) == "a b"
     assert reason_of(KeyError()) == "KeyError"

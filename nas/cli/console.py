@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-out = Console()
+# Where it is no terminal (a file, a pipe) there is no width to keep to but that of a page.
+PAGE = 120
+
+out = Console(width=None if sys.stdout.isatty() else PAGE)
 err = Console(stderr=True)
 
 JsonOption = Annotated[

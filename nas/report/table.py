@@ -13,14 +13,16 @@ from nas.store.record import Record
 if TYPE_CHECKING:
     from rich.table import Table
 
+_HEADS = {"params": "params", "test_accuracy": "test (%)"}
 _STYLES = {"best": "bold green", "finalist": "", "front": "", "baseline": "dim"}
 
 
 def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Table:
     """The best network, the finalists, the head of the front and the baselines, one row each, best first.
 
-    Columns: network, each objective and latency with half the width of its interval, MACs, parameters, inside the
-    budget or not, difference of the first objective to the best baseline, which the caption names.
+    Columns: network, each objective, latency with half the width of its interval, MACs, parameters, inside the budget
+    or not, difference of the first objective to the best baseline, which the caption names. Intervals of accuracies
+    are in the verdict and the report, where there is room.
     """
     from rich import box
     from rich.table import Table
@@ -41,10 +43,10 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
         caption_justify="left",
     )
     table.add_column("", no_wrap=True)
-    table.add_column("network", overflow="fold")
+    table.add_column("network", overflow="fold", min_width=10)
     for name in names:
-        table.add_column("params" if name == "params" else axis_label(name), justify="right", no_wrap=True)
-    table.add_column("in budget")
+        table.add_column(_HEADS.get(name) or axis_label(name), justify="right", no_wrap=True)
+    table.add_column("in budget", overflow="fold", min_width=7)
     table.add_column("against", no_wrap=True, justify="right")
     for row in standings(records, aims):
         cells = [row.kind, place(row.record), *(measured(row.record, name, aims) for name in names)]
@@ -67,15 +69,15 @@ def place(record: Record) -> str:
 
 
 def measured(record: Record, name: str, aims: Aims) -> str:
-    """A value without its unit, with half the width of its interval; `?` marks a latency not to be trusted."""
+    """A value without its unit; latency with half the width of its interval, and `?` where it is not to be trusted."""
     value, bounds = aims.value(record, name), bounds_of(record, name)
     if value is None:
         return quantity(name, None)
     text = bare(name, value)
-    if bounds:
+    if bounds and kind_of(name) != "share":
         half = (bounds[1] - bounds[0]) / 2
         decimals = len(text.partition(".")[2])
-        text += f" ±{half * (100 if kind_of(name) == 'share' else 1):.{decimals}f}"
+        text += f" ±{half:.{decimals}f}"
     return text + (" ?" if name == "latency_ms" and not trusted(record) else "")
 
 

@@ -70,7 +70,7 @@ class Bench:
         return known
 
     def _settle(self, known: Calibration | None) -> Calibration:
-        """Looks until the fastest look was calm and another agrees, at most eight times; the known one may be better."""
+        """Looks until the fastest was calm and another agrees, at most eight times; what is known may be better."""
         looks: list[tuple[float, bool]] = []
         while len(looks) < MOST_LOOKS:
             if looks:

@@ -116,12 +116,6 @@ class Page:
             raise RuntimeError(json.dumps(found["exceptionDetails"])[:600])
         return found["result"].get("value")
 
-    def busy(self) -> float:
-        """Seconds of processor time that the main thread has used since the page was opened."""
-        metrics = {item["name"]: item["value"] for item in self.call("Performance.getMetrics")["metrics"]}
-        found: float = metrics["ThreadTime"]
-        return found
-
     def mouse(self, kind: str, x: float, y: float, **rest: Any) -> None:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **rest)
 

@@ -93,4 +93,4 @@ def test_what_the_command_line_calls_a_trial():
 def test_what_a_network_is_called():
     assert words.network(Record(3, "complete")) == "trial 3"
     assert words.network(Record(9, "complete", role="finalist", source=3)) == "trial 3, retrained"
-    assert words.network(Record(1, "complete", role="baseline", name="zoo/resnet8")) == "zoo/resnet8"
+    assert words.network(Record(1, "complete", role="baseline", name="zoo/resnet8")) == "resnet8"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from nas.arch import Architecture, Catalogue, Plan, Shape, Span, Step, VectorShape
+from nas.arch import Architecture, Block, Catalogue, Plan, Shape, Span, Step, VectorShape
 from nas.blocks import BlockModule, create
 from nas.errors import InvalidArchitecture
 
@@ -38,6 +38,9 @@ def lower(architecture: Architecture, catalogue: Catalogue) -> Plan:
             first = len(steps)
             steps += (replace(step, inputs=tuple(first + i for i in step.inputs)) for step in placed)
             shape = steps[-1].out_shape
+            following = segment.blocks[index + 1 : index + 2]
+            if following and block == _adapter(following[0], steps[-1].in_shape, catalogue):
+                steps[-1] = replace(steps[-1], inserted=True)
         spans.append(Span(segment.name, start, len(steps)))
     if shape != VectorShape(architecture.classes):
         raise InvalidArchitecture(
@@ -46,6 +49,15 @@ def lower(architecture: Architecture, catalogue: Catalogue) -> Plan:
     return Plan(
         architecture.name, architecture.input, architecture.classes, tuple(steps), tuple(spans), architecture.train
     )
+
+
+def _adapter(block: Block, shape: Shape, catalogue: Catalogue) -> Block | None:
+    """What would be inserted right behind `shape` to put `block` there; None for nothing, and where it cannot stand."""
+    try:
+        first = catalogue.place(block, shape)[0]
+    except InvalidArchitecture:
+        return None
+    return first.block if first.inserted else None
 
 
 class Network(nn.Module):

@@ -83,7 +83,8 @@ def status(study: StudyFolder, as_json: JsonOption = False) -> None:
         return
     table = Table(show_header=False, box=None)
     for name, value in found.items():
-        table.add_row(name.replace("_", " "), _words(value))
+        if value not in (None, {}):
+            table.add_row(name.replace("_", " "), _words(value))
     out.print(table)
 
 

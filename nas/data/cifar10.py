@@ -21,7 +21,9 @@ def load(spec: DataSpec, skip_unreadable: bool) -> Pools:
     Raises `DataError`.
     """
     if spec.path is None:
-        raise DataError(f"the data set '{spec.name}' needs a path: a folder with data_batch_1.bin ..., or an npz file")
+        raise DataError(
+            f"the data set '{spec.name}' needs a path (data.path, or --data): a folder with data_batch_1.bin ..., or an npz file"
+        )
     if spec.path.suffix == ".npz":
         return npz.load(spec, skip_unreadable)
     if not spec.path.is_dir():

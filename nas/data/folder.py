@@ -49,7 +49,9 @@ def load(spec: DataSpec, skip_unreadable: bool) -> Pools:
     """
     root = spec.path
     if root is None:
-        raise DataError(f"the data set '{spec.name}' needs a path: a folder with one folder of images a class")
+        raise DataError(
+            f"the data set '{spec.name}' needs a path (data.path, or --data): a folder with one folder of images a class"
+        )
     if not root.is_dir():
         raise DataError(
             f"{root}: must be a folder of class folders, but there is {'a file' if root.exists() else 'none'}"

@@ -20,6 +20,9 @@ class Protocol(pydantic.BaseModel):
     limit: float = pydantic.Field(
         0.03, gt=0, lt=1, description="half width of the interval above which the number is not trusted"
     )
+    floor: float = pydantic.Field(
+        0.01, ge=0, description="what one process cannot see of itself (memory layout, ...), part of the interval"
+    )
     confidence: float = pydantic.Field(0.95, gt=0.5, lt=1, description="of the interval")
     min_pairs: int = pydantic.Field(80, ge=8, description="pairs before measuring may stop")
     max_pairs: int = pydantic.Field(4000, ge=8, description="pairs after which measuring stops, converged or not")

@@ -28,7 +28,7 @@ class SearchSettings(_Part):
     """How candidates are proposed and which of them train to the end."""
 
     sampler: str = pydantic.Field(
-        "tpe", description="random, tpe, nsga2, gp, qmc, or module:attribute of an Optuna sampler"
+        "tpe", description="random, tpe, nsga2, nsga3, gp, qmc, or module:attribute of an Optuna one"
     )
     options: dict[str, Any] = pydantic.Field(default_factory=dict, description="keyword arguments of the sampler")
     trials: int = pydantic.Field(32, ge=1, description="networks that enter training; the rejected do not count")
@@ -37,7 +37,7 @@ class SearchSettings(_Part):
         description="epochs after which worse candidates stop, such as [2, 4]; the recipe's epochs are the last",
     )
     reduction: int = pydantic.Field(3, ge=2, description="one in this many goes on at each rung")
-    seed: int = pydantic.Field(0, ge=0, description="of the sampler, the validation split and the first weights")
+    seed: int = pydantic.Field(0, ge=0, description="of the sampler")
     storage: str | None = pydantic.Field(
         None, description="Optuna storage URL; without it a journal file in the results folder"
     )

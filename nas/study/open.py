@@ -11,14 +11,17 @@ from typing import Any
 import torch
 
 from nas.arch import Plan
+from nas.cost import Cost
 from nas.data import Dataset, load_data
 from nas.errors import DeviceError, NasError
 from nas.measure import Device, check_device
 from nas.search import Goals, Rungs
+from nas.search.gates import LATENCY_NAMES
 from nas.space import Space
 from nas.study.config import StudyConfig
 from nas.study.networks import find_network
 from nas.study.spaces import open_space
+from nas.study.work import REPORTED
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     check_device(config.target)
     train_device = _train_device(config)
     goals = Goals.parse(config.objectives, config.budgets)
+    goals.check_names({*Cost(0, 0, 0, 0).values(), *LATENCY_NAMES, *REPORTED})
     rungs = Rungs((*config.search.rungs, config.training.epochs), config.search.reduction)
     dataset = load_data(config.data, skip_unreadable=skip_unreadable)
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}

@@ -21,7 +21,7 @@ from nas.study.keep import keep_best
 from nas.study.open import OpenStudy
 from nas.study.results import Finished, read_resolved, stored_plan, write_results
 from nas.study.spaces import catalogue
-from nas.study.work import TrainWork
+from nas.study.work import REPORTED, TrainWork
 from nas.train import Recipe
 
 OnProgress = Callable[[Progress], None]
@@ -67,6 +67,7 @@ def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnPro
         rungs=study.rungs,
         trials=settings.trials,
         seed=settings.seed,
+        reported=REPORTED,
     )
     work = _work(study, study.config.training, skip_unreadable)
     run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
@@ -98,6 +99,7 @@ def train_networks(
         rungs=Rungs((recipe.epochs,)),
         trials=len(networks),
         always_measure=True,
+        reported=REPORTED,
     )
     work = _work(study, recipe, skip_unreadable, test=True)
     run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
@@ -154,9 +156,11 @@ def _note_study(results: Results, study: OpenStudy) -> None:
         changed = _flat(before).items() ^ _flat(resolved).items()
         keys = sorted({key for key, _ in changed if not key.startswith(MAY_GROW)})
         if keys:
+            trained = any(record.gate is None and record.state != "running" for record in results.records())
+            begun = "change the study back" if trained else "remove it, for nothing has been trained there yet"
             raise StoreError(
                 f"{results.folder} holds another study: {', '.join(keys[:6])} differ{'s' if len(keys) == 1 else ''} "
-                "from what it was started with; choose another folder with --out, or change the study back"
+                f"from what it was started with; choose another folder with --out, or {begun}"
             )
     write_text(results.study_file, write(resolved))
 

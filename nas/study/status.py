@@ -29,7 +29,9 @@ def study_status(results: Results) -> dict[str, Any]:
         "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
         "finalists": dict(Counter(record.state for record in records if record.role == "finalist")),
         "front_size": len(front(records, study)),
-        "best": None if leader is None else {"trial": leader.trial, "arch_id": leader.arch_id, **leader.values},
+        "best": None
+        if leader is None
+        else {"trial": f"{leader.role}/{leader.trial}", "arch_id": leader.arch_id, **leader.values},
     }
 
 

@@ -22,6 +22,9 @@ from nas.train import Recipe, Trainer
 # Seconds a trainer waits for a folder whose last trainer is still at its last step.
 FOLDER_WAIT_S = 60.0
 
+# The numbers of an epoch that objectives and budgets may name.
+REPORTED = ("accuracy", "macro_f1", "loss", "train_loss", "images_per_s", "memory_mb")
+
 
 @dataclass(frozen=True)
 class TrainWork:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from nas.cli.console import JsonOption, err, out, print_json, si
-from nas.cli.live import LiveProgress
+from nas.cli.live import LiveProgress, duration
 
 StudyFile = Annotated[str, typer.Argument(help="A study: a YAML file or a shipped name.", metavar="STUDY.yaml")]
 StudyFolder = Annotated[str, typer.Argument(help="A results folder, or the name of a study.", metavar="STUDY")]
@@ -149,7 +149,10 @@ def report(study: StudyFolder, as_json: JsonOption = False) -> None:
 def _print_estimate(plan: dict[str, Any]) -> None:
     table = Table(title="what would run", title_justify="left", show_header=False)
     for name, value in plan.items():
-        table.add_row(name.replace("_", " "), _words(value))
+        if name == "estimated_seconds":
+            table.add_row("estimated time", f"about {duration(value)}")
+        else:
+            table.add_row(name.replace("_", " "), _words(value))
     out.print(table)
 
 

@@ -22,7 +22,7 @@ def load(spec: DataSpec, skip_unreadable: bool) -> Pools:
     """
     if spec.path is None:
         raise DataError(
-            f"the data set '{spec.name}' needs a path (data.path, or --data): a folder with data_batch_1.bin ..., or an npz file"
+            f"'{spec.name}' needs a path (data.path, or --data): a folder with data_batch_1.bin ..., or an npz file"
         )
     if spec.path.suffix == ".npz":
         return npz.load(spec, skip_unreadable)

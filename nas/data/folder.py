@@ -50,7 +50,7 @@ def load(spec: DataSpec, skip_unreadable: bool) -> Pools:
     root = spec.path
     if root is None:
         raise DataError(
-            f"the data set '{spec.name}' needs a path (data.path, or --data): a folder with one folder of images a class"
+            f"'{spec.name}' needs a path (data.path, or --data): a folder with one folder of images a class"
         )
     if not root.is_dir():
         raise DataError(

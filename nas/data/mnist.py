@@ -24,7 +24,7 @@ def load(spec: DataSpec, skip_unreadable: bool) -> Pools:
     """The four files in the folder that `path` names, or the same as an npz file. Raises `DataError`."""
     if spec.path is None:
         raise DataError(
-            f"the data set '{spec.name}' needs a path (data.path, or --data): a folder with {FILES['train'][0]}[.gz] and the others"
+            f"'{spec.name}' needs a path (data.path, or --data): a folder with {FILES['train'][0]}[.gz] and the others"
         )
     if spec.path.suffix == ".npz":
         return npz.load(spec, skip_unreadable)

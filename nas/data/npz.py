@@ -26,9 +26,7 @@ KERAS = {f"{kind}_{split}": f"{split}_{kind}" for kind in "xy" for split in ("tr
 def load(spec: DataSpec, skip_unreadable: bool) -> Pools:
     """The arrays of the file that `path` names. Raises `DataError`."""
     if spec.path is None:
-        raise DataError(
-            f"the data set '{spec.name}' needs a path (data.path, or --data): an npz file with train_x and train_y"
-        )
+        raise DataError(f"'{spec.name}' needs a path (data.path, or --data): an npz file with train_x and train_y")
     arrays = read_arrays(spec.path)
     for key in ("train_x", "train_y"):
         if key not in arrays:

@@ -16,7 +16,7 @@ from nas.measure.clock import Run
 from nas.measure.latency import SERIOUS, Latency
 from nas.measure.protocol import Protocol
 from nas.measure.sampling import Rounds, Sampler
-from nas.measure.statistics import Pairs, drift, interval, log_ratio, quietest
+from nas.measure.statistics import Pairs, drift, interval, log_ratio, quietest, widened
 
 GROWTH = 1.25  # rounds are added by this factor between looks at the interval
 EARLY_PAIRS = 24  # enough for a decision against a budget far away
@@ -73,14 +73,13 @@ def _attempt(bench: Bench, sampler: Sampler, budget_ms: float | None) -> Latency
     level = float(np.median(pairs.reference[chosen]))
     bench.saw(math.exp(level))
     quiet = math.log(bench.quiet_s)
-    p50 = 1e3 * math.exp(quiet + log_ratio(pairs, protocol.keep))
-    low, high = (
-        1e3 * math.exp(quiet + bound) for bound in interval(pairs, protocol.keep, protocol.confidence, protocol.seed)
-    )
+    middle = log_ratio(pairs, protocol.keep)
+    bounds = interval(pairs, protocol.keep, protocol.confidence, protocol.seed)
+    half = (bounds[1] - bounds[0]) / 2
+    p50, low, high = (1e3 * math.exp(quiet + x) for x in (middle, *widened(middle, bounds, protocol.floor)))
     slowdown = math.exp(level - quiet) - 1
     share = float(np.median(np.asarray(sampler.rounds.share)[chosen.any(axis=1)].min(axis=1)))
     disturbed = float(np.mean(pairs.reference > quiet + math.log1p(protocol.tolerance)))
-    half = (high - low) / (2 * p50)
 
     flags |= {
         "not_converged": half > protocol.limit and not flags.get("decided_early"),
@@ -135,7 +134,7 @@ def _sample(bench: Bench, sampler: Sampler, budget_ms: float | None) -> tuple[Pa
         calm = np.median(pairs.reference[chosen]) <= quiet + math.log1p(protocol.tolerance)
         if calm and bound is not None and count >= EARLY_PAIRS:
             low, high = interval(pairs, protocol.keep, EARLY_CONFIDENCE, protocol.seed)
-            decided = bound < low or high < bound
+            decided = bound < low - protocol.floor or high + protocol.floor < bound
             if decided:
                 low, high = interval(pairs, protocol.keep, protocol.confidence, protocol.seed)
             # What is over the budget is turned away; what is within goes on, and its number is looked at again.

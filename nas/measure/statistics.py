@@ -70,6 +70,12 @@ def interval(pairs: Pairs, keep: float, confidence: float, seed: int) -> tuple[f
     return float(low), float(high)
 
 
+def widened(middle: float, bounds: tuple[float, float], floor: float) -> tuple[float, float]:
+    """Bounds that hold an independent error of `floor` as well; always around the middle."""
+    below, above = max(0.0, middle - bounds[0]), max(0.0, bounds[1] - middle)
+    return middle - math.hypot(below, floor), middle + math.hypot(above, floor)
+
+
 def drift(pairs: Pairs, keep: float) -> float:
     """The change of the log ratio from the first half of the quietest pairs to the second, in their order."""
     ratio = pairs.ratio[quietest(pairs, keep)]

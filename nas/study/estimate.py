@@ -37,7 +37,10 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
     trials = max(0, config.search.trials - _done(study, folder))
     candidates_s = trials * mean_epochs(study.rungs) * epoch_s
     fixed = len(study.baselines) + config.finalists.count
-    fixed_s = fixed * final_recipe(config).epochs * epoch_s
+    # Of the known networks only the cost is known, and time goes roughly by it.
+    typical = sorted(price(plan)["macs"] for plan in plans)[len(plans) // 2]
+    shares = [price(plan)["macs"] / typical for plan in study.baselines.values()]
+    fixed_s = (config.finalists.count + sum(shares)) * final_recipe(config).epochs * epoch_s
     seconds = (candidates_s + fixed_s) / config.run.concurrent + (trials + fixed) * measure_s
     return {
         "study": config.name,

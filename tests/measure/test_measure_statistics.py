@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.measure.statistics import Pairs, counted, drift, interval, log_ratio, quietest
+from nas.measure.statistics import Pairs, counted, drift, interval, log_ratio, quietest, widened
 
 TRUE = np.log(3.0)
 
@@ -76,3 +76,10 @@ def test_another_unit_of_time_changes_nothing_but_the_unit(rounds, shift, keep, 
     assert log_ratio(both, keep) == pytest.approx(log_ratio(pairs, keep), abs=1e-9)
     low, high = interval(pairs, keep, 0.9, seed)
     assert low <= high
+
+
+def test_a_floor_widens_in_quadrature_and_keeps_the_middle_inside():
+    assert widened(1.0, (0.97, 1.04), 0.0) == (0.97, 1.04)
+    low, high = widened(1.0, (0.97, 1.04), 0.04)
+    assert (low, high) == pytest.approx((0.95, 1 + 0.04 * 2**0.5))
+    assert widened(1.0, (1.01, 1.02), 0.0) == (1.0, 1.02)

@@ -28,19 +28,18 @@ BUSY = "while True: sum(range(1000))"
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def measure_all(networks: int) -> None:
+def measure_all(count: int) -> None:
     """What a fresh process does: prints one JSON document, a list of both numbers in ms for each network."""
     import torch
     from torch.utils import benchmark
 
-    from benchmarks.latency_networks import network
+    from benchmarks.latency_networks import networks
     from nas.measure import Protocol, measure
 
     torch.set_num_threads(1)
     protocol = Protocol()
     rows = []
-    for index in range(networks):
-        module, shape = network(index)
+    for index, (module, shape) in enumerate(networks(count)):
         example = torch.randn(1, *shape)
         row: dict[str, Any] = {}
         for who in ("ours", "torch") if index % 2 == 0 else ("torch", "ours"):

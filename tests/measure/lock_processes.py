@@ -58,9 +58,25 @@ def fork() -> None:
         time.sleep(1000)
 
 
+def nursery() -> None:
+    """For each line on standard input, a measurer and a trainer to be killed: forked, which is quicker than started."""
+    for _ in sys.stdin:
+        children = []
+        for work in (lambda: measurer(10**6, 0.001), lambda: trainer(60.0, 0.002)):
+            child = os.fork()
+            if child == 0:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                work()
+            children.append(child)
+        say(*children)
+        for child in children:
+            os.waitpid(child, 0)
+        say("dead")
+
+
 if __name__ == "__main__":
     role, *given = sys.argv[1:]
     if role in ("trainer", "measurer"):
         {"trainer": trainer, "measurer": measurer}[role](*(float(word) if "." in word else int(word) for word in given))
     else:
-        {"hold": hold, "wait": wait, "fork": fork}[role](*given)
+        {"hold": hold, "wait": wait, "fork": fork, "nursery": nursery}[role](*given)

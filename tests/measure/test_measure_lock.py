@@ -37,6 +37,7 @@ def start() -> Iterator:
     def run(*words: object) -> subprocess.Popen:
         process = subprocess.Popen(
             [sys.executable, str(SCRIPT), *map(str, words)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -49,6 +50,7 @@ def start() -> Iterator:
         process.kill()
         process.wait()
         process.stdout.close()
+        process.stdin.close()
 
 
 def ready(*processes: subprocess.Popen) -> list[str]:
@@ -114,15 +116,15 @@ def test_whoever_is_killed_while_waiting_blocks_nobody(start):
 
 
 def test_kills_at_ten_random_moments(start):
-    rng = random.Random(5)
+    rng, nursery = random.Random(5), start("nursery")
     for _ in range(10):
-        victims = [start("measurer", 1000, 0.001), start("trainer", 60.0, 0.002)]
-        ready(*victims)
+        nursery.stdin.write("next\n")
+        nursery.stdin.flush()
+        victims = [int(word) for word in nursery.stdout.readline().split()]
         time.sleep(rng.uniform(0, 0.05))
         for victim in victims:
-            victim.kill()
-        for victim in victims:
-            victim.wait()
+            os.kill(victim, signal.SIGKILL)
+        assert nursery.stdout.readline() == "dead\n"
         with DeviceLock("cpu").exclusive(timeout=2):
             pass
         with DeviceLock("cpu").step():

@@ -15,7 +15,7 @@ def realtime(wanted: bool, whole_process: bool) -> Iterator[bool]:
     """Gives real-time priority to this thread, or to all threads there are; tells whether it was granted.
 
     It takes root, CAP_SYS_NICE or RLIMIT_RTPRIO. On two cores under heavy load it brought the difference between two
-    processes from 10 % to 3 %; what shares caches and memory with us still disturbs. The kernel leaves others
+    processes from 9 % to 4 %; what shares caches and memory with us still disturbs. The kernel leaves others
     5 % of the time whatever we do. Threads started meanwhile do not inherit it.
     """
     if not wanted or not hasattr(os, "sched_setscheduler"):

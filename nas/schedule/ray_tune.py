@@ -13,7 +13,7 @@ from nas.schedule.ray_cluster import cluster, quiet
 from nas.schedule.work import Resources, Work
 from nas.search import Engine
 
-# A trial whose process was killed is run again from its folder this many times, then it is failed.
+# A trial whose process was killed is run again from its folder this many times without a new epoch, then it is failed.
 RETRIES = 3
 
 
@@ -39,6 +39,7 @@ class _Link:
         self.error: BaseException | None = None
         self.live: dict[str, int] = {}
         self.deaths: dict[str, str] = {}
+        self.epochs: dict[str, int] = {}
         # On a Ray of our own the slots limit what runs, and one more candidate waits at the door.
         self.most = resources.concurrent + (0 if resources.address else 1)
 
@@ -81,7 +82,9 @@ def _fit(link: _Link, work: Work, resources: Resources, folder: str) -> None:
             if not error or (number := link.live.pop(trial_id, None)) is None:
                 return
             try:
-                link.engine.fail(number, f"its trainer died {RETRIES + 1} times: {link.deaths.get(trial_id, 'killed')}")
+                link.engine.fail(
+                    number, f"its trainer died {RETRIES + 1} times in an epoch: {link.deaths.get(trial_id, 'killed')}"
+                )
             except Exception as failure:
                 link.failed(failure)
 
@@ -109,7 +112,11 @@ def _fit(link: _Link, work: Work, resources: Resources, folder: str) -> None:
                 elif ENDED in result:
                     link.engine.finish(number)
                 else:
-                    goes_on = link.engine.report(number, json.loads(result[REPORT]))
+                    line = json.loads(result[REPORT])
+                    goes_on = link.engine.report(number, line)
+                    if (epoch := line.get("epoch", 0)) > link.epochs.get(trial.trial_id, 0):
+                        link.epochs[trial.trial_id] = epoch
+                        trial.run_metadata.num_failures = 0  # what it counts, we count since the last new epoch
                 link.tick()
             except Exception as error:
                 link.failed(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from nas.arch import Plan
 from nas.errors import StoreError
 from nas.measure import DeviceLock, Meter, environment
 from nas.report import best, front
-from nas.schedule import Resources, run
+from nas.schedule import Resources, cluster, run
 from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
 from nas.space.text import write
 from nas.store import Results, Role
@@ -41,7 +42,9 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
     with results.driving():
         _note_study(results, study)
         write_json(results.env_file, environment(study.device))
-        with Meter(study.device, config.measure) as meter:
+        # One Ray for all three steps: starting it takes longer than many a trial.
+        runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
+        with Meter(study.device, config.measure) as meter, runner:
             _search(study, results, meter, on_progress, skip_unreadable)
             known = [Network(name, plan) for name, plan in study.baselines.items()]
             train_networks(study, results, meter, "baseline", known, on_progress, skip_unreadable)

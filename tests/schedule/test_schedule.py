@@ -101,7 +101,7 @@ def test_a_trial_that_always_kills_its_trainer_fails(results: Results) -> None:
         progress = run(make(results, trials=1), Deadly(0.0), TWO)
     assert (progress.failed, progress.finished) == (1, True)
     (record,) = entered(results)
-    assert "its trainer died 4 times" in (record.reason or "")
+    assert "its trainer died 4 times in an epoch" in (record.reason or "")
 
 
 class Unwilling(SlowWork):

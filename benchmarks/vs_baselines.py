@@ -100,7 +100,9 @@ def _train(
 ) -> dict[str, list[Record]]:
     """Each network trained once a seed: its records by name."""
     results = Results(folder, name="known")
-    jobs = [Network(f"{name} seed {k}", plan, {"seed": k}) for k in range(options.seeds) for name, plan in networks]
+    jobs = [
+        Network(f"{name} seed {k}", plan, {"recipe.seed": k}) for k in range(options.seeds) for name, plan in networks
+    ]
     with results.driving(), Meter(study.device, study.config.measure) as meter, LiveProgress(str(folder)) as live:
         train_networks(study, results, meter, "baseline", jobs, live.update)
         records = results.records("baseline")

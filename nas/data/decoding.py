@@ -125,4 +125,4 @@ def _reason(error: Exception) -> str:
 
 
 def _unreadable(path: Path, reason: str) -> DataError:
-    return DataError(f"{shown(path)}: cannot be read as an image: {reason}; remove it, or skip unreadable images")
+    return DataError(f"{shown(path)}: cannot be read as an image: {reason}; remove it, or --skip-unreadable")

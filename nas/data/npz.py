@@ -60,8 +60,10 @@ def read_arrays(path: Path) -> dict[str, Any]:
                 raise DataError(f"{path}: unknown array '{unknown[0]}'; {nearest(unknown[0], KEYS)}")
             return {name: file[stored] for name, stored in names.items() if name in KEYS}
     except DAMAGE as error:
-        hint = "; images of differing sizes do not make one array" if "pickle" in str(error) else ""
-        raise DataError(f"{path}: must be an npz file of plain arrays, but cannot be read: {error}{hint}") from error
+        # numpy's own message advises to allow pickles, which nobody should do with a file from elsewhere.
+        pickled = "it is no npz file, or holds pickled objects (images of differing sizes do not make one array)"
+        reason = pickled if "pickle" in str(error) else error
+        raise DataError(f"{path}: must be an npz file of plain arrays, but cannot be read: {reason}") from error
 
 
 def _classes(arrays: dict[str, Any], path: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from nas.errors import StoreError
 from nas.schedule.ray_cluster import cluster, quiet
 from nas.schedule.work import Resources, Work
 from nas.search import Engine
@@ -53,7 +54,7 @@ def _fit(link: _Link, work: Work, resources: Resources, folder: str) -> None:
     from ray.tune.search import Searcher
     from ray.tune.stopper import Stopper
 
-    from nas.schedule.trainer import ENDED, FAILED, REPORT, Trainer, pack
+    from nas.schedule.trainer import ENDED, FAILED, REPORT, STOPPED, Trainer, pack
 
     class EngineSearcher(Searcher):
         def suggest(self, trial_id: str) -> Any:
@@ -107,7 +108,9 @@ def _fit(link: _Link, work: Work, resources: Resources, folder: str) -> None:
                 return TrialScheduler.STOP
             try:
                 goes_on = False
-                if FAILED in result:
+                if STOPPED in result:
+                    link.failed(StoreError(result[STOPPED]))
+                elif FAILED in result:
                     link.engine.fail(number, result[FAILED])
                 elif ENDED in result:
                     link.engine.finish(number)

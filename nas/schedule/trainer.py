@@ -18,12 +18,12 @@ from typing import Any
 
 from ray.tune import Trainable
 
-from nas.errors import NasError
+from nas.errors import NasError, StoreError
 from nas.schedule.reason import reason_of
 from nas.schedule.work import Job, Session, Work
 
 # Keys of what a step returns: a report, the end of the session, or why it failed.
-REPORT, ENDED, FAILED = "nas_report", "nas_ended", "nas_failed"
+REPORT, ENDED, FAILED, STOPPED = "nas_report", "nas_ended", "nas_failed", "nas_stopped"
 
 # How long to wait for a trainer that an earlier driver left behind; Ray ends it within seconds.
 PATIENCE_S = 60.0
@@ -63,6 +63,8 @@ class Trainer(Trainable):
             if self._lines is None:
                 self._lines = self._open()
             line = next(self._lines, None)
+        except StoreError as error:  # not the network's fault, and the next one would fare no better: a full disk
+            return {STOPPED: str(error)}
         except Exception as error:
             with contextlib.suppress(OSError):
                 (Path(self._job["folder"]) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")

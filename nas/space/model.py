@@ -22,7 +22,9 @@ def parse_model(model: type[M], node: Node, what: str) -> M:
     try:
         return model.model_validate_json(json.dumps(node.plain()))
     except pydantic.ValidationError as error:
-        problem = error.errors(include_url=False)[0]
+        # An unknown key before a missing one: it is most often the same key, misspelt.
+        found = error.errors(include_url=False)
+        problem = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     location = _written(node, problem["loc"], problem["type"] in ("missing", "extra_forbidden"))
     parent, key = node.at(location[:-1]), str(location[-1]) if location else ""
     match problem["type"]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 
@@ -13,10 +13,12 @@ from nas.data import DataSpec
 from nas.errors import NasError
 from nas.files import find_file
 from nas.measure import Device, Protocol, load_device
+from nas.search import Budget, Objective
 from nas.space.model import parse_model
 from nas.space.text import Node, read, wrap
 from nas.train import Recipe
 
+T = TypeVar("T")
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -122,6 +124,9 @@ def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -
             node = _override(node, key.split("."), value)
     tree = node.mapping("a study")
     config = parse_model(StudyConfig, node, "a study")
+    for key, check in (("objectives", Objective.parse), ("budgets", Budget.parse)):
+        for index, text in enumerate(getattr(config, key)):
+            _told_at(node.at((key, index)), check, text)
     changes: dict[str, Any] = {}
     if isinstance(config.space, str):
         changes["space"] = str(_beside(tree["space"], config.space, "search_spaces", path))
@@ -130,7 +135,7 @@ def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -
             Recipe, read(_beside(tree["recipe"], config.recipe, "studies", path)), "a recipe"
         )
     if isinstance(config.device, str):
-        changes["device"] = load_device(config.device)
+        changes["device"] = _told_at(node.at(("device",)), load_device, config.device)
     return config.model_copy(update=changes)
 
 
@@ -145,7 +150,12 @@ def _override(node: Node, keys: Sequence[str], value: Any) -> Node:
 
 def _beside(node: Node, name: str, folder: str, study: Path) -> Path:
     """The file that a study names, looked for beside the study and among what is shipped."""
+    return _told_at(node, lambda text: find_file(text, folder, beside=study.parent).resolve(), name)
+
+
+def _told_at(node: Node, look_up: Callable[[str], T], text: str) -> T:
+    """What `look_up` makes of a text; its errors are told with the place of the text."""
     try:
-        return find_file(name, folder, beside=study.parent).resolve()
+        return look_up(text)
     except NasError as error:
         raise node.fail(str(error)) from error

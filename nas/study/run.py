@@ -87,7 +87,8 @@ def train_networks(
 ) -> None:
     """Train networks from nothing to the end by the finalists' recipe, each measured in a fresh process.
 
-    A network's decision `seed`, where it has one, is added to the recipe's. Those that `results` has are not repeated.
+    A network's decision `recipe.seed`, where it has one, is added to the recipe's. Those that `results` has are not
+    repeated.
     """
     if not networks:
         return
@@ -120,7 +121,10 @@ def _finalists(study: OpenStudy, results: Results) -> list[Network]:
     members = front(within, study.config.resolved())
     ranked = [record.trial for record in (*members, *within)]
     order = list(dict.fromkeys([*chosen, *ranked]))[: max(count, len(chosen))]
-    return [Network(f"trial {number}", stored_plan(results, candidates[number]), source=number) for number in order]
+    return [
+        Network(f"trial {number}", stored_plan(results, candidates[number]), candidates[number].decisions, number)
+        for number in order
+    ]
 
 
 def price(plan: Plan) -> dict[str, float]:

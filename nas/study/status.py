@@ -19,12 +19,13 @@ def study_status(results: Results) -> dict[str, Any]:
     trained = [record for record in candidates if record.gate is None and record.state != "duplicate"]
     leader = best(records, study)
     driver = results.driver
+    unfinished = "running" if driver else "interrupted"
     return {
         "study": study["name"],
         "folder": str(results.folder),
         "running": f"process {driver['pid']} on {driver['host']}" if driver else None,
         "asked": study["search"]["trials"],
-        "trained": dict(Counter(record.state for record in trained)),
+        "trained": dict(Counter(unfinished if record.state == "running" else record.state for record in trained)),
         "rejected": dict(Counter(record.gate for record in candidates if record.gate)),
         "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
         "finalists": dict(Counter(record.state for record in records if record.role == "finalist")),

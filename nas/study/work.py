@@ -58,7 +58,7 @@ class TrainSession:
         dataset = _dataset(work.data, work.skip_unreadable)
         # Weights and order of images differ between networks and between repeats under another name, and are the
         # same whenever the job is run again.
-        seed = recipe.seed + int(job["decisions"].get("seed", 0))
+        seed = recipe.seed + int(job["decisions"].get("recipe.seed", 0))
         network = build(lower(architecture, CostTable()), seed=seed)
         options: dict[str, Any] = {"pause": work.lock.step} if work.lock else {}
         self._trainer = Trainer(

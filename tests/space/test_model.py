@@ -34,7 +34,8 @@ def test_a_good_tree():
     ("text", "message"),
     [
         ("name: x\ninner:\n  epoch: 5", "<text>:3:3: at inner.epoch: unknown key 'epoch'; did you mean 'epochs'"),
-        ("nam: x", "'name' is missing"),
+        ("nam: x", "<text>:1:1: at nam: unknown key 'nam'; did you mean 'name'"),
+        ("{}", "'name' is missing"),
         ("name: x\nextra: 1", "<text>:2:1: at extra: unknown key 'extra'"),
         ("name: 3", "<text>:1:7: at name: should be a valid string, but got the number 3"),
         ("name: x\ninner: {epochs: 0}", "at inner.epochs: should be greater than or equal to 1, but got the number 0"),

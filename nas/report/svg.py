@@ -132,7 +132,10 @@ def _budgets(shown: Picture, aims: Aims, x: Place, y: Place, theme: Theme) -> li
         fill = 'x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"'.format(*box)
         line = 'x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"'.format(*ends)
         parts.append(f'<rect {fill} fill="{theme.shade}"/><line {line} {dash}/>')
-        parts.append(f'<text x="{place[0]:.1f}" y="{place[1]:.1f}" fill="{theme.known}">{text}</text>')
+        anchor = ""
+        if place[0] > 0.75 * WIDTH:  # near the right edge the words stand before the line
+            place, anchor = (place[0] - 12, place[1]), ' text-anchor="end"'
+        parts.append(f'<text x="{place[0]:.1f}" y="{place[1]:.1f}"{anchor} fill="{theme.known}">{text}</text>')
     return parts
 
 

@@ -100,10 +100,12 @@ def main() -> None:
     where = environment()
     began = time.perf_counter()
     runs: dict[str, list[list[dict[str, Any]]]] = {"quiet": [], "one busy core": []}
+    loads: dict[str, list[float]] = {condition: [] for condition in runs}
     for _ in range(arguments.processes):
         for condition in runs:
             with busy(condition != "quiet"):
                 runs[condition].append(fresh_process(arguments.networks))
+                loads[condition].append(os.getloadavg()[0])  # 1 of it is ours, and 1 the busy core's
     rows, summary = [], {}
     for condition, found in runs.items():
         flat = [row for run in found for row in run]
@@ -121,6 +123,7 @@ def main() -> None:
                     "median %": 100 * result.median,
                     "p95 %": 100 * result.p95,
                     "n": result.n,
+                    "load": max(loads[condition]),
                     "moved %": 100 * statistics.median(moved) if condition != "quiet" else None,
                     "seconds": statistics.median(row["seconds"] for row in flat) if who == "ours" else None,
                     "not trusted": sum(not row["latency"]["trusted"] for row in flat) if who == "ours" else None,
@@ -133,6 +136,7 @@ def main() -> None:
         "median %": "median difference %",
         "p95 %": "95th percentile %",
         "n": "n",
+        "load": "load",
         "moved %": "against quiet %",
         "seconds": "s a network",
         "not trusted": "not trusted",

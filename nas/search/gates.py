@@ -52,8 +52,8 @@ class Gates:
     """What a network is asked before it trains.
 
     `price` gives the costs of a plan by name; `measure` the latency of the untrained network, given the budget in ms
-    as a hint of how exact it has to be. It is measured only where an objective or a budget names it, and measured
-    again `retries` times where the measurement says it cannot be trusted.
+    as a hint of how exact it has to be. It is measured only where an objective or a budget names it. Taking a
+    disturbed measurement again is the measurer's part; one that is still not trusted is marked as such.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Gates:
         measure: Measure | None = None,
         *,
         reported: Collection[str] = REPORTED,
-        retries: int = 1,
         always_measure: bool = False,
     ) -> None:
         self.goals = goals
@@ -71,7 +70,6 @@ class Gates:
         self._price = price
         self._measure = measure
         self._reported = reported
-        self._retries = retries
         self._names_checked = False
 
     def costs(self, plan: Plan) -> dict[str, float]:
@@ -99,13 +97,10 @@ class Gates:
         """The latency gate: the measurement as JSON, empty when nothing asks for it; raises `Rejected`."""
         if not self.measures or self._measure is None:
             return {}
-        for _ in range(1 + self._retries):
-            try:
-                found = as_json(self._measure(plan, self.goals.latency_budget_ms))
-            except InvalidArchitecture as error:
-                raise unbuildable(error, values) from None
-            if found.get("trusted", True):
-                break
+        try:
+            found = as_json(self._measure(plan, self.goals.latency_budget_ms))
+        except InvalidArchitecture as error:
+            raise unbuildable(error, values) from None
         self.check_latency(values, found, decisions, enforce=enforce)
         return found
 

@@ -149,7 +149,9 @@ def break_one(root: Path, content: bytes | None = None) -> Path:
 def test_an_unreadable_image_is_named_or_counted(content: bytes | None, folder: Make, cache: Path) -> None:
     root = folder(cats=10, dogs=10)
     broken = break_one(root, content)
-    with pytest.raises(DataError, match=r"cats/003.png: cannot be read as an image: .*; remove it, or --skip-unreadable"):
+    with pytest.raises(
+        DataError, match=r"cats/003.png: cannot be read as an image: .*; remove it, or --skip-unreadable"
+    ):
         load(root, cache)
     assert not list(cache.glob("*/meta.json")) or len(list(cache.glob("*/meta.json"))) < 3
     data = load(root, cache, skip_unreadable=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from nas.arch import Catalogue
 from nas.errors import nearest
+from nas.space.about import read_about
 from nas.space.blocks import compile_sequence
 from nas.space.conditions import compile_constraints
 from nas.space.forms import (
@@ -27,12 +28,13 @@ from nas.space.tokens import WORDS
 from nas.space.values import CHANNELS, CLASSES, SIZE, compile_value
 
 KEYS = (
-    "nas", "extends", "name", "input", "classes", "vars", "defaults", "stem", "stages", "head", "constraints", "train"
+    "nas", "extends", "name", "about", "input", "classes", "vars", "defaults", "stem", "stages", "head",
+    "constraints", "train",
 )  # fmt: skip
 INPUT_KEYS = ("resolution", "height", "width", "channels")
 NODE_LOCALS = frozenset({"in", "h", "w"})
 RESERVED = frozenset(
-    {"input", "classes", "vars", "defaults", "stem", "stages", "head", "train", "constraints", "latency_ms"}
+    {"about", "input", "classes", "vars", "defaults", "stem", "stages", "head", "train", "constraints", "latency_ms"}
 )
 
 
@@ -47,6 +49,7 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozens
         raise version.fail(f"nas must be 1, the version of the language, but got {version.found}")
     tables = Tables(catalogue)
     name = _name(tree.get("name"), name)
+    about = read_about(tree.get("about"))
     _vars(tree.get("vars"), tables)
     tables.classes = _classes(tree, tables)
     place = Place("input")
@@ -69,8 +72,9 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozens
     constraints, costs = compile_constraints(tree.get("constraints"), tables)
     groups = tuple(group for group in tables.groups.values() if group.form is not None)
     return Network(
-        name, resolution, height, width, channels, tables.classes, stem, stages, head, train, constraints, costs, groups
-    )
+        name, about, resolution, height, width, channels, tables.classes,
+        stem, stages, head, train, constraints, costs, groups,
+    )  # fmt: skip
 
 
 def _name(node: Node | None, default: str) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nas.arch import BlockSpec, FieldSpec
+from nas.space.about import About
 from nas.space.decisions import Label
 from nas.space.expression import Expression
 from nas.space.node import Node
@@ -211,6 +212,7 @@ class Network:
     """A whole space: input, units in order of execution, training options, structural constraints."""
 
     name: str
+    about: About
     resolution: Form | None
     height: Form
     width: Form

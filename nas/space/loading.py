@@ -12,7 +12,7 @@ from nas.space.expression import parse
 from nas.space.node import Node
 from nas.space.text import read, wrap
 
-MAY_CHANGE = ("nas", "extends", "name", "input", "classes", "vars", "defaults", "train", "head")
+MAY_CHANGE = ("nas", "extends", "name", "about", "input", "classes", "vars", "defaults", "train", "head")
 MERGED = ("input", "vars", "defaults", "train")
 SIZES = ("resolution", "height", "width")
 
@@ -61,6 +61,7 @@ def _extended(tree: Node, roots: Sequence[Path], seen: tuple[Path, ...]) -> tupl
         raise name.fail(f"a space must not extend itself, but {' -> '.join(p.name for p in (*seen, path))}")
     base, _ = _extended(read(path), [*roots, path.parent], (*seen, path.resolve()))
     entries = dict(base.mapping("a space"))
+    entries.pop("about", None)  # what is said of one network does not hold of another
     keys = dict(base.keys)
     inherited = {*_keys(base.get("vars")), *(f"defaults.{key}" for key in _keys(base.get("defaults")))}
     inherited -= {*_keys(tree.get("vars")), *(f"defaults.{key}" for key in _keys(tree.get("defaults")))}

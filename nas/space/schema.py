@@ -23,6 +23,17 @@ EXPRESSION: Schema = {
     "pattern": r"^\$",
     "description": "an expression such as $round8(24 * width), or a var; in a block: i n in out h w",
 }
+ABOUT: Schema = {
+    "type": ["object", "null"],
+    "description": "what is said of it; changes nothing",
+    "additionalProperties": False,
+    "properties": {
+        "family": {"type": "string", "description": "networks that share an idea, such as ResNet"},
+        "paper": {"type": "string", "description": "authors, title, venue and year"},
+        "top1": {"type": ["number", "null"], "minimum": 0, "maximum": 100, "description": "published, ImageNet-1k, %"},
+        "note": {"type": "string", "description": "which layout is meant, where several exist"},
+    },
+}
 FIXED = ("stem", "stages", "constraints")  # what a space that extends another may not write
 
 
@@ -45,6 +56,7 @@ class _Writer:
             "nas": {"const": 1, "description": "version of the language"},
             "extends": {"type": "string", "description": "another space, such as zoo/resnet50, to be changed here"},
             "name": {"type": "string", "pattern": r"\S", "description": "what it is called in results"},
+            "about": ABOUT,
             "input": self._input(),
             "classes": self._own(CLASSES, "how many classes the data has"),
             "vars": self._vars(),

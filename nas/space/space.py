@@ -10,6 +10,7 @@ from typing import Any
 
 from nas.arch import Catalogue, MapShape, Plan
 from nas.errors import InvalidArchitecture, SpecError
+from nas.space.about import About
 from nas.space.compiler import compile_network
 from nas.space.counting import Counter, Size
 from nas.space.decisions import Decision, Decisions, Draw, Label
@@ -50,6 +51,11 @@ class Space:
     @property
     def name(self) -> str:
         return self.network.name
+
+    @property
+    def about(self) -> About:
+        """What its author says of it: family, paper, published accuracy."""
+        return self.network.about
 
     @property
     def classes(self) -> int:

@@ -585,3 +585,22 @@ def test_vars_cannot_make_a_small_text_large() -> None:
     lists = [f"v{at}: [$v{at + 1}, $v{at + 1}, $v{at + 1}, $v{at + 1}]" for at in range(12)]
     with pytest.raises(SpecError, match="at most 50,000 values"):
         space_of(f"{HEAD}vars: {{{', '.join(lists)}, v12: conv}}\nhead: [$v0]")
+
+
+def test_what_is_said_of_a_network_changes_nothing(tmp_path: Path) -> None:
+    body = "stages: [{name: s1, block: conv}]"
+    said = "about: {family: ResNet, paper: 'He et al., 2016', top1: 77.1}\n"
+    space = space_of(f"{HEAD}{said}{body}")
+    assert (space.about.family, space.about.top1, space.about.note) == ("ResNet", 77.1, "")
+    assert space.decode({}).arch_id == space_of(HEAD + body).decode({}).arch_id
+    (tmp_path / "base.yaml").write_text(HEAD + said + body)
+    derived = load_space({"extends": "base"}, FakeCatalogue(), roots=[tmp_path])
+    assert derived.about.top1 is None, "a derived network is not the one of the paper"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"), [("{famly: x}", "did you mean 'family'"), ("{top1: good}", "valid number"), ("{paper: 3}", "valid string")]
+)
+def test_what_is_said_of_a_network_is_checked(said: str, why: str) -> None:
+    with pytest.raises(SpecError, match=why):
+        space_of(f"{HEAD}about: {said}\nstages: [{{name: s1, block: conv}}]")

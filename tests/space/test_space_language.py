@@ -599,7 +599,8 @@ def test_what_is_said_of_a_network_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"), [("{famly: x}", "did you mean 'family'"), ("{top1: good}", "valid number"), ("{paper: 3}", "valid string")]
+    ("said", "why"),
+    [("{famly: x}", "did you mean 'family'"), ("{top1: good}", "valid number"), ("{paper: 3}", "valid string")],
 )
 def test_what_is_said_of_a_network_is_checked(said: str, why: str) -> None:
     with pytest.raises(SpecError, match=why):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.blocks import act, attention, forms, mixer, norm, op
+from nas.blocks import act, attention, cbam, coord, forms, mixer, norm, op
 from nas.blocks.cell import Cell
 from nas.blocks.conv import Conv
 from nas.blocks.convnext import ConvNeXt
+from nas.blocks.dense import Dense
 from nas.blocks.fused_mbconv import FusedMBConv
 from nas.blocks.linear import Classifier, Linear
 from nas.blocks.mbconv import MBConv
@@ -15,8 +16,10 @@ from nas.blocks.norm_block import Norm
 from nas.blocks.pool import Pool
 from nas.blocks.registry import BLOCKS, PARTS
 from nas.blocks.resnet import Basic, Bottleneck
+from nas.blocks.shuffle import Shuffle
 from nas.blocks.tokens import ExtraTokens, Position
 from nas.blocks.transformer import Transformer
+from nas.blocks.window import WindowMixer
 from nas.blocks.window_pool import AvgPool, MaxPool
 
 _BLOCKS: dict[str, type[Any]] = {
@@ -27,6 +30,7 @@ _BLOCKS: dict[str, type[Any]] = {
     "classifier": Classifier,
     "conv": Conv,
     "convnext": ConvNeXt,
+    "dense": Dense,
     "extra_tokens": ExtraTokens,
     "flatten": forms.Flatten,
     "fused_mbconv": FusedMBConv,
@@ -36,6 +40,7 @@ _BLOCKS: dict[str, type[Any]] = {
     "norm": Norm,
     "pool": Pool,
     "position": Position,
+    "shuffle": Shuffle,
     "to_map": forms.ToMap,
     "to_tokens": forms.ToTokens,
     "transformer": Transformer,
@@ -54,12 +59,15 @@ _PARTS: dict[str, dict[str, type[Any]]] = {
         "tanh": act.Tanh,
     },
     "attention": {
+        "cbam": cbam.ConvolutionalBlockAttention,
+        "coord": coord.CoordinateAttention,
         "eca": attention.EfficientChannelAttention,
         "none": attention.NoAttention,
         "se": attention.SqueezeExcite,
     },
     "mixer": {
         "softmax": mixer.SoftmaxMixer,
+        "window": WindowMixer,
     },
     "norm": {
         "batch": norm.BatchNorm,

@@ -26,6 +26,7 @@ class LiveProgress:
         self._live = Live(console=err, refresh_per_second=4, transient=False) if err.is_terminal else None
         self._done: dict[str, RenderableType] = {}
         self._logged = 0.0
+        self._said = ""
 
     def __enter__(self) -> Self:
         if self._live:
@@ -46,8 +47,10 @@ class LiveProgress:
             self._done[progress.role] = _rows(progress)
             self._live.update(Group(Text(self._title, style="bold"), *self._done.values()))
         elif progress.finished or time.monotonic() - self._logged > LOG_EVERY_S:
-            self._logged = time.monotonic()
-            err.print(f"{progress.role}s {line(progress)}", highlight=False, soft_wrap=True)
+            text = f"{progress.role}s {line(progress)}"
+            if text != self._said:
+                self._logged, self._said = time.monotonic(), text
+                err.print(text, highlight=False, soft_wrap=True)
 
 
 def _rows(progress: Any) -> RenderableType:

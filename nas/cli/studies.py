@@ -83,7 +83,9 @@ def status(study: StudyFolder, as_json: JsonOption = False) -> None:
         return
     table = Table(show_header=False, box=None)
     for name, value in found.items():
-        if value not in (None, {}):
+        if name == "seconds_left" and value is not None:
+            table.add_row("candidates", f"about {duration(value)} left")
+        elif value not in (None, {}):
             table.add_row(name.replace("_", " "), _words(value))
     out.print(table)
 

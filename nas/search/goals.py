@@ -159,8 +159,7 @@ class Goals:
     def check_names(self, known: Collection[str]) -> None:
         """Raises `GoalError` for a name that no value will ever have."""
         for goal in self._goals:
-            for name in sorted(goal.names - set(known)):
-                raise GoalError(f"'{goal.text}' names '{name}', which is no value of a network; {nearest(name, known)}")
+            check_names(goal, known)
 
     def excesses(self, values: Mapping[str, Any], env: Mapping[str, Any] | None = None) -> dict[str, float]:
         """What is known of every budget by its key; `env` has the decisions that the space's constraints may name."""
@@ -177,6 +176,12 @@ class Goals:
     def gains(self, values: Mapping[str, Any]) -> tuple[float, ...]:
         """The objectives, each so that larger is better."""
         return tuple(objective.gain(values) for objective in self.objectives)
+
+
+def check_names(goal: Objective | Budget, known: Collection[str]) -> None:
+    """Raises `GoalError` for a name that no value will ever have."""
+    for name in sorted(goal.names - set(known)):
+        raise GoalError(f"'{goal.text}' names '{name}', which is no value of a network; {nearest(name, known)}")
 
 
 def dominates(a: Sequence[float], b: Sequence[float]) -> bool:

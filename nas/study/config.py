@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -106,6 +107,17 @@ class StudyConfig(_Part):
             raise ValueError(f"device {self.device} must be looked up first, with read_study")
         return self.device
 
+    _node: Node | None = pydantic.PrivateAttr(None)
+
+    def told_at(self, path: Sequence[str | int], look_up: Callable[[], T]) -> T:
+        """What `look_up` gives; its errors are told with the place in the study's file of the value it is about."""
+        try:
+            return look_up()
+        except NasError as error:
+            if self._node is None:
+                raise
+            raise self._node.at(path).fail(str(error)) from error
+
     def resolved(self) -> dict[str, Any]:
         """The study as plain JSON with nothing left to look up, as it is recorded."""
         return self.model_dump(mode="json")
@@ -122,20 +134,21 @@ def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -
     for key, value in (overrides or {}).items():
         if value is not None:
             node = _override(node, key.split("."), value)
-    tree = node.mapping("a study")
     config = parse_model(StudyConfig, node, "a study")
+    config._node = node
     for key, check in (("objectives", Objective.parse), ("budgets", Budget.parse)):
         for index, text in enumerate(getattr(config, key)):
-            _told_at(node.at((key, index)), check, text)
+            config.told_at((key, index), partial(check, text))
     changes: dict[str, Any] = {}
-    if isinstance(config.space, str):
-        changes["space"] = str(_beside(tree["space"], config.space, "search_spaces", path))
-    if isinstance(config.recipe, str):
-        changes["recipe"] = parse_model(
-            Recipe, read(_beside(tree["recipe"], config.recipe, "studies", path)), "a recipe"
-        )
-    if isinstance(config.device, str):
-        changes["device"] = _told_at(node.at(("device",)), load_device, config.device)
+    space, recipe, device = config.space, config.recipe, config.device
+    beside = path.parent
+    if isinstance(space, str):
+        changes["space"] = str(config.told_at(["space"], lambda: find_file(space, "search_spaces", beside).resolve()))
+    if isinstance(recipe, str):
+        file = config.told_at(["recipe"], lambda: find_file(recipe, "studies", beside))
+        changes["recipe"] = parse_model(Recipe, read(file), "a recipe")
+    if isinstance(device, str):
+        changes["device"] = config.told_at(["device"], lambda: load_device(device))
     return config.model_copy(update=changes)
 
 
@@ -146,16 +159,3 @@ def _override(node: Node, keys: Sequence[str], value: Any) -> Node:
     entries = dict(node.value) if isinstance(node.value, dict) else {}
     entries[keys[0]] = _override(entries.get(keys[0], Node({}, node.mark, keys[0])), keys[1:], value)
     return replace(node, value=entries)
-
-
-def _beside(node: Node, name: str, folder: str, study: Path) -> Path:
-    """The file that a study names, looked for beside the study and among what is shipped."""
-    return _told_at(node, lambda text: find_file(text, folder, beside=study.parent).resolve(), name)
-
-
-def _told_at(node: Node, look_up: Callable[[str], T], text: str) -> T:
-    """What `look_up` makes of a text; its errors are told with the place of the text."""
-    try:
-        return look_up(text)
-    except NasError as error:
-        raise node.fail(str(error)) from error

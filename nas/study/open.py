@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from nas.cost import Cost
 from nas.data import Dataset, load_data
 from nas.errors import DeviceError, NasError
 from nas.measure import Device, check_device
-from nas.search import Goals, Rungs
+from nas.search import Budget, Goals, Objective, Rungs, make_sampler
 from nas.search.gates import LATENCY_NAMES
+from nas.search.goals import check_names
 from nas.space import Space
 from nas.study.config import StudyConfig
 from nas.study.networks import find_network
@@ -43,17 +45,28 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
 
     Raises `DataError`, `SpecError`, `DeviceError` and other `NasError` for what does not hold.
     """
-    check_device(config.target)
-    train_device = _train_device(config)
+    config.told_at(["device"], lambda: check_device(config.target))
+    train_device = config.told_at(["run", "gpus"], lambda: _train_device(config))
     goals = Goals.parse(config.objectives, config.budgets)
-    goals.check_names({*Cost(0, 0, 0, 0).values(), *LATENCY_NAMES, *REPORTED})
-    rungs = Rungs((*config.search.rungs, config.training.epochs), config.search.reduction)
-    dataset = load_data(config.data, skip_unreadable=skip_unreadable)
+    known = {*Cost(0, 0, 0, 0).values(), *LATENCY_NAMES, *REPORTED}
+    wanted: dict[str, Sequence[Objective | Budget]] = {"objectives": goals.objectives, "budgets": goals.budgets}
+    for key, each in wanted.items():
+        for index, goal in enumerate(each):
+            config.told_at([key, index], partial(check_names, goal, known))
+    settings = config.search
+    config.told_at(["search", "sampler"], lambda: make_sampler(settings.sampler, settings.options, seed=settings.seed))
+    rungs = config.told_at(
+        ["search", "rungs"],
+        lambda: Rungs((*config.search.rungs, config.training.epochs), config.search.reduction),
+    )
+    dataset = config.told_at(["data"], lambda: load_data(config.data, skip_unreadable=skip_unreadable))
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
     space = open_space(config.space, **given)
     space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
+    given["resolution"] = dataset.resolution
     baselines = {
-        name: find_network(name, results=results, resolution=dataset.resolution, **given) for name in config.baselines
+        name: config.told_at(["baselines", index], partial(find_network, name, results=results, **given))
+        for index, name in enumerate(config.baselines)
     }
     return OpenStudy(config, dataset, space, config.target, train_device, goals, rungs, baselines)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from nas.arch import Plan
-from nas.errors import StoreError
+from nas.errors import BudgetUnreachable, StoreError
 from nas.measure import DeviceLock, Meter, environment
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
@@ -37,6 +38,16 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
     Raises `StoreError` (another study is there, another driver is alive, full disk), `BudgetUnreachable` before any
     training, `TooManyFailures`; lets KeyboardInterrupt through. Whatever was finished before stays and is used again.
     """
+    fresh = not folder.exists()
+    try:
+        return _run(study, folder, on_progress, skip_unreadable)
+    except BudgetUnreachable:
+        if fresh:  # nothing was trained, and the next try will have another budget
+            shutil.rmtree(folder)
+        raise
+
+
+def _run(study: OpenStudy, folder: Path, on_progress: OnProgress, skip_unreadable: bool) -> Finished:
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
     with results.driving():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from nas.report import best, front
-from nas.store import Results
+from nas.store import Record, Results
 from nas.study.results import find_record, read_resolved, stored_plan
 from nas.study.spaces import catalogue
 
@@ -25,6 +27,7 @@ def study_status(results: Results) -> dict[str, Any]:
         "folder": str(results.folder),
         "running": f"process {driver['pid']} on {driver['host']}" if driver else None,
         "asked": study["search"]["trials"],
+        "seconds_left": _seconds_left(trained, study["search"]["trials"], driver.get("since")),
         "trained": dict(Counter(unfinished if record.state == "running" else record.state for record in trained)),
         "rejected": dict(Counter(record.gate for record in candidates if record.gate)),
         "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
@@ -34,6 +37,16 @@ def study_status(results: Results) -> dict[str, Any]:
         if leader is None
         else {"trial": f"{leader.role}/{leader.trial}", "arch_id": leader.arch_id, **leader.values},
     }
+
+
+def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) -> float | None:
+    """Until the last candidate, at the pace of the driver that is alive; None without one, or when it just began."""
+    done = sum(record.state != "running" for record in trained)
+    ends = [record.finished for record in trained if record.finished is not None]
+    here = sum(since is not None and end >= since for end in ends)
+    if since is None or not here or done >= asked:
+        return None
+    return (time.time() - since) / here * (asked - done)
 
 
 def trial_details(results: Results, reference: str) -> dict[str, Any]:

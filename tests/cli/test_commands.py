@@ -3,28 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pandas as pd
-import pytest
-
-from nas.cli import main
-
-
-@pytest.fixture
-def nas(monkeypatch, capsys, tmp_path):
-    """Run a command that must succeed; gives its standard output."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["nas", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        assert not caught.value.code, captured.err
-        return captured.out
-
-    return run
 
 
 def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):

@@ -17,7 +17,7 @@ HIDDEN = 512  # of the network behind continuous positions (Swin V2)
 
 
 class RelativeBias(nn.Module):
-    """A learned number for each offset and head (Swin, Liu et al., 2021); table ((2 rows - 1)(2 columns - 1), heads)."""
+    """A learned number for each offset and head (Swin, Liu et al., 2021): (2 rows - 1)(2 columns - 1) x heads."""
 
     def __init__(self, rows: int, columns: int, heads: int) -> None:
         super().__init__()

@@ -13,12 +13,16 @@ from nas.blocks.fused_mbconv import FusedMBConv
 from nas.blocks.linear import Classifier, Linear
 from nas.blocks.mbconv import MBConv
 from nas.blocks.norm_block import Norm
+from nas.blocks.patch_merging import PatchMerging
+from nas.blocks.performer import Performer
 from nas.blocks.pool import Pool
 from nas.blocks.registry import BLOCKS, PARTS
 from nas.blocks.resnet import Basic, Bottleneck
 from nas.blocks.shuffle import Shuffle
+from nas.blocks.token_prune import TokenPrune
 from nas.blocks.tokens import ExtraTokens, Position
 from nas.blocks.transformer import Transformer
+from nas.blocks.unfold import Unfold
 from nas.blocks.window import WindowMixer
 from nas.blocks.window_pool import AvgPool, MaxPool
 
@@ -38,12 +42,16 @@ _BLOCKS: dict[str, type[Any]] = {
     "maxpool": MaxPool,
     "mbconv": MBConv,
     "norm": Norm,
+    "patch_merging": PatchMerging,
+    "performer": Performer,
     "pool": Pool,
     "position": Position,
     "shuffle": Shuffle,
     "to_map": forms.ToMap,
     "to_tokens": forms.ToTokens,
+    "token_prune": TokenPrune,
     "transformer": Transformer,
+    "unfold": Unfold,
 }
 
 _PARTS: dict[str, dict[str, type[Any]]] = {

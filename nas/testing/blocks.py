@@ -31,6 +31,7 @@ from nas.arch import (
 from nas.blocks.base import BlockModule, form_of
 from nas.errors import InvalidArchitecture
 from nas.testing.cases import SHAPES, Case, example_cases, varied_cases
+from nas.testing.running import RunningContract
 
 
 def _output(module: BlockModule, x: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ def _trained_a_little(case: Case) -> BlockModule:
     return module.eval()
 
 
-class BlockContract:
+class BlockContract(RunningContract):
     """The tests; a subclass names the blocks."""
 
     names: Sequence[str] = ()

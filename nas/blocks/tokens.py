@@ -53,6 +53,7 @@ class Position(base.BlockModule):
 
     `learned` as in ViT (2021). `sincos` is a frozen table, counted as parameters like every table: of rows and columns
     where there is a grid (MoCo v3, 2021), else of the index (Vaswani et al., 2017); zero for extra tokens.
+    `sincos_1d` is a frozen table of the index, extra tokens counted in, sines and cosines in turn (T2T-ViT, 2021).
     """
 
     takes = "tokens"
@@ -62,8 +63,8 @@ class Position(base.BlockModule):
     class Config(base.Config):
         """Positions."""
 
-        kind: Literal["learned", "sincos"] = Field(
-            "learned", description="learned, or a frozen table of sines and cosines"
+        kind: Literal["learned", "sincos", "sincos_1d"] = Field(
+            "learned", description="learned, or a frozen table of sines and cosines (of places, or of the index)"
         )
 
     def __init__(self, config: Position.Config, in_shape: Shape, out: int | None, stride: int) -> None:
@@ -73,10 +74,19 @@ class Position(base.BlockModule):
             self.table = nn.Parameter(torch.empty(1, in_shape.count, in_shape.channels))
             nn.init.trunc_normal_(self.table, std=0.02)
         else:
-            self.table = nn.Parameter(_sincos(in_shape), requires_grad=False)
+            table = _sincos(in_shape) if config.kind == "sincos" else _sincos_1d(in_shape)
+            self.table = nn.Parameter(table, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.table
+
+
+def _sincos_1d(shape: TokenShape) -> Tensor:
+    if shape.channels % 2:
+        raise InvalidArchitecture(f"channels must be even for sincos_1d, but got {shape.channels}")
+    half = shape.channels // 2
+    angles = torch.arange(shape.count)[:, None] * 10000.0 ** (-torch.arange(half) / half)
+    return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)[None]
 
 
 def _sincos(shape: TokenShape) -> Tensor:

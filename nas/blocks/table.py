@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nas.blocks import act, attention, cbam, coord, forms, mixer, norm, op
+from nas.blocks.bot import BoT
 from nas.blocks.cell import Cell
 from nas.blocks.conv import Conv
 from nas.blocks.convnext import ConvNeXt
@@ -17,6 +18,7 @@ from nas.blocks.patch_merging import PatchMerging
 from nas.blocks.performer import Performer
 from nas.blocks.pool import Pool
 from nas.blocks.registry import BLOCKS, PARTS
+from nas.blocks.relative import EmbeddingMixer, RelativeMixer
 from nas.blocks.resnet import Basic, Bottleneck
 from nas.blocks.shuffle import Shuffle
 from nas.blocks.token_prune import TokenPrune
@@ -29,6 +31,7 @@ from nas.blocks.window_pool import AvgPool, MaxPool
 _BLOCKS: dict[str, type[Any]] = {
     "avgpool": AvgPool,
     "basic": Basic,
+    "bot": BoT,
     "bottleneck": Bottleneck,
     "cell": Cell,
     "classifier": Classifier,
@@ -74,6 +77,8 @@ _PARTS: dict[str, dict[str, type[Any]]] = {
         "se": attention.SqueezeExcite,
     },
     "mixer": {
+        "relative": RelativeMixer,
+        "relative_embedding": EmbeddingMixer,
         "softmax": mixer.SoftmaxMixer,
         "window": WindowMixer,
     },

@@ -2,9 +2,22 @@
 
 from nas.arch.architecture import Architecture, Segment
 from nas.arch.catalogue import REQUIRED, BlockSpec, Catalogue, FieldSpec
-from nas.arch.plan import Plan, Span, Step
-from nas.arch.shapes import MapShape, Shape, TokenShape, VectorShape, shape_from_json, shape_to_json
-from nas.arch.values import Block, Fields, Part, Value, value_from_json, value_to_json
+from nas.arch.plan import Plan, SharedUse, Span, Step
+from nas.arch.shapes import (
+    Main,
+    MapShape,
+    PyramidShape,
+    Shape,
+    SidedShape,
+    TokenShape,
+    VectorShape,
+    main_of,
+    shape_from_json,
+    shape_to_json,
+    tensor_sizes,
+    with_sides,
+)
+from nas.arch.values import Block, Fields, Part, SharedPart, Value, value_from_json, value_to_json
 
 __all__ = [
     "REQUIRED",
@@ -14,18 +27,26 @@ __all__ = [
     "Catalogue",
     "FieldSpec",
     "Fields",
+    "Main",
     "MapShape",
     "Part",
     "Plan",
+    "PyramidShape",
     "Segment",
     "Shape",
+    "SharedPart",
+    "SharedUse",
+    "SidedShape",
     "Span",
     "Step",
     "TokenShape",
     "Value",
     "VectorShape",
+    "main_of",
     "shape_from_json",
     "shape_to_json",
+    "tensor_sizes",
     "value_from_json",
     "value_to_json",
+    "with_sides",
 ]

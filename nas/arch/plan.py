@@ -12,10 +12,20 @@ from nas.arch.values import Block, Fields
 
 
 @dataclass(frozen=True, slots=True)
+class SharedUse:
+    """That a step uses a shared part: its name, its parameters, and all that must be the same wherever it is used."""
+
+    name: str
+    params: int
+    made_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One block in its place.
 
-    `inputs` are the indices of the steps it reads (-1: the network's input); `inserted` marks an adapter nobody wrote.
+    `inputs` are the indices of the steps it reads (-1: the network's input); `inserted` marks an adapter nobody wrote;
+    `shared` are the shared parts it uses.
     """
 
     block: Block
@@ -23,20 +33,30 @@ class Step:
     out_shape: Shape
     inputs: tuple[int, ...] = (-1,)
     inserted: bool = False
+    shared: tuple[SharedUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The steps `start` to `stop` (exclusive) that one segment (stem, a stage, head) became."""
+    """The steps `start` to `stop` (exclusive) that one segment (stem, a stage, an exit, head) became.
+
+    An `exit` is a side chain: what follows it goes on from what came before. `leave` is the share of images that are
+    expected to leave there, where the file says so.
+    """
 
     name: str
     start: int
     stop: int
+    exit: bool = False
+    leave: float | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a network in order of execution; the last one gives its output, `exits` name earlier outputs."""
+    """The steps of a network in order of execution; the last one gives its output.
+
+    `exits` are the last steps of its exits, which give outputs too.
+    """
 
     name: str
     input: MapShape
@@ -48,13 +68,15 @@ class Plan:
 
     @cached_property
     def arch_id(self) -> str:
-        return arch_id_of(self.input, self.classes, (step.block for step in self.steps))
+        exits = [(span.start, span.stop) for span in self.spans if span.exit] if self.exits else ()
+        return arch_id_of(self.input, self.classes, (step.block for step in self.steps), exits)
 
     @cached_property
     def architecture(self) -> Architecture:
         """The same network without shapes, as it is stored."""
         segments = tuple(
-            Segment(span.name, tuple(step.block for step in self.steps[span.start : span.stop])) for span in self.spans
+            Segment(span.name, tuple(step.block for step in self.steps[span.start : span.stop]), span.exit, span.leave)
+            for span in self.spans
         )
         return Architecture(self.name, self.input, self.classes, segments, self.train)
 

@@ -50,7 +50,19 @@ class Part:
     fields: Fields = field(default_factory=Fields)
 
 
-Value = int | float | str | bool | None | tuple["Value", ...] | Part | Fields
+@dataclass(frozen=True)
+class SharedPart:
+    """A part whose module is one for all blocks that name it."""
+
+    name: str
+    part: Part
+
+    @property
+    def kind(self) -> str:
+        return self.part.kind
+
+
+Value = int | float | str | bool | None | tuple["Value", ...] | Part | SharedPart | Fields
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,13 @@ class Block:
 
 
 def value_to_json(value: Value) -> Any:
-    """Plain JSON for a value; a part becomes `{"@kind": fields}`, so that it cannot be taken for a mapping."""
+    """Plain JSON for a value; a part becomes `{"@kind": fields}`, so that it cannot be taken for a mapping.
+
+    A shared one is `{"@@name": {"@kind": fields}}`.
+    """
     match value:
+        case SharedPart(name, part):
+            return {f"@@{name}": value_to_json(part)}
         case Part(kind, fields):
             return {f"@{kind}": value_to_json(fields)}
         case Fields():
@@ -105,6 +122,8 @@ def value_from_json(data: Any) -> Value:
             for key, item in data.items():
                 if key.startswith("@"):
                     inner = value_from_json(item)
+                    if len(data) == 1 and key.startswith("@@") and isinstance(inner, Part):
+                        return SharedPart(key[2:], inner)
                     if len(data) > 1 or not isinstance(inner, Fields):
                         raise ValueError(f"a part must be {{'@kind': {{fields}}}}, but got {data!r}")
                     return Part(key[1:], inner)

@@ -30,19 +30,19 @@ class Partition:
         return self.grid[0] // self.rows * (self.grid[1] // self.columns)
 
     def split(self, x: Tensor) -> Tensor:
-        """(B, H * W, C) to (B, groups, rows * columns, C), both row by row."""
+        """(B, H * W, ...) to (B, groups, rows * columns, ...), both row by row."""
         down, across = self.grid[0] // self.rows, self.grid[1] // self.columns
         if self.dilated:
-            x = x.unflatten(1, (self.rows, down, self.columns, across)).permute(0, 2, 4, 1, 3, 5)
+            x = x.unflatten(1, (self.rows, down, self.columns, across)).movedim((2, 4), (1, 2))
         else:
-            x = x.unflatten(1, (down, self.rows, across, self.columns)).permute(0, 1, 3, 2, 4, 5)
+            x = x.unflatten(1, (down, self.rows, across, self.columns)).transpose(2, 3)
         return x.flatten(3, 4).flatten(1, 2)
 
     def join(self, x: Tensor) -> Tensor:
-        """(B, groups, rows * columns, C) to (B, H * W, C)."""
+        """(B, groups, rows * columns, ...) to (B, H * W, ...)."""
         down, across = self.grid[0] // self.rows, self.grid[1] // self.columns
         x = x.unflatten(2, (self.rows, self.columns)).unflatten(1, (down, across))
-        return x.permute((0, 3, 1, 4, 2, 5) if self.dilated else (0, 1, 3, 2, 4, 5)).flatten(1, 4)
+        return (x.movedim((1, 2), (2, 4)) if self.dilated else x.transpose(2, 3)).flatten(1, 4)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, scale: float | None = None) -> Tensor:

@@ -9,18 +9,24 @@ from nas.blocks.bot import BoT
 from nas.blocks.cell import Cell
 from nas.blocks.conv import Conv
 from nas.blocks.convnext import ConvNeXt
+from nas.blocks.cross_window import CrossWindowMixer
 from nas.blocks.dense import Dense
 from nas.blocks.fused_mbconv import FusedMBConv
 from nas.blocks.linear import Classifier, Linear
 from nas.blocks.mbconv import MBConv
+from nas.blocks.mobilevit import MobileViT
 from nas.blocks.norm_block import Norm
 from nas.blocks.patch_merging import PatchMerging
 from nas.blocks.performer import Performer
 from nas.blocks.pool import Pool
+from nas.blocks.pool_mixer import PoolMixer
 from nas.blocks.registry import BLOCKS, PARTS
 from nas.blocks.relative import EmbeddingMixer, RelativeMixer
+from nas.blocks.rep_conv import RepConv
+from nas.blocks.replk import ConvFFN, RepLK
 from nas.blocks.resnet import Basic, Bottleneck
 from nas.blocks.shuffle import Shuffle
+from nas.blocks.strided_transformer import StridedTransformer
 from nas.blocks.token_prune import TokenPrune
 from nas.blocks.tokens import ExtraTokens, Position
 from nas.blocks.transformer import Transformer
@@ -36,6 +42,7 @@ _BLOCKS: dict[str, type[Any]] = {
     "cell": Cell,
     "classifier": Classifier,
     "conv": Conv,
+    "conv_ffn": ConvFFN,
     "convnext": ConvNeXt,
     "dense": Dense,
     "extra_tokens": ExtraTokens,
@@ -44,12 +51,16 @@ _BLOCKS: dict[str, type[Any]] = {
     "linear": Linear,
     "maxpool": MaxPool,
     "mbconv": MBConv,
+    "mobilevit": MobileViT,
     "norm": Norm,
     "patch_merging": PatchMerging,
     "performer": Performer,
     "pool": Pool,
     "position": Position,
+    "rep_conv": RepConv,
+    "replk": RepLK,
     "shuffle": Shuffle,
+    "strided_transformer": StridedTransformer,
     "to_map": forms.ToMap,
     "to_tokens": forms.ToTokens,
     "token_prune": TokenPrune,
@@ -77,6 +88,8 @@ _PARTS: dict[str, dict[str, type[Any]]] = {
         "se": attention.SqueezeExcite,
     },
     "mixer": {
+        "cross_window": CrossWindowMixer,
+        "pool": PoolMixer,
         "relative": RelativeMixer,
         "relative_embedding": EmbeddingMixer,
         "softmax": mixer.SoftmaxMixer,

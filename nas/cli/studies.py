@@ -48,6 +48,7 @@ def search(
     if opened.dataset.skipped:
         err.print(f"left out {len(opened.dataset.skipped)} unreadable images, the first: {opened.dataset.skipped[0]}")
     if dry_run:
+        err.print("trying a few networks for some seconds ...")
         plan = estimate(opened, folder)
         print_json(plan) if as_json else _print_estimate(plan)
         return

@@ -21,7 +21,7 @@ from nas.train import Recipe, Trainer
 
 NETWORKS = 3
 SAMPLES = 200
-IMAGES = 512
+IMAGES = 256
 
 
 def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:

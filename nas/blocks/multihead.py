@@ -21,8 +21,7 @@ class MultiHeadMixer(base.PartModule):
         self, config: base.Config, channels: int, heads: int, *, qkv_bias: bool = True, key_bias: bool = True
     ) -> None:
         super().__init__(config)
-        if channels % heads:
-            raise InvalidArchitecture(f"must divide the channels ({channels}), but got {heads}", path="heads")
+        check_heads(channels, heads)
         self.heads = heads
         self.qkv_weight = nn.Parameter(torch.empty(3, channels, channels))
         self.qkv_bias = nn.Parameter(torch.zeros(2 + key_bias, channels)) if qkv_bias else None
@@ -39,3 +38,14 @@ class MultiHeadMixer(base.PartModule):
         qkv = F.linear(x, self.qkv_weight.flatten(0, 1), None if bias is None else bias.flatten())
         q, k, v = qkv.unflatten(-1, (3, self.heads, -1)).transpose(-2, -4).unbind(-3)
         return q, k, v
+
+
+def check_heads(channels: int, heads: int) -> None:
+    """Heads must divide the channels; raises `InvalidArchitecture` with the nearest that do."""
+    if channels % heads:
+        fitting = [each for each in range(1, channels + 1) if channels % each == 0]
+        nearest = sorted(sorted(fitting, key=lambda each: abs(each - heads))[:2])
+        raise InvalidArchitecture(
+            f"must divide the channels ({channels}), but got {heads}; {' or '.join(map(str, nearest))} would fit",
+            path="heads",
+        )

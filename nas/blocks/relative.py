@@ -125,7 +125,7 @@ class MirroredBias(nn.Module):
 
 
 class EmbeddingMixer(RelativeAttention):
-    """Queries meet learned vectors of the offset in rows and in columns, as they meet keys (BoTNet, Srinivas et al., 2021).
+    """Queries meet learned vectors of the offset in rows and in columns as they meet keys (BoTNet, 2021).
 
     Score of query i and key j: q_i (k_j + r_down + r_across) / sqrt(D). The vectors are (2H - 1) x D and (2W - 1) x D,
     shared by the heads. There is no output projection unless asked for: in a bottleneck the 1x1 convolution follows.
@@ -159,6 +159,6 @@ class EmbeddingMixer(RelativeAttention):
 
 
 def _by_offset(q: Tensor, vectors: Tensor, index: Tensor) -> Tensor:
-    """q (..., side, D) times the vector of each offset along that side; (..., side, side)."""
+    """Scores of q (..., side, D) and the vector of each offset along that side; (..., side, side)."""
     scores = F.linear(q, vectors)
     return scores.gather(-1, index.expand(*scores.shape[:-1], -1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.blocks import act, attention, cbam, coord, forms, mixer, norm, op
+from nas.blocks import act, attention, cbam, convolution, coord, forms, mixer, norm, op
 from nas.blocks.bot import BoT
 from nas.blocks.cell import Cell
 from nas.blocks.conv import Conv
@@ -86,6 +86,10 @@ _PARTS: dict[str, dict[str, type[Any]]] = {
         "eca": attention.EfficientChannelAttention,
         "none": attention.NoAttention,
         "se": attention.SqueezeExcite,
+    },
+    "conv": {
+        "dynamic": convolution.DynamicConv,
+        "plain": convolution.PlainConv,
     },
     "mixer": {
         "cross_window": CrossWindowMixer,

@@ -66,6 +66,11 @@ class TransformerBlock(ResidualBlock):
         if self.gate is not None:
             init_linear(self.gate)
 
+    def both(self, shortcut: Tensor, x: Tensor, mixer: Callable[[Tensor], Tensor]) -> Tensor:
+        """Both branches: the mixer's, of `x`, is added to the shortcut, the perceptron's to the sum."""
+        x = self.add_scaled(shortcut, self.branch(x, mixer, self.mixer_norm), self.mixer_scale)
+        return self.add_scaled(x, self.branch(x, self.perceptron, self.mlp_norm), self.mlp_scale)
+
     def branch(self, x: Tensor, inner: Callable[[Tensor], Tensor], norm: nn.Module) -> Tensor:
         branch: Tensor = inner(norm(x)) if self.norm_at == "pre" else norm(inner(x))
         return branch
@@ -121,5 +126,4 @@ class Transformer(TransformerBlock):
         self.assemble(config, in_shape, in_shape.channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.add_scaled(x, self.branch(x, self.mixer, self.mixer_norm), self.mixer_scale)
-        return self.add_scaled(x, self.branch(x, self.perceptron, self.mlp_norm), self.mlp_scale)
+        return self.both(x, x, self.mixer)

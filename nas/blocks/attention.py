@@ -16,7 +16,7 @@ from nas.blocks import base
 from nas.blocks.fields import ActPart, OddInt
 from nas.blocks.init import init_conv
 from nas.blocks.registry import make
-from nas.blocks.rounding import round8
+from nas.blocks.rounding import floored, round8
 
 
 class NoAttention(base.PartModule):
@@ -49,7 +49,7 @@ class SqueezeExcite(base.PartModule):
     def __init__(self, config: SqueezeExcite.Config, channels: int, block_channels: int) -> None:
         super().__init__(config)
         wanted = config.ratio * (channels if config.of == "hidden" else block_channels)
-        squeezed = round8(wanted) if config.round else max(1, math.floor(wanted + 1e-9))
+        squeezed = round8(wanted) if config.round else floored(wanted)
         self.reduce = nn.Conv2d(channels, squeezed, 1)
         self.act = make("act", config.act)
         self.expand = nn.Conv2d(squeezed, channels, 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic_core import CoreSchema, core_schema
 
-from nas.arch import Fields, Part, Value
+from nas.arch import Fields, Part, SharedPart, Value
 from nas.blocks.base import Config
 from nas.blocks.registry import PARTS
 from nas.errors import InvalidArchitecture, nearest
@@ -18,12 +18,15 @@ from nas.errors import InvalidArchitecture, nearest
 
 @dataclass(frozen=True)
 class Family:
-    """Marks a config field as a part of a family: a kind, `{kind: {field: value}}` or a `Part`, kept canonical."""
+    """Marks a config field as a part of a family: a kind, `{kind: {field: value}}` or a `Part`, kept canonical.
+
+    `{"@@name": part}` or a `SharedPart` is one that blocks share.
+    """
 
     name: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: pydantic.GetCoreSchemaHandler) -> CoreSchema:
-        def validate(value: Any, info: core_schema.ValidationInfo) -> Part:
+        def validate(value: Any, info: core_schema.ValidationInfo) -> Part | SharedPart:
             return resolve_part(self.name, value, info.field_name or self.name)
 
         return core_schema.with_info_plain_validator_function(validate)
@@ -47,6 +50,8 @@ class FamilyMap:
 
 ActPart = Annotated[Part, Family("act")]
 AttentionPart = Annotated[Part, Family("attention")]
+ConvPart = Annotated[Part, Family("conv")]
+GatePart = Annotated[Part, Family("gate")]
 MixerPart = Annotated[Part, Family("mixer")]
 NormPart = Annotated[Part, Family("norm")]
 
@@ -61,12 +66,24 @@ def _words(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+Gate = Literal["sigmoid", "hsigmoid"]  # what keeps a factor between 0 and 1
 OddInt = Annotated[int, pydantic.AfterValidator(_odd)]
 Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_words)]  # one word may stand without a list
 
 
-def resolve_part(family: str, value: Any, path: str) -> Part:
+def resolve_part(family: str, value: Any, path: str) -> Part | SharedPart:
     """The canonical part with every field explicit; raises `InvalidArchitecture` at `path`."""
+    match value:
+        case SharedPart(name, part):
+            return SharedPart(name, _plain_part(family, part, path))
+        case {**items} if len(items) == 1 and str(next(iter(items))).startswith("@@"):
+            ((name, shared),) = items.items()
+            part = _plain_part(family, shared, path)
+            return part if part == Part("none") else SharedPart(name[2:], part)
+    return _plain_part(family, value, path)
+
+
+def _plain_part(family: str, value: Any, path: str) -> Part:
     match value:
         case Part(str(kind), fields):
             given: Any = fields

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from nas.arch import Part, Shape
+from nas.arch import Part, Shape, SharedPart
 from nas.blocks import base
-from nas.blocks.fields import ActPart, AttentionPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, AttentionPart, ConvPart, GatePart, NormPart, OddInt
+from nas.blocks.gate import gating
 from nas.blocks.registry import make
 from nas.blocks.residual import ResidualBlock
 from nas.blocks.rounding import whole
-from nas.blocks.units import NONE, ConvUnit, Order, as_map
+from nas.blocks.units import NONE, PLAIN, ConvUnit, Order, as_map
 
 
 class Shortcut(nn.Module):
@@ -25,12 +27,16 @@ class Shortcut(nn.Module):
     al., 2019; NAS-Bench-201, 2020); at an odd border the window is cut.
     """
 
-    def __init__(self, channels: int, out: int, stride: int, kind: Literal["conv", "pool"], norm: Part) -> None:
+    def __init__(
+        self, channels: int, out: int, stride: int, kind: Literal["conv", "pool"], norm: Part, conv: Part = PLAIN
+    ) -> None:
         super().__init__()
         self.pool = stride if kind == "pool" else 1
         self.project: ConvUnit | None = None
         if stride != 1 or out != channels:
-            self.project = ConvUnit(channels, out, 1, stride=stride // self.pool, norm=norm, act=NONE, bias=False)
+            self.project = ConvUnit(
+                channels, out, 1, stride=stride // self.pool, norm=norm, act=NONE, bias=False, conv=conv
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         if self.project is None:
@@ -44,6 +50,8 @@ class ResNetBlock(ResidualBlock):
     """Base of both: units of convolution, norm and activation in a row, attention, the sum with the shortcut.
 
     In the order `conv_norm_act` (He et al., 2016a) the last activation comes after the sum; in the others none does.
+    With a recurrent `gate` (SkipNet, Wang et al., 2018) an image may skip the block: it keeps the shortcut, projected
+    where shapes differ, without the activation.
     """
 
     takes = "map"
@@ -54,7 +62,7 @@ class ResNetBlock(ResidualBlock):
         kernel: OddInt = Field(3, ge=1, le=63, description="side of the spatial kernels in pixels, odd")
         norm: NormPart = Field(Part("batch"), description="normalisation after each convolution")
         act: ActPart = Field(Part("relu"), description="activation")
-        attention: AttentionPart = Field(Part("none"), description="attention on the branch before the sum")
+        attention: AttentionPart = Field(Part("none"), description="attention on the branch")
         shortcut: Literal["conv", "pool"] = Field(
             "conv",
             description="projection where shapes differ: 1x1 convolution with the stride, or mean pooling before it",
@@ -63,22 +71,43 @@ class ResNetBlock(ResidualBlock):
             default_factory=lambda data: data["norm"], description="normalisation of the projection; null: as norm"
         )
         order: Order = Field("conv_norm_act", description="what comes first in a unit; norm_act_conv is ResNet v2")
+        conv: ConvPart = Field(PLAIN, description="kind of the convolutions, the projection's too")
+        gate: GatePart = Field(NONE, description="shared part that decides which image skips which block (SkipNet)")
 
     def assemble(
-        self, config: ResNetBlock.Config, units: Sequence[ConvUnit], channels: int, out: int, stride: int
+        self,
+        config: ResNetBlock.Config,
+        units: Sequence[ConvUnit],
+        channels: int,
+        out: int,
+        stride: int,
+        attention_at: int = -1,
     ) -> None:
-        """Keeps what a subclass made its branch of."""
+        """Keeps what a subclass made its branch of; attention stands behind the unit of that index."""
         self.units = nn.ModuleList(units)
-        self.attention = make("attention", config.attention, out, channels)
-        self.shortcut = Shortcut(channels, out, stride, config.shortcut, config.shortcut_norm)
+        self.attends = range(len(units))[attention_at]
+        self.attention = make("attention", config.attention, units[attention_at].conv.out_channels, channels)
+        self.shortcut = Shortcut(channels, out, stride, config.shortcut, config.shortcut_norm, config.conv)
         self.act = make("act", config.act if config.order == "conv_norm_act" else NONE)
         self.ends_with_norm = config.order != "norm_act_conv"
+        self.gating = gating(config.gate, out)
+        self.side = config.gate.name if isinstance(config.gate, SharedPart) else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Where there is a gate, the output and its new state; an image that skips the block keeps its shortcut."""
+        if self.gating is None:
+            return self.run(x)
+        y = self.gating.choose(state, partial(self.run, x), partial(self.shortcut, x))
+        return y, self.gating(y, state)
+
+    def run(self, x: Tensor) -> Tensor:
+        """The block itself."""
         branch = x
-        for unit in self.units:
+        for index, unit in enumerate(self.units):
             branch = unit(branch)
-        return self.act(self.add(self.shortcut(x), self.attention(branch)))
+            if index == self.attends:
+                branch = self.attention(branch)
+        return self.act(self.add(self.shortcut(x), branch))
 
     def last_norm(self) -> nn.Module | None:
         last = self.units[-1]
@@ -100,10 +129,11 @@ class Basic(ResNetBlock):
         super().__init__(config, in_shape, out, stride)
         channels = as_map(in_shape).channels
         out = out or channels
-        norm, act, order, kernel = config.norm, config.act, config.order, config.kernel
+        act, order, kernel = config.act, config.order, config.kernel
         last = NONE if order == "conv_norm_act" else act
-        first = ConvUnit(channels, out, kernel, stride=stride, norm=norm, act=act, order=order)
-        second = ConvUnit(out, out, kernel, norm=norm, act=last, order=order)
+        unit = partial(ConvUnit, norm=config.norm, order=order, conv=config.conv)
+        first = unit(channels, out, kernel, stride=stride, act=act)
+        second = unit(out, out, kernel, act=last)
         self.assemble(config, (first, second), channels, out, stride)
 
 
@@ -111,7 +141,8 @@ class Bottleneck(ResNetBlock):
     """ResNet's bottleneck: 1x1 to the inner width, kxk, 1x1 to `out` (He et al., 2016); (C, H, W) to (out, H', W').
 
     The inner width is out * ratio, rounded to the nearest whole number. ResNeXt-50 32x4d (Xie et al., 2017) is
-    `ratio: 0.5, groups: 32`, SE-ResNet (Hu et al., 2018) `attention: se`. The stride sits in the kxk convolution, as in
+    `ratio: 0.5, groups: 32`, SE-ResNet (Hu et al., 2018) `attention: se`, RegNetY (Radosavovic et al., 2020) `ratio: 1,
+    attention_at: spatial` with an SE of the input's channels. The stride sits in the kxk convolution, as in
     torchvision; the paper has it in the first 1x1.
     """
 
@@ -125,27 +156,22 @@ class Bottleneck(ResNetBlock):
         stride_at: Literal["reduce", "spatial"] = Field(
             "spatial", description="which convolution carries the stride: the first 1x1 or the kxk"
         )
+        attention_at: Literal["end", "spatial"] = Field(
+            "end", description="where attention stands: before the sum, or behind the kxk convolution (RegNetY)"
+        )
 
     def __init__(self, config: Bottleneck.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
         channels = as_map(in_shape).channels
         out = out or channels
         inner = whole(out * config.ratio)
-        norm, act, order = config.norm, config.act, config.order
+        act, order = config.act, config.order
         at_first = stride if config.stride_at == "reduce" else 1
         last = NONE if order == "conv_norm_act" else act
+        unit = partial(ConvUnit, norm=config.norm, order=order, conv=config.conv)
         units = (
-            ConvUnit(channels, inner, 1, stride=at_first, norm=norm, act=act, order=order),
-            ConvUnit(
-                inner,
-                inner,
-                config.kernel,
-                stride=stride // at_first,
-                groups=config.groups,
-                norm=norm,
-                act=act,
-                order=order,
-            ),
-            ConvUnit(inner, out, 1, norm=norm, act=last, order=order),
+            unit(channels, inner, 1, stride=at_first, act=act),
+            unit(inner, inner, config.kernel, stride=stride // at_first, groups=config.groups, act=act),
+            unit(inner, out, 1, act=last),
         )
-        self.assemble(config, units, channels, out, stride)
+        self.assemble(config, units, channels, out, stride, 1 if config.attention_at == "spatial" else -1)

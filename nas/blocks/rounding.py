@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def round8(value: float) -> int:
     """The multiple of 8 nearest to a width, at least 8 and not below 0.9 of it (code of MobileNetV2, EfficientNet)."""
@@ -12,3 +14,8 @@ def round8(value: float) -> int:
 def whole(value: float) -> int:
     """The nearest whole number of channels, at least 1 (a hidden width from a ratio)."""
     return max(1, round(value))
+
+
+def floored(value: float) -> int:
+    """The whole number of channels not above a ratio of a width, at least 1 (squeezed channels of attentions)."""
+    return max(1, math.floor(value + 1e-9))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nas.blocks import act, attention, cbam, convolution, coord, forms, mixer, norm, op
+from nas.blocks import act, attention, cbam, convolution, coord, forms, gate, mixer, norm, op
 from nas.blocks.bot import BoT
 from nas.blocks.cell import Cell
 from nas.blocks.conv import Conv
@@ -20,6 +20,7 @@ from nas.blocks.patch_merging import PatchMerging
 from nas.blocks.performer import Performer
 from nas.blocks.pool import Pool
 from nas.blocks.pool_mixer import PoolMixer
+from nas.blocks.pyramid import MultiScaleDense, Pyramid, PyramidConv, Select
 from nas.blocks.registry import BLOCKS, PARTS
 from nas.blocks.relative import EmbeddingMixer, RelativeMixer
 from nas.blocks.rep_conv import RepConv
@@ -52,13 +53,17 @@ _BLOCKS: dict[str, type[Any]] = {
     "maxpool": MaxPool,
     "mbconv": MBConv,
     "mobilevit": MobileViT,
+    "multi_scale_dense": MultiScaleDense,
     "norm": Norm,
     "patch_merging": PatchMerging,
     "performer": Performer,
     "pool": Pool,
     "position": Position,
+    "pyramid": Pyramid,
+    "pyramid_conv": PyramidConv,
     "rep_conv": RepConv,
     "replk": RepLK,
+    "select": Select,
     "shuffle": Shuffle,
     "strided_transformer": StridedTransformer,
     "to_map": forms.ToMap,
@@ -90,6 +95,10 @@ _PARTS: dict[str, dict[str, type[Any]]] = {
     "conv": {
         "dynamic": convolution.DynamicConv,
         "plain": convolution.PlainConv,
+    },
+    "gate": {
+        "none": gate.NoGate,
+        "recurrent": gate.RecurrentGate,
     },
     "mixer": {
         "cross_window": CrossWindowMixer,

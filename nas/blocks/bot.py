@@ -25,7 +25,7 @@ class BoT(ResidualBlock):
     """
 
     takes = "map"
-    examples = ({}, {"heads": 2, "mixer": {"softmax": {"qkv_bias": False}}})
+    examples = ({"ratio": 0.5}, {"heads": 2, "mixer": {"softmax": {"qkv_bias": False}}})
 
     class Config(base.Config):
         """A bottleneck with attention."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
@@ -9,12 +10,12 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, AttentionPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, AttentionPart, ConvPart, NormPart, OddInt
 from nas.blocks.pooled_shortcut import PooledShortcut
 from nas.blocks.registry import make
 from nas.blocks.residual import ResidualBlock
 from nas.blocks.rounding import whole
-from nas.blocks.units import NONE, ConvUnit, as_map
+from nas.blocks.units import NONE, PLAIN, ConvUnit, as_map
 
 
 class MBConv(ResidualBlock):
@@ -51,6 +52,7 @@ class MBConv(ResidualBlock):
         shortcut: Literal["none", "pool"] = Field(
             "none", description="where shapes differ: none, or the mean over stride x stride pixels, projected by 1x1"
         )
+        conv: ConvPart = Field(PLAIN, description="kind of the three convolutions")
 
     def __init__(self, config: MBConv.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -61,18 +63,19 @@ class MBConv(ResidualBlock):
         expands = hidden != channels
         at_expand = stride if expands and config.stride_at == "expand" else 1
         self.norm = make("norm", norm if config.pre_norm else NONE, channels)
-        self.expand = ConvUnit(channels, hidden, 1, stride=at_expand, norm=norm, act=act) if expands else nn.Identity()
-        self.depthwise = ConvUnit(
+        unit = partial(ConvUnit, conv=config.conv)
+        self.expand = unit(channels, hidden, 1, stride=at_expand, norm=norm, act=act) if expands else nn.Identity()
+        self.depthwise = unit(
             hidden, hidden, config.kernel, stride=stride // at_expand, groups=hidden, norm=norm, act=act
         )
         self.attention = make("attention", config.attention, hidden, channels)
-        self.project = ConvUnit(hidden, out, 1, norm=NONE if config.pre_norm else norm, act=NONE)
-        adds = (stride == 1 and out == channels) or config.shortcut == "pool"
-        self.shortcut = PooledShortcut(channels, out, stride, "mean") if adds else None
+        self.project = unit(hidden, out, 1, norm=NONE if config.pre_norm else norm, act=NONE)
+        self.residual = (stride == 1 and out == channels) or config.shortcut == "pool"
+        self.shortcut = PooledShortcut(channels, out, stride, "mean") if self.residual else None
 
     def forward(self, x: Tensor) -> Tensor:
         branch = self.project(self.attention(self.depthwise(self.expand(self.norm(x)))))
         return branch if self.shortcut is None else self.add(self.shortcut(x), branch)
 
     def last_norm(self) -> nn.Module | None:
-        return None if self.shortcut is None else self.project.norm
+        return self.project.norm if self.residual else None

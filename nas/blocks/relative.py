@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nas.arch import TokenShape
 from nas.blocks import base
 from nas.blocks.init import init_linear
+from nas.blocks.multihead import check_heads
 from nas.blocks.partition import grid_of
 from nas.blocks.relative_bias import RelativeBias
 from nas.blocks.rounding import whole
@@ -48,13 +49,8 @@ class RelativeAttention(base.PartModule):
     ) -> None:
         super().__init__(config)
         out = out or in_shape.channels
-        if config.head_dim is None and out % heads:
-            fitting = [each for each in range(1, min(out, 2 * heads) + 1) if out % each == 0]
-            nearest = sorted(fitting, key=lambda each: (abs(each - heads), each))[:2]
-            raise InvalidArchitecture(
-                f"must divide the channels ({out}), but got {heads}; {' or '.join(map(str, nearest))} would fit",
-                path="heads",
-            )
+        if config.head_dim is None:
+            check_heads(out, heads)
         self.grid = grid_of(in_shape, "positions by offset")
         self.heads = heads
         self.key_dim = config.head_dim or out // heads
@@ -63,8 +59,8 @@ class RelativeAttention(base.PartModule):
         self.project = nn.Linear(heads * self.value_dim, out) if project else nn.Identity()
         if not project and heads * self.value_dim != out:
             raise InvalidArchitecture(
-                f"must give heads * channels of a value = {out} where nothing is projected, but got"
-                f" {heads} * {self.value_dim}; {out / heads / config.value_ratio:g} would fit",
+                f"heads * channels of a value must be {out} where nothing is projected, but got {heads} *"
+                f" {self.value_dim}; leave head_dim null and value_ratio 1, or set project",
                 path="mixer.relative_embedding.head_dim",
             )
         for layer in (self.qkv, self.project):

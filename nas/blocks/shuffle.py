@@ -39,9 +39,8 @@ class Shuffle(base.BlockModule):
         channels = as_map(in_shape).channels
         out = out or channels
         if out % 2:
-            raise InvalidArchitecture(
-                f"out must be even, half for each branch, but got {out}; {out - 1 or 2} would fit"
-            )
+            near = " or ".join(str(even) for even in (out - 1, out + 1) if even)
+            raise InvalidArchitecture(f"out must be even, half for each branch, but got {out}; {near} would fit")
         self.splits = stride == 1 and out == channels
         half, kernel, norm, act = out // 2, config.kernel, config.norm, config.act
         source = half if self.splits else channels

@@ -113,6 +113,7 @@ class Transformer(TransformerBlock):
         {"heads": 2, "gated": True},
         {"heads": 2, "mixer": {"window": {"size": 2, "shift": 1}}},
         {"heads": 2, "norm_at": "post", "mixer": {"window": {"size": 2, "cosine": True, "position": "continuous"}}},
+        {"heads": 2, "mixer": {"cross_window": {"stripe": 2}}},
         {"heads": 1, "norm": "batch", "norm_at": "layers", "mixer": "pool"},
         {"heads": 2, "mixer": {"relative": {"offsets": "absolute", "head_dim": 4, "value_ratio": 2.0}}},
     )

@@ -33,6 +33,9 @@ class SoftmaxMixer(MultiHeadMixer):
             None, ge=1, le=4096, description="side to which rows and columns are scaled (of pre-training); null: as is"
         )
 
+    cos: Tensor
+    sin: Tensor
+
     def __init__(self, config: SoftmaxMixer.Config, in_shape: TokenShape, heads: int) -> None:
         super().__init__(config, in_shape.channels, heads, qkv_bias=config.qkv_bias, key_bias=config.key_bias)
         self.rope = config.rope

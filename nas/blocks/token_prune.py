@@ -62,7 +62,7 @@ class TokenPrune(base.BlockModule):
         scores = self.scores(tokens)
         if self.training:
             probability = scores.sigmoid()
-            tokens = tokens * (1 + probability - probability.detach()).unsqueeze(2)
+            tokens = tokens * (1 + (probability - probability.detach())).unsqueeze(2)
             uniform = torch.rand_like(scores, dtype=torch.float32).clamp(1e-6, 1 - 1e-6)
             scores = scores + uniform.logit()  # the difference of two Gumbel variables
         kept = scores.topk(self.count, 1).indices.sort(1).values

@@ -32,7 +32,7 @@ class MultiHeadMixer(base.PartModule):
 
     def qkv(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of every head; (..., N, C) to (..., heads, N, C / heads) each."""
-        bias = self.qkv_bias
+        bias: Tensor | None = self.qkv_bias
         if bias is not None and len(bias) == 2:
             bias = torch.stack((bias[0], torch.zeros_like(bias[0]), bias[1]))
         qkv = F.linear(x, self.qkv_weight.flatten(0, 1), None if bias is None else bias.flatten())

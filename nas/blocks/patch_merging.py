@@ -44,7 +44,7 @@ class PatchMerging(base.BlockModule):
                 path="stride",
             )
         self.grid = (rows // stride, columns // stride)
-        self.side = stride
+        self.stride = stride
         merged = in_shape.channels * stride**2
         self.linear = nn.Linear(merged, out or in_shape.channels * stride, bias=False)
         self.norm = make("norm", config.norm, merged if config.norm_at == "pre" else self.linear.out_features)
@@ -52,7 +52,7 @@ class PatchMerging(base.BlockModule):
         init_linear(self.linear)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.unflatten(1, (self.grid[0], self.side, self.grid[1], self.side))
+        x = x.unflatten(1, (self.grid[0], self.stride, self.grid[1], self.stride))
         x = x.transpose(2, 3).flatten(3).flatten(1, 2)
         return self.linear(self.norm(x)) if self.norm_at == "pre" else self.norm(self.linear(x))
 

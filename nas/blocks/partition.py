@@ -53,8 +53,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, scale: f
     batch, groups = q.shape[:2]
     if bias is not None and bias.shape[0] > 1:
         bias = bias.expand(batch, -1, -1, -1, -1).flatten(0, 1)
-    folded = (each.flatten(0, 1) for each in (q, k, v))
-    return F.scaled_dot_product_attention(*folded, attn_mask=bias, scale=scale).unflatten(0, (batch, groups))
+    q, k, v = (each.flatten(0, 1) for each in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale).unflatten(0, (batch, groups))
 
 
 def grid_of(shape: TokenShape, what: str) -> tuple[int, int]:

@@ -24,7 +24,7 @@ def profile(
     as_json: JsonOption = False,
 ) -> None:
     """Show parameters, MACs and activations of a network, stage by stage."""
-    from nas.study.networks import find_network
+    from nas.study.networks import find_about, find_network
     from nas.study.profile import profile_network
 
     document = profile_network(find_network(network, resolution=resolution, classes=classes), device)
@@ -41,6 +41,8 @@ def profile(
     table.add_section()
     table.add_row("all", f"{document['params']:,}", f"{document['macs']:,}", f"{document['activations']:,}", "")
     out.print(table)
+    if about := about_line(find_about(network)):
+        out.print(about, highlight=False, markup=False)
     out.print(f"peak activation memory {si(document['peak_bytes'], 'B')} at batch 1")
     if latency := document.get("latency_ms"):
         out.print(latency_line(latency))
@@ -69,6 +71,12 @@ def measure(
     out.print(latency_line(document["latency_ms"]))
     for name, value in document["environment"].items():
         out.print(f"  {name}: {value}", highlight=False)
+
+
+def about_line(about: Any) -> str:
+    """One line with the paper and its accuracy; empty where the file says neither."""
+    top1 = f"published top-1 {about.top1:g}%" if about.top1 is not None else ""
+    return "; ".join(part for part in (about.paper, top1) if part)
 
 
 def latency_line(latency: dict[str, Any]) -> str:

@@ -1,16 +1,18 @@
 """The language: trees with places, expressions, spaces of networks. Knows neither torch nor what a block does."""
 
+from nas.space.about import About, read_about
 from nas.space.counting import Size
 from nas.space.decisions import BadDecisions, Decision, Decisions, Draw, Label
 from nas.space.expression import Expression, ExpressionError, parse
 from nas.space.node import Node, wrap
 from nas.space.operators import choice, each, optional, range_
 from nas.space.sampling import EmptySpace
-from nas.space.space import Space, load_network, load_space
+from nas.space.space import Space, decided_plan, load_network, load_space
 from nas.space.text import read, read_text, write
 from nas.space.yaml_out import network_tree, network_yaml
 
 __all__ = [
+    "About",
     "BadDecisions",
     "Decision",
     "Decisions",
@@ -23,6 +25,7 @@ __all__ = [
     "Size",
     "Space",
     "choice",
+    "decided_plan",
     "each",
     "load_network",
     "load_space",
@@ -32,6 +35,7 @@ __all__ = [
     "parse",
     "range_",
     "read",
+    "read_about",
     "read_text",
     "wrap",
     "write",

@@ -184,7 +184,13 @@ def load_network(
 
     Raises `SpecError` where a choice is left or the network cannot be built.
     """
-    space = load_space(source, catalogue, classes=classes, channels=channels, resolution=resolution, roots=roots)
+    return decided_plan(
+        load_space(source, catalogue, classes=classes, channels=channels, resolution=resolution, roots=roots)
+    )
+
+
+def decided_plan(space: Space) -> Plan:
+    """The plan of a space with no choice left (but under `train`). Raises `SpecError` as `load_network` does."""
     open_ones = [decision.name for decision in space.decisions if not decision.train]
     if open_ones:
         more = f" and {len(open_ones) - 1} more" if len(open_ones) > 1 else ""

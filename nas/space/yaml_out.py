@@ -10,6 +10,7 @@ from nas.arch import Block, Fields, Part, Plan, Value
 from nas.space.text import read_text
 
 WORD = re.compile(r"[A-Za-z_][\w-]*(?: ?[\w.-]+)*", re.ASCII)
+EXPRESSION = re.compile(r"\$[\w $.*/+%()<>=-]+", re.ASCII)
 
 
 def network_tree(plan: Plan) -> dict[str, Any]:
@@ -45,10 +46,10 @@ def network_yaml(plan: Plan) -> str:
         elif key == "stages":
             lines.append("stages:")
             for stage in value:
-                lines += [f"  - name: {_flow(stage['name'])}", "    block:"]
+                lines += [f"  - name: {flow(stage['name'])}", "    block:"]
                 lines += [f"      - {_line(block)}" for block in stage["block"]]
         else:
-            lines.append(f"{key}: {_flow(value)}")
+            lines.append(f"{key}: {flow(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -81,19 +82,27 @@ def _text(value: str) -> str:
 
 def _line(block: dict[str, Any]) -> str:
     ((name, fields),) = block.items()
-    return f"{_flow(name)}: {_flow(fields)}"
+    return f"{flow(name)}: {flow(fields)}"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value on one line."""
     match value:
         case dict():
-            return "{" + ", ".join(f"{_flow(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+            return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
         case list():
-            return "[" + ", ".join(_flow(item) for item in value) + "]"
+            return "[" + ", ".join(_member(item) for item in value) + "]"
         case str():
-            plain = WORD.fullmatch(value) and read_text(value).value == value
-            return value if plain else json.dumps(value)
+            plain = WORD.fullmatch(value) or EXPRESSION.fullmatch(value)
+            return value if plain and read_text(value).value == value else json.dumps(value)
         case float():
             return repr(value).replace("inf", ".inf") if abs(value) == float("inf") else repr(value)
     return json.dumps(value)
+
+
+def _member(value: Any) -> str:
+    """An item of a list; the braces of a mapping with one key may be left out."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, item),) = value.items()
+        return f"{flow(key)}: {flow(item)}"
+    return flow(value)

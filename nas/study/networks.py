@@ -7,7 +7,7 @@ from typing import Any
 
 from nas.arch import Plan
 from nas.files import find_file, shipped
-from nas.space import load_network
+from nas.space import About, load_network, read, read_about
 from nas.study.results import find_record, open_results, stored_plan
 from nas.study.spaces import catalogue
 
@@ -22,3 +22,10 @@ def find_network(name: str, *, results: Path = Path("results"), **given: Any) ->
         found = open_results(study, results)
         return stored_plan(found, find_record(found, trial))
     return load_network(find_file(name, "search_spaces"), catalogue(), roots=[shipped("search_spaces")], **given)
+
+
+def find_about(name: str) -> About:
+    """What the file that `name` means says of its network; nothing of a trial of a study."""
+    if ":" in name and not Path(name).exists():
+        return About()
+    return read_about(read(find_file(name, "search_spaces")).get("about"))

@@ -1,0 +1,63 @@
+"""Commands about the zoo: its networks, and a search space around one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from nas.cli.console import JsonOption, err, out, print_json, si
+
+app = typer.Typer(help="List the known networks that ship, or widen one to a search space.")
+
+
+@app.callback(invoke_without_command=True)
+def zoo(
+    context: typer.Context,
+    family: Annotated[str | None, typer.Option(help="Only the networks of this family.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the known networks that ship, or widen one to a search space."""
+    if context.invoked_subcommand is not None:
+        return
+    from nas.study.zoo import zoo_rows
+
+    rows = zoo_rows(family)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table(title=f"{len(rows)} networks", title_justify="left", expand=True)
+    table.add_column("network", no_wrap=True)
+    table.add_column("family", no_wrap=True)
+    for column in ("params", "MACs", "pixels", "top-1"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("paper", overflow="ellipsis", no_wrap=True, ratio=1)
+    for row in rows:
+        top1 = "" if row["top1"] is None else f"{row['top1']:.1f}"
+        numbers = (si(row["params"]), si(row["macs"]), str(row["resolution"]), top1)
+        table.add_row(row["name"], row["family"] or "", *numbers, row["paper"] or "")
+    out.print(table)
+    out.print("top-1: published, ImageNet-1k, in percent", style="dim")
+
+
+@app.command()
+def widen(
+    network: Annotated[str, typer.Argument(help="A YAML path, zoo/NAME or STUDY:TRIAL.", metavar="NETWORK")],
+    write: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Write a search space around a network, to edit: numbers become choices, the network stays inside."""
+    from nas.study.widen import widen_network
+
+    widened = widen_network(network)
+    if write is None:
+        typer.echo(widened.text, nl=False)
+        return
+    write.write_text(widened.text, encoding="utf-8")
+    size = widened.space.size()
+    bound = "" if size.exact else "at most "
+    err.print(
+        f"wrote {write}: {len(widened.space.decisions)} decisions, {bound}{size.value:,} decision vectors",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip

@@ -27,6 +27,7 @@ import torch
 
 from benchmarks.common import RESULTS, ROOT, environment, report, spread
 from nas.arch import Plan
+from nas.blocks import fuse
 from nas.build import build
 from nas.cost import Cost, CostTable
 from nas.cost.crosscheck import fvcore_counts
@@ -142,6 +143,7 @@ def _open(path: Path, file: Path | None = None) -> tuple[Space, CostTable]:
 def _slowly(plan: Plan) -> tuple[int, int, int]:
     """What one does without a table: build the network, trace it, count."""
     network = build(plan)
+    fuse(network)
     counts = fvcore_counts(network, plan.input)
     return sum(parameter.numel() for parameter in network.parameters()), counts.macs, counts.activations
 

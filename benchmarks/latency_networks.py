@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from nas.blocks import fuse
 from nas.build import build
 from nas.cost import CostTable
 from nas.errors import InvalidArchitecture
@@ -28,5 +29,6 @@ def networks(count: int, seed: int = 0) -> list[tuple[nn.Module, tuple[int, ...]
         if plan.arch_id not in found:
             module, shape = build(plan, seed).eval(), plan.input.tensor()[1:]
             settle(module, shape, seed)
+            fuse(module)
             found[plan.arch_id] = module, shape
     return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.arch import Architecture, Block, Catalogue, Plan, Shape, Span, Step, VectorShape
-from nas.blocks import BlockModule, create
+from nas.blocks import BlockModule, create, fuse
 from nas.errors import InvalidArchitecture
 
 
@@ -106,6 +107,16 @@ def build(plan: Plan, seed: int | None = None) -> Network:
     """
     with _seeded(seed) if seed is not None else nullcontext():
         return Network(plan)
+
+
+def fused(network: Network) -> Network:
+    """A copy in evaluation mode whose parallel branches are fused: what is costed, measured and deployed.
+
+    The network itself, with the branches that training needs, is left as it was.
+    """
+    twin = copy.deepcopy(network).eval()
+    fuse(twin)
+    return twin
 
 
 @contextmanager

@@ -7,6 +7,7 @@ A block is added with its file and one line in `nas.blocks.table`, or by an outs
 from nas.blocks import table as table
 from nas.blocks.base import BlockModule, Config, PartModule
 from nas.blocks.catalogue import adapters, block, create, names, part, part_names, resolve
+from nas.blocks.fusing import Fusible, fuse
 from nas.blocks.registry import BLOCKS, PARTS
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "PARTS",
     "BlockModule",
     "Config",
+    "Fusible",
     "PartModule",
     "adapters",
     "block",
     "create",
+    "fuse",
     "names",
     "part",
     "part_names",

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from nas.arch import Part, Shape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, NormPart
-from nas.blocks.units import NONE, ConvUnit, Order, as_map, check_window, same
+from nas.blocks.fields import ActPart, ConvPart, NormPart
+from nas.blocks.units import NONE, PLAIN, ConvUnit, Order, as_map, check_window, same
 
 
 class Conv(base.BlockModule):
@@ -47,6 +47,7 @@ class Conv(base.BlockModule):
             description="bias of the convolution; null: only without a norm",
         )
         order: Order = Field("conv_norm_act", description="what comes first")
+        conv: ConvPart = Field(PLAIN, description="kind of convolution")
 
     def __init__(self, config: Conv.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -64,6 +65,7 @@ class Conv(base.BlockModule):
             dilation=config.dilation,
             bias=config.bias,
             order=config.order,
+            conv=config.conv,
         )
 
     def forward(self, x: Tensor) -> Tensor:

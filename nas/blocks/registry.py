@@ -13,7 +13,7 @@ from nas.arch import Part
 from nas.blocks.base import BlockModule
 from nas.errors import InvalidArchitecture, NasError, nearest
 
-FAMILIES = ("act", "attention", "mixer", "norm", "op")
+FAMILIES = ("act", "attention", "conv", "mixer", "norm", "op")
 
 
 class Table(Mapping[str, type[Any]]):

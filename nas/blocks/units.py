@@ -7,12 +7,12 @@ from typing import Literal
 from torch import Tensor, nn
 
 from nas.arch import MapShape, Part, Shape
-from nas.blocks.init import init_conv
 from nas.blocks.registry import make
 from nas.errors import InvalidArchitecture
 
 Order = Literal["conv_norm_act", "norm_act_conv", "act_conv_norm"]
 NONE = Part("none")
+PLAIN = Part("plain")
 
 
 class ConvUnit(nn.Module):
@@ -35,16 +35,16 @@ class ConvUnit(nn.Module):
         dilation: int = 1,
         bias: bool | None = None,
         order: Order = "conv_norm_act",
+        conv: Part = PLAIN,
     ) -> None:
         super().__init__()
         check_groups(channels, out, groups)
         padding = same(kernel, dilation) if padding is None else padding
         bias = norm == NONE if bias is None else bias
         self.order = order
-        self.conv = nn.Conv2d(channels, out, kernel, stride, padding, dilation, groups, bias)
+        self.conv = make("conv", conv, channels, out, kernel, stride, padding, dilation, groups, bias)
         self.norm = make("norm", norm, channels if order == "norm_act_conv" else out)
         self.act = make("act", act)
-        init_conv(self.conv)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.order == "conv_norm_act":

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from nas.arch import Architecture, Catalogue
+from nas.blocks import fuse
 from nas.build import build, lower
 
 
 def from_architecture(data: Mapping[str, Any], seed: int) -> tuple[nn.Module, tuple[int, ...]]:
-    """The untrained network of an `Architecture` in JSON, and the shape (C, H, W) of one image for it.
+    """The untrained network of an `Architecture` in JSON, fused, and the shape (C, H, W) of one image for it.
 
     Raises `InvalidArchitecture` when it cannot be built.
     """
@@ -22,6 +23,7 @@ def from_architecture(data: Mapping[str, Any], seed: int) -> tuple[nn.Module, tu
     network = build(lower(architecture, _catalogue()), seed)
     shape = architecture.input.tensor()[1:]
     settle(network, shape, seed)
+    fuse(network)
     return network, shape
 
 

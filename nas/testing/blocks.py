@@ -145,6 +145,18 @@ class BlockContract(RunningContract):
                 last = _output(module, x.to(memory_format=torch.channels_last))
                 _assert_close(plain, last, case)
 
+    def test_fused_it_computes_the_same(self, name: str) -> None:
+        for case in example_cases(name):
+            module, x = _trained_a_little(case), case.input()
+            branched = _output(module, x)
+            blocks.fuse(module)
+            fused = _output(module, x)
+            assert (fused - branched).abs().max() <= 1e-5 * branched.abs().max(), str(case)
+            keys = list(module.state_dict())
+            blocks.fuse(module)
+            assert list(module.state_dict()) == keys, str(case)
+            assert torch.equal(_output(module, x), fused), str(case)
+
     def test_state_can_be_stored_and_copied(self, name: str) -> None:
         for case in example_cases(name):
             module, x = _trained_a_little(case), case.input()

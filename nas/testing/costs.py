@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from nas.arch import Fields, Part
+from nas.blocks import fuse
 from nas.cost import CostTable
 from nas.cost.crosscheck import fvcore_counts, torch_macs
 from nas.testing.blocks import Case, example_cases, varied_cases
@@ -65,6 +66,7 @@ class CostContract:
         for case in _cases(name):
             step = _table().place(case.block, case.in_shape)[-1]
             cost, module = _table().step(step), case.create().eval()
+            fuse(module)
             fvcore = fvcore_counts(module, case.in_shape)
             assert (cost.macs, cost.activations) == (fvcore.macs, fvcore.activations), str(case)
             assert cost.macs == torch_macs(module, case.in_shape), str(case)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nas.arch import Architecture, Block, Catalogue, Plan, Shape, Span, Step, VectorShape
+from nas.arch import Architecture, Block, Catalogue, Plan, Shape, SidedShape, Span, Step, check_end, check_shared_uses
 from nas.blocks import BlockModule, create, fuse
+from nas.blocks.dynamic import may_look
+from nas.blocks.flow import advance
+from nas.blocks.gate import Gating
+from nas.blocks.sharing import sharing
 from nas.errors import InvalidArchitecture
 
 
@@ -24,8 +29,10 @@ def lower(architecture: Architecture, catalogue: Catalogue) -> Plan:
     steps: list[Step] = []
     spans: list[Span] = []
     shape: Shape = architecture.input
+    exits: list[int] = []
+    at = -1  # the step that the next one reads
     for segment in architecture.segments:
-        start = len(steps)
+        start, main, before = len(steps), at, shape
         for index, block in enumerate(segment.blocks):
             path = f"{segment.name}.{index}.{block.type}"
             try:
@@ -37,18 +44,26 @@ def lower(architecture: Architecture, catalogue: Catalogue) -> Plan:
             except InvalidArchitecture as error:
                 raise InvalidArchitecture(error.reason, path=f"{path}.{error.path}" if error.path else path) from None
             first = len(steps)
-            steps += (replace(step, inputs=tuple(first + i for i in step.inputs)) for step in placed)
-            shape = steps[-1].out_shape
+            steps += (replace(step, inputs=tuple(first + i if i >= 0 else at for i in step.inputs)) for step in placed)
+            shape, at = steps[-1].out_shape, len(steps) - 1
             following = segment.blocks[index + 1 : index + 2]
             if following and block == _adapter(following[0], steps[-1].in_shape, catalogue):
                 steps[-1] = replace(steps[-1], inserted=True)
-        spans.append(Span(segment.name, start, len(steps)))
-    if shape != VectorShape(architecture.classes):
-        raise InvalidArchitecture(
-            f"the network must end in one vector of {architecture.classes} classes, but got {shape}; add a classifier"
-        )
+        spans.append(Span(segment.name, start, len(steps), segment.exit, segment.leave))
+        if segment.exit and len(steps) > start:
+            check_end(shape, architecture.classes, segment.name)
+            exits.append(at)
+            at, shape = main, before
+    check_end(shape, architecture.classes)
+    check_shared_uses(steps)
     return Plan(
-        architecture.name, architecture.input, architecture.classes, tuple(steps), tuple(spans), architecture.train
+        architecture.name,
+        architecture.input,
+        architecture.classes,
+        tuple(steps),
+        tuple(spans),
+        architecture.train,
+        tuple(exits),
     )
 
 
@@ -64,22 +79,31 @@ def _adapter(block: Block, shape: Shape, catalogue: Catalogue) -> Block | None:
 class Network(nn.Module):
     """The module of a plan: images (B, C, H, W) to logits (B, classes).
 
-    Blocks are children of their segment, `s1.0`, in the order of the plan. `steps` pairs every step with its module.
-    Where a classifier reads k vectors, training returns (B, k, classes).
+    Blocks are children of their segment, `s1.0`, in the order of the plan, those of an exit of `s1_exit`; parts that
+    blocks share are children of `shared`. `steps` pairs every step with its module. Where a classifier reads k vectors,
+    training returns (B, k, classes); where there are exits, those of all exits, the last being the end.
+
+    In evaluation `confidence` (None: never) lets one image leave at the first exit that gives a class this probability.
     """
+
+    confidence: float | None = None
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self.plan = plan
         modules: list[BlockModule] = []
-        for span in plan.spans:
-            children = [create(step.block, step.in_shape) for step in plan.steps[span.start : span.stop]]
-            if hasattr(self, span.name) or "." in span.name:
-                raise InvalidArchitecture(
-                    f"a segment may not be called '{span.name}': modules have something else of that name"
-                )
-            self.add_module(span.name, nn.ModuleList(children))
-            modules += children
+        with sharing() as pool:
+            for span in plan.spans:
+                children = [create(step.block, step.in_shape) for step in plan.steps[span.start : span.stop]]
+                name = span.name.replace(".", "_") if span.exit else span.name
+                if hasattr(self, name) or "." in name:
+                    raise InvalidArchitecture(
+                        f"a segment may not be called '{name}': modules have something else of that name"
+                    )
+                self.add_module(name, nn.ModuleList(children))
+                modules += children
+        if pool:
+            self.shared = nn.ModuleDict({name: owned.module for name, owned in pool.items()})
         self._order = tuple(modules)  # a tuple: the modules are registered once, under their segments
         last_use = {source: index for index, step in enumerate(plan.steps) for source in step.inputs}
         self._drop = tuple(
@@ -92,12 +116,29 @@ class Network(nn.Module):
         return zip(self.plan.steps, self._order, strict=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        values = {-1: x}
+        flow: dict[int, tuple[Any, Mapping[str, Tensor]]] = {-1: (x, {})}
+        logits: list[Tensor] = []
+        last = len(self._order) - 1
         for index, (step, module) in enumerate(self.steps):
-            values[index] = module(*(values[source] for source in step.inputs))
-            for source in self._drop[index]:
-                del values[source]  # frees what nobody reads any more
-        return values[len(self._order) - 1]
+            (source,) = step.inputs
+            output, sides = advance(module, *flow[source])
+            flow[index] = (output, sides if isinstance(step.out_shape, SidedShape) else {})
+            for read in self._drop[index]:
+                del flow[read]  # frees what nobody reads any more
+            if index in self.plan.exits or index == last:
+                logits.append(flow.pop(index)[0])
+                if index == last or (self.confidence is not None and self._is_sure(logits[-1])):
+                    break
+                if not self.training:
+                    logits.clear()
+        if len(logits) == 1:
+            return logits[0]
+        return torch.cat([each if each.dim() == 3 else each[:, None] for each in logits], 1)
+
+    def _is_sure(self, logits: Tensor) -> bool:
+        if self.training or len(logits) != 1 or not may_look(logits):
+            return False
+        return bool(logits.softmax(-1).amax() >= self.confidence)
 
 
 def build(plan: Plan, seed: int | None = None) -> Network:
@@ -116,6 +157,21 @@ def fused(network: Network) -> Network:
     """
     twin = copy.deepcopy(network).eval()
     fuse(twin)
+    return twin
+
+
+def adaptive(network: Network, confidence: float | None = None) -> Network:
+    """A copy in evaluation mode that, given one image, really leaves out what its gates shut.
+
+    With a `confidence` the image leaves at the first exit that gives a class this probability. Networks that are not
+    told so execute everything, whatever the image: what is costed as the most, measured and exported. Without gradients
+    only (`torch.no_grad`), for what is left out has none.
+    """
+    twin = copy.deepcopy(network).eval()
+    twin.confidence = confidence
+    for module in twin.modules():
+        if isinstance(module, Gating):
+            module.adaptive = True
     return twin
 
 

@@ -2,7 +2,7 @@
 
 from nas.arch.architecture import Architecture, Segment
 from nas.arch.catalogue import REQUIRED, BlockSpec, Catalogue, FieldSpec
-from nas.arch.plan import Plan, SharedUse, Span, Step
+from nas.arch.plan import Plan, SharedUse, Span, Step, check_end, check_shared_uses
 from nas.arch.shapes import (
     Main,
     MapShape,
@@ -42,6 +42,8 @@ __all__ = [
     "TokenShape",
     "Value",
     "VectorShape",
+    "check_end",
+    "check_shared_uses",
     "main_of",
     "shape_from_json",
     "shape_to_json",

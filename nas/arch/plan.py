@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from nas.arch.architecture import Architecture, Segment, arch_id_of
-from nas.arch.shapes import MapShape, Shape
+from nas.arch.shapes import MapShape, Shape, VectorShape
 from nas.arch.values import Block, Fields
+from nas.errors import InvalidArchitecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +85,25 @@ class Plan:
         """Each segment's name with its steps."""
         for span in self.spans:
             yield span.name, self.steps[span.start : span.stop]
+
+
+def check_end(shape: Shape, classes: int, name: str | None = None) -> None:
+    """A network, and each of its exits, ends in logits. Raises `InvalidArchitecture`."""
+    if shape != VectorShape(classes):
+        what = "the network" if name is None else "an exit"
+        raise InvalidArchitecture(
+            f"{what} must end in one vector of {classes} classes, but got {shape}; add a classifier", path=name
+        )
+
+
+def check_shared_uses(steps: Iterable[Step]) -> None:
+    """A shared part is one module, so it must be the same in all blocks. Raises `InvalidArchitecture`."""
+    seen: dict[str, SharedUse] = {}
+    for step in steps:
+        for use in step.shared:
+            first = seen.setdefault(use.name, use)
+            if first != use:
+                raise InvalidArchitecture(
+                    f"a shared part must be the same wherever it is used, but is {first.made_of} and {use.made_of}",
+                    path=f"shared.{use.name}",
+                )

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import pydantic
-import torch
 from torch import nn
 
-from nas.arch import MapShape, Shape, TokenShape, VectorShape
+from nas.arch import MapShape, PyramidShape, Shape, TokenShape, VectorShape, main_of
 from nas.errors import InvalidArchitecture
 
-Takes = Literal["map", "tokens", "vector", "any"]
+Form = Literal["map", "tokens", "vector", "pyramid"]
+Takes = Literal["map", "tokens", "vector", "pyramid", "any"]
 Out = Literal["free", "required", "classes", "fixed"]
 
 
@@ -43,6 +43,7 @@ class PartModule(nn.Module):
     """Base of parts (attention, norm, act, mixer, op): a config and a module; its family says what else it gets."""
 
     Config: ClassVar[type[AnyConfig]] = Config
+    shared_only: ClassVar[bool] = False  # whether it makes sense only as a part that blocks share
 
     def __init__(self, config: AnyConfig, *context: Any) -> None:
         super().__init__()
@@ -54,7 +55,11 @@ class BlockModule(nn.Module):
     A subclass states what it takes (an adapter is inserted where another form arrives), who sets its output channels,
     and whether it can carry a stride; `examples` are fields with which its contract is tested. `__init__` gets the
     config, the shape for one image, the output channels as written (None: the block decides) and the stride, and raises
-    `InvalidArchitecture` when it cannot be built so. `forward` leaves its input unchanged.
+    `InvalidArchitecture` when it cannot be built so. `forward` leaves its input unchanged. A pyramid is a tuple of
+    tensors, `any` means all but pyramids.
+
+    A block that reads and writes a value beside what flows sets `side` to its name; `forward` then gets a second
+    argument, (B, n) or None where no block before wrote one, and returns its output and the new value.
     """
 
     Config: ClassVar[type[AnyConfig]] = Config
@@ -62,13 +67,18 @@ class BlockModule(nn.Module):
     out: ClassVar[Out] = "free"
     strides: ClassVar[bool] = True
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
+    gives_pyramid: ClassVar[bool] = False
+    side: str | None = None
 
     def __init__(self, config: AnyConfig, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__()
         self.config = config
         self.in_shape = in_shape
-        if self.takes not in ("any", form_of(in_shape)):
-            raise InvalidArchitecture(f"the input must be a {self.takes}, but got a {form_of(in_shape)} ({in_shape})")
+        form = form_of(in_shape)
+        if form != self.takes and (self.takes != "any" or form == "pyramid"):
+            taken = "map, tokens or vector" if self.takes == "any" else self.takes
+            hint = "; read one of its maps with select" if form == "pyramid" else ""
+            raise InvalidArchitecture(f"the input must be a {taken}, but got a {form} ({in_shape}){hint}")
         if stride < 1 or (out is not None and out < 1):
             raise InvalidArchitecture(f"stride and out must be at least 1, but got stride {stride} and out {out}")
         if stride != 1 and not self.strides:
@@ -80,8 +90,8 @@ class BlockModule(nn.Module):
         if out is not None and self.out == "fixed" and out != in_shape.channels:
             raise InvalidArchitecture(f"out must be {in_shape.channels} (this block keeps its channels), but got {out}")
 
-    def out_shape(self, output: torch.Tensor) -> Shape:
-        """The shape for one image of a tensor that `forward` returned.
+    def out_shape(self, output: Any) -> Shape:
+        """The shape for one image of what `forward` returned, without a value beside it.
 
         Blocks that change the form, the grid or the extra tokens override it.
         """
@@ -97,12 +107,14 @@ class BlockModule(nn.Module):
         raise TypeError(f"{type(self).__name__} must say the shape of its output {tuple(output.shape)}")
 
 
-def form_of(shape: Shape) -> Literal["map", "tokens", "vector"]:
+def form_of(shape: Shape) -> Form:
     """The word by which a block says that it takes such a shape."""
-    match shape:
+    match main_of(shape):
         case MapShape():
             return "map"
         case TokenShape():
             return "tokens"
         case VectorShape():
             return "vector"
+        case PyramidShape():
+            return "pyramid"

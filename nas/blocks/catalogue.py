@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from nas.arch import Block, BlockSpec, Fields, FieldSpec, Shape
+from nas.arch import Block, BlockSpec, Fields, FieldSpec, Shape, main_of
 from nas.blocks.base import BlockModule, form_of
 from nas.blocks.fields import resolve_fields, validate
 from nas.blocks.registry import BLOCKS, PARTS, block_class
@@ -56,7 +56,7 @@ def create(block: Block, in_shape: Shape) -> BlockModule:
     Raises `InvalidArchitecture` with the reason when it cannot be built there.
     """
     cls = block_class(block.type)
-    return cls(validate(cls.Config, block.fields), in_shape, block.out, block.stride)
+    return cls(validate(cls.Config, block.fields), main_of(in_shape), block.out, block.stride)
 
 
 def adapters(block: Block, in_shape: Shape) -> tuple[Block, ...]:

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from nas.arch import Fields, Part, Shape, Value
+from nas.arch import Fields, Part, Shape, SharedPart, Value
 from nas.blocks import base
 from nas.blocks.fields import ActPart, FamilyMap, NormPart
 from nas.blocks.registry import make
@@ -71,7 +71,7 @@ class Cell(base.BlockModule):
         self.edges = nn.ModuleDict()
         self.into: list[list[tuple[int, str]]] = [[] for _ in range(1 + max(_ends(edge)[1] for edge in config.edges))]
         for edge, op in config.edges.items():
-            assert isinstance(op, Part)
+            assert isinstance(op, Part | SharedPart)
             if op != NONE:
                 start, end = _ends(edge)
                 self.edges[f"{start}_{end}"] = make("op", op, in_shape.channels, config.norm, config.act)

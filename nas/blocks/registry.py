@@ -9,11 +9,12 @@ from typing import Any
 
 from torch import nn
 
-from nas.arch import Part
+from nas.arch import Part, SharedPart
 from nas.blocks.base import BlockModule
+from nas.blocks.sharing import share
 from nas.errors import InvalidArchitecture, NasError, nearest
 
-FAMILIES = ("act", "attention", "conv", "mixer", "norm", "op")
+FAMILIES = ("act", "attention", "conv", "gate", "mixer", "norm", "op")
 
 
 class Table(Mapping[str, type[Any]]):
@@ -82,8 +83,12 @@ BLOCKS: Table = Table("block", "nas.blocks")
 PARTS: dict[str, Table] = {family: Table(family, "nas.parts", f"{family}.") for family in FAMILIES}
 
 
-def make(family: str, part: Part, *context: Any) -> nn.Module:
+def make(family: str, part: Part | SharedPart, *context: Any) -> nn.Module:
     """The module of a canonical part; `context` is what its family gets (channels, shape, ...)."""
+    if isinstance(part, SharedPart):
+        shared = part.part
+        about = ", ".join([*(f"{key} {value}" for key, value in shared.fields.items()), *map(str, context)])
+        return share(part.name, f"{family} {shared.kind} ({about})", lambda: make(family, shared, *context))
     cls = PARTS[family][part.kind]
     module: nn.Module = cls(cls.Config(**part.fields), *context)
     return module

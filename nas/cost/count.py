@@ -13,11 +13,15 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nas.arch import MapShape, Shape, TokenShape, VectorShape
+from nas.arch import Shape
+from nas.blocks.base import BlockModule
+from nas.blocks.dynamic import current_share
+from nas.blocks.flow import advance, filled, shape_of, tensors_of
 from nas.cost.meta import META, to_meta
 from nas.cost.operators import PRODUCTS, Product, Uncountable, attention, base_name, is_free, refuse
 from nas.cost.shortcuts import SHORTCUTS, Shortcut
-from nas.cost.values import Cost
+from nas.cost.values import Cost, Dynamic
+from nas.errors import InvalidArchitecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,32 @@ def run(module: nn.Module, in_shape: tuple[int, ...]) -> tuple[Cost, Tensor]:
         with counter, FusedAttention(counter):
             output = module(x)
     if not isinstance(output, Tensor):
-        raise Uncountable(
-            f"a module must return one tensor to be counted, but {type(module).__name__} gave {type(output).__name__}"
-        )
-    params = sum(parameter.numel() for parameter in module.parameters())
-    return Cost(params, counter.macs, counter.activations, counter.peak_bytes), output
+        raise _not_one(module, output)
+    return counter.cost(module), output
+
+
+def run_block(module: BlockModule, in_shape: Shape) -> tuple[Cost, Shape]:
+    """The costs of a block that is on the meta device, and the shape of all that flows behind it.
+
+    A value that flows beside the block, neither read nor written by it, is memory that is held meanwhile.
+    """
+    with evaluating(module), torch.inference_mode(False), torch.no_grad():
+        x, sides = filled(in_shape, lambda size: torch.empty(size, device=META))
+        counter = Counter(*tensors_of(x, sides))
+        with counter, FusedAttention(counter):
+            output, after = advance(module, x, sides)
+    for each in tensors_of(output, after):
+        if not isinstance(each, Tensor):
+            raise _not_one(module, output)
+        if not each.numel():
+            raise InvalidArchitecture(f"every size must be at least 1, but the output is {tuple(each.shape[1:])}")
+    return counter.cost(module), shape_of(module, output, after)
+
+
+def _not_one(module: nn.Module, output: object) -> Uncountable:
+    return Uncountable(
+        f"a module must return one tensor to be counted, but {type(module).__name__} gave {type(output).__name__}"
+    )
 
 
 @contextmanager
@@ -86,20 +111,31 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 class Counter(TorchDispatchMode):
     """Sees every operator of a forward pass, composite ones taken apart: adds up products, follows live memory."""
 
-    def __init__(self, x: Tensor) -> None:
+    def __init__(self, *inputs: Tensor) -> None:
         super().__init__()
         self.macs = 0
         self.activations = 0
-        self._input = x.untyped_storage()._cdata
+        self._for_some: list[tuple[float, int]] = []  # shares of the images, and what is done for them only
+        self._inputs = frozenset(x.untyped_storage()._cdata for x in inputs)
         self._alive: set[weakref.ref[Any]] = set()
-        self._bytes = x.untyped_storage().nbytes()
+        self._bytes = sum(x.untyped_storage().nbytes() for x in inputs)
         self.peak_bytes = self._bytes
+
+    def cost(self, module: nn.Module) -> Cost:
+        """The costs of the module that ran, a part that others share counted as its own."""
+        dynamic = None
+        if self._for_some:
+            least = self.macs - sum(macs for _, macs in self._for_some)
+            expected = least + sum(share * macs for share, macs in self._for_some)
+            dynamic = Dynamic(least, expected, tuple(sorted({share for share, _ in self._for_some})))
+        params = sum(parameter.numel() for parameter in module.parameters())
+        return Cost(params, self.macs, self.activations, self.peak_bytes, dynamic)
 
     def __torch_dispatch__(
         self, func: torch._ops.OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         product, shortcut, fresh, writes = _RULES.get(func) or _rule(func)
-        if writes and args and args[0].untyped_storage()._cdata == self._input:
+        if writes and args and args[0].untyped_storage()._cdata in self._inputs:
             raise Uncountable(f"a block must leave its input unchanged, but {func} writes into it")
         if args and any(isinstance(arg, Tensor) and not arg.is_meta and arg.dim() for arg in args[1:]):
             _same_device(func, args)
@@ -117,6 +153,9 @@ class Counter(TorchDispatchMode):
         macs, written = product(args, out)
         self.macs += macs
         self.activations += written
+        share = current_share()
+        if share is not None:
+            self._for_some.append((share, macs))
 
     def hold(self, out: Any) -> None:
         """Count memory that was just allocated, until the last tensor or view that uses it is gone."""
@@ -203,9 +242,7 @@ def _rule(func: torch._ops.OpOverload) -> _Rule:
 
 def tensor_shape(in_shape: Shape | Sequence[int]) -> tuple[int, ...]:
     """The shape of the tensor of one image, batch included."""
-    if isinstance(in_shape, MapShape | TokenShape | VectorShape):
-        return in_shape.tensor()
-    return (1, *in_shape)
+    return (1, *in_shape) if isinstance(in_shape, Sequence) else in_shape.tensor()
 
 
 def input_tensor(in_shape: Shape | Sequence[int], device: torch.device) -> Tensor:

@@ -18,8 +18,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nas.arch import Block, Shape, shape_from_json, shape_to_json
-from nas.cost.values import Cost
+from nas.arch import Block, Shape, SharedUse, shape_from_json, shape_to_json
+from nas.cost.values import Cost, Dynamic
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +28,12 @@ INTERVAL_S = 2.0  # ... or as long as this
 KEPT_FINGERPRINTS = 4  # older codes' rows are removed
 BUSY_S = 10.0  # how long to wait for another process that is writing
 
-FORM = 2  # of the tables below; a file of another form is emptied
+FORM = 3  # of the tables below; a file of another form is emptied
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS nas_fingerprints"
     " (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL, used REAL NOT NULL)",
     "CREATE TABLE IF NOT EXISTS nas_costs (fingerprint INTEGER NOT NULL, key BLOB NOT NULL, out_shape TEXT,"
-    " params INTEGER, macs INTEGER, activations INTEGER, peak_bytes INTEGER, reason TEXT, path TEXT,"
+    " params INTEGER, macs INTEGER, activations INTEGER, peak_bytes INTEGER, more TEXT, reason TEXT, path TEXT,"
     " PRIMARY KEY (fingerprint, key)) WITHOUT ROWID",
 )
 _DROP = ("DROP TABLE IF EXISTS nas_fingerprints", "DROP TABLE IF EXISTS nas_costs")
@@ -42,13 +42,14 @@ _DROP = ("DROP TABLE IF EXISTS nas_fingerprints", "DROP TABLE IF EXISTS nas_cost
 class Known(NamedTuple):
     """What is remembered of a block behind a shape: its output shape and costs, or why it cannot be built.
 
-    `path` is the field at fault, where there is one.
+    `path` is the field at fault, where there is one; `shared` the shared parts that it uses.
     """
 
     out_shape: Shape | None
     cost: Cost | None
     reason: str | None = None
     path: str | None = None
+    shared: tuple[SharedUse, ...] = ()
 
 
 def key_of(block: Block, in_shape: Shape) -> bytes:
@@ -86,7 +87,7 @@ class Disk:
                 return None
             try:
                 row = connection.execute(
-                    "SELECT out_shape, params, macs, activations, peak_bytes, reason, path FROM nas_costs"
+                    "SELECT out_shape, params, macs, activations, peak_bytes, more, reason, path FROM nas_costs"
                     " WHERE fingerprint = ? AND key = ?",
                     (self._id, key),
                 ).fetchone()
@@ -112,7 +113,7 @@ class Disk:
                 try:
                     with connection:
                         connection.executemany(
-                            "INSERT OR REPLACE INTO nas_costs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+                            "INSERT OR REPLACE INTO nas_costs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
                         )
                 except sqlite3.Error as error:
                     self._give_up(error)
@@ -193,14 +194,21 @@ def _close_all() -> None:
 
 def _row(known: Known) -> tuple[Any, ...]:
     if known.cost is None or known.out_shape is None:
-        return (None, None, None, None, None, known.reason, known.path)
+        return (None, None, None, None, None, None, known.reason, known.path)
     shape = json.dumps(shape_to_json(known.out_shape), separators=(",", ":"))
     cost = known.cost
-    return (shape, cost.params, cost.macs, cost.activations, cost.peak_bytes, None, None)
+    more = None
+    if cost.dynamic or known.shared:
+        dynamic = cost.dynamic and [cost.dynamic.least, cost.dynamic.expected, list(cost.dynamic.shares)]
+        more = json.dumps([dynamic, [[use.name, use.params, use.made_of] for use in known.shared]])
+    return (shape, cost.params, cost.macs, cost.activations, cost.peak_bytes, more, None, None)
 
 
 def _known(row: tuple[Any, ...]) -> Known:
-    shape, params, macs, activations, peak_bytes, reason, path = row
+    shape, params, macs, activations, peak_bytes, more, reason, path = row
     if reason is not None:
         return Known(None, None, str(reason), path)
-    return Known(shape_from_json(json.loads(shape)), Cost(params, macs, activations, peak_bytes))
+    dynamic, shared = json.loads(more) if more else (None, [])
+    ranged = Dynamic(dynamic[0], dynamic[1], tuple(dynamic[2])) if dynamic else None
+    cost = Cost(params, macs, activations, peak_bytes, ranged)
+    return Known(shape_from_json(json.loads(shape)), cost, shared=tuple(SharedUse(*use) for use in shared))

@@ -8,9 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from nas import blocks
-from nas.arch import Block, BlockSpec, Fields, FieldSpec, Plan, Shape, Step
-from nas.cost.count import run
+from nas.arch import Block, BlockSpec, Fields, FieldSpec, Plan, Shape, SharedUse, Step
+from nas.blocks.sharing import sharing
+from nas.cost.count import run_block
 from nas.cost.disk import Disk, Known, key_of
 from nas.cost.fingerprint import fingerprint
 from nas.cost.meta import OnMeta
@@ -41,6 +44,7 @@ class CostTable:
         self._disk = Disk(path, fingerprint()) if path is not None else None
         self._placed: dict[tuple[Block, Shape], tuple[Step, ...] | InvalidArchitecture] = {}
         self._known: dict[tuple[Block, Shape], Known] = {}
+        self._uneven = False  # whether any block shares a part or does work that depends on the image
         self._lock = threading.RLock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -87,6 +91,8 @@ class CostTable:
     def plan(self, plan: Plan) -> Cost:
         """The cost of a network: sums, and the highest peak, what other steps' outputs hold meanwhile included."""
         params = macs = activations = peak = 0
+        if plan.exits or self._uneven:
+            return self.profile(plan).cost
         for step, held in zip(plan.steps, held_bytes(plan), strict=True):
             cost = self.step(step)
             params += cost.params
@@ -127,7 +133,7 @@ class CostTable:
             explicit = each if each.out == out else replace(each, out=out)
             self._known.setdefault((explicit, in_shape), known)
             inserted = len(steps) < len(adapters)
-            steps.append(Step(explicit, in_shape, known.out_shape, (len(steps) - 1,), inserted))
+            steps.append(Step(explicit, in_shape, known.out_shape, (len(steps) - 1,), inserted, known.shared))
             in_shape = known.out_shape
         return tuple(steps)
 
@@ -141,6 +147,8 @@ class CostTable:
                 if self._disk is not None:
                     self._disk.put(key, known)
             self._known[block, in_shape] = known
+            if known.shared or (known.cost is not None and known.cost.dynamic is not None):
+                self._uneven = True
         return known
 
 
@@ -151,16 +159,19 @@ def learn(block: Block, in_shape: Shape) -> Known:
     an operator nobody knows how to count, or something the meta device cannot do.
     """
     try:
-        with OnMeta():
+        with OnMeta(), sharing() as pool:
             module = blocks.create(block, in_shape)
             blocks.fuse(module)
-        cost, output = run(module, in_shape.tensor())
-        if not output.numel():
-            raise InvalidArchitecture(f"every size must be at least 1, but the output is {tuple(output.shape[1:])}")
-        out_shape = module.out_shape(output)
+            for owned in pool.values():
+                owned.module.eval()
+        cost, out_shape = run_block(module, in_shape)
         if block.out not in (None, out_shape.channels):
             raise InvalidArchitecture(f"out must be {out_shape.channels}, but got {block.out}")
-        return Known(out_shape, cost)
+        if not pool:
+            return Known(out_shape, cost)
+        shared = tuple(SharedUse(name, _params(owned.module), owned.made_of) for name, owned in pool.items())
+        params = cost.params + sum(use.params for use in shared)
+        return Known(out_shape, replace(cost, params=params), shared=shared)
     except InvalidArchitecture as error:
         return Known(None, None, error.reason, error.path)
     except Uncountable as error:
@@ -174,3 +185,7 @@ def learn(block: Block, in_shape: Shape) -> Known:
             ) from error
         # torch says no to these sizes: a kernel larger than the map, channels that do not divide into groups
         return Known(None, None, f"block '{block.type}' cannot stand behind {in_shape}: {message}")
+
+
+def _params(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -6,7 +6,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nas.arch import Shape
+from nas.arch import Shape, main_of, tensor_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """How few MACs an image may take where they depend on it, and how many are expected; the most are the cost's.
+
+    `shares` are the shares of the images for which optional work is expected, `leaving` the shares that are expected to
+    leave at each exit, the last being the end.
+    """
+
+    least: int
+    expected: float
+    shares: tuple[float, ...] = ()
+    leaving: tuple[float, ...] = ()
+
+    def to_json(self, most: int) -> dict[str, Any]:
+        at = {"shares": list(self.shares)} if self.shares else {}
+        at |= {"leaving": list(self.leaving)} if self.leaving else {}
+        return {"least": self.least, "expected": round(self.expected), "most": most, "at": at}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +36,15 @@ class Cost:
     convolutions, linear layers and matrix products; `activations` the elements they write. `peak_bytes` is the most
     memory that activations take at one moment of an eager float32 forward, input included, weights and kernels'
     workspace not.
+
+    Where work depends on the image everything counts as executed, and `dynamic` says what range the MACs have.
     """
 
     params: int
     macs: int
     activations: int
     peak_bytes: int
+    dynamic: Dynamic | None = None
 
     def values(self) -> dict[str, int]:
         """Each number by the name that budgets and records use; `flops` is twice `macs`."""
@@ -47,7 +69,8 @@ class SpanCost:
     out_shape: Shape
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, **self.cost.values(), "out_shape": list(self.out_shape.tensor()[1:])}
+        sizes = [list(size[1:]) for size in tensor_sizes(main_of(self.out_shape))]
+        return {"name": self.name, **self.cost.values(), "out_shape": sizes[0] if len(sizes) == 1 else sizes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +92,7 @@ class Profile:
             "resolution": self.resolution,
             "classes": self.classes,
             **self.cost.values(),
+            **({"macs_range": self.cost.dynamic.to_json(self.cost.macs)} if self.cost.dynamic else {}),
             "stages": [span.to_json() for span in self.spans],
         }
 

@@ -149,6 +149,7 @@ class _Chain:
         yield from self._ask(reach(network.stem, "stage"), None)
         for stage in network.stages:
             yield from self._stage(stage)
+            yield from self._ask(reach(stage.exit, "stage"), None)
         yield from self._ask(reach(network.head, "stage"), None)
         yield from self._ask(reach(network.train, "stage"), None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from nas.arch import Catalogue
@@ -28,13 +28,13 @@ from nas.space.tokens import WORDS
 from nas.space.values import CHANNELS, CLASSES, SIZE, compile_value
 
 KEYS = (
-    "nas", "extends", "name", "about", "input", "classes", "vars", "defaults", "stem", "stages", "head",
+    "nas", "extends", "name", "about", "input", "classes", "vars", "shared", "defaults", "stem", "stages", "head",
     "constraints", "train",
 )  # fmt: skip
 INPUT_KEYS = ("resolution", "height", "width", "channels")
 NODE_LOCALS = frozenset({"in", "h", "w"})
 RESERVED = frozenset(
-    {"about", "input", "classes", "vars", "defaults", "stem", "stages", "head", "train", "constraints", "latency_ms"}
+    "about input classes vars shared defaults stem stages head train constraints latency_ms".split()  # noqa: SIM905
 )
 
 
@@ -51,6 +51,7 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozens
     name = _name(tree.get("name"), name)
     about = read_about(tree.get("about"))
     _vars(tree.get("vars"), tables)
+    _shared(tree.get("shared"), tables)
     tables.classes = _classes(tree, tables)
     place = Place("input")
     resolution, height, width, channels = _input(tree, place, tables)
@@ -69,6 +70,9 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozens
     for group in tables.vars.values():
         if group.form is None and group.name not in spared:
             raise group.node.fail(f"var '{group.name}' is used by nothing; remove it or name it as ${group.name}")
+    for name, group in tables.shared.items():
+        if group.form is None and group.name not in spared:
+            raise group.node.fail(f"the shared part '{name}' is used by nothing; remove it or name it as ${name}")
     constraints, costs = compile_constraints(tree.get("constraints"), tables)
     groups = tuple(group for group in tables.groups.values() if group.form is not None)
     return Network(
@@ -86,14 +90,29 @@ def _name(node: Node | None, default: str) -> str:
 
 
 def _vars(node: Node | None, tables: Tables) -> None:
+    for name, value in _named(node, "vars", "a var"):
+        tables.vars[name] = tables.groups[name] = Group(name, value)
+
+
+def _shared(node: Node | None, tables: Tables) -> None:
+    """Parts whose module is one for all who name them; what is decided inside is decided once, as in a var."""
+    for name, value in _named(node, "shared", "a shared part"):
+        if name in tables.vars:
+            assert node is not None
+            raise node.fail(f"a shared part must not be called '{name}', which is a var", key=name)
+        group = Group(f"shared.{name}", value, part=name)
+        tables.shared[name] = tables.groups[group.name] = group
+
+
+def _named(node: Node | None, key: str, what: str) -> Iterator[tuple[str, Node]]:
     if node is None or node.value is None:
         return
-    for name, value in node.mapping("vars").items():
+    for name, value in node.mapping(key).items():
         if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            raise node.fail(f"a var's name must be letters, digits and _, but got '{name}'", key=name)
+            raise node.fail(f"{what}'s name must be letters, digits and _, but got '{name}'", key=name)
         if name in BLOCK_LOCALS | WORDS | set(FUNCTIONS) | COSTS | RESERVED:
-            raise node.fail(f"a var must not be called '{name}', which means something else in expressions", key=name)
-        tables.vars[name] = tables.groups[name] = Group(name, value)
+            raise node.fail(f"{what} must not be called '{name}', which means something else in expressions", key=name)
+        yield name, value
 
 
 def _classes(tree: Node, tables: Tables) -> int:
@@ -178,10 +197,17 @@ def _stages(node: Node | None, tree: Node, chain: Place, stem: Sequence, tables:
         own = _defaults(item.get("defaults"), f"{name}.defaults", tables)
         place = replace(chain, prefix=name, defaults=(own, *chain.defaults), before=before)
         stage = compile_stage(item, name, place, tables)
-        _unused(own.values())
         tables.sections[name] = stage
         before = before | {name}
+        if "exit" in item.mapping("a stage"):
+            at = replace(place, path=("exit",), locals=NODE_LOCALS, before=before)
+            stage = replace(stage, exit=compile_sequence(item.get("exit"), at, tables))
+            tables.sections[name] = stage
+        _unused(own.values())
         found.append(stage)
+    leaving = sum(stage.leave or 0 for stage in found)
+    if leaving > 1:
+        raise node.fail(f"the stages' 'leave' must sum up to at most 1, all images, but to {leaving:g}")
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nas.arch import Catalogue, Fields, MapShape, Plan, Span
+from nas.arch import Catalogue, Fields, MapShape, Plan, Span, check_shared_uses
 from nas.arch.values import Value
 from nas.errors import InvalidArchitecture
 from nas.space.constraints import Checker
@@ -18,7 +18,7 @@ from nas.space.pieces import Pieces
 from nas.space.reach import reach
 from nas.space.readers import Reader, draw_all
 from nas.space.stage_unit import StageUnit
-from nas.space.units import ChainUnit, Context, Run, Trail, read_key
+from nas.space.units import ChainUnit, Context, ExitUnit, Run, Trail, read_key
 
 
 class Decoder:
@@ -42,11 +42,14 @@ class Decoder:
         self._train_context = Context(needs(network.train))
         self._trains: dict[Any, tuple[Fields, int, int]] = {}
         self._continuous = any(decision.continuous for decision in self.decisions)
-        self.units: tuple[ChainUnit | StageUnit, ...] = (
-            ChainUnit("stem", network.stem, self.pieces, self._bits, decide),
-            *(StageUnit(stage, self.pieces, self._bits, decide) for stage in network.stages),
-            ChainUnit("head", network.head, self.pieces, self._bits, decide),
-        )
+        units: list[ChainUnit | StageUnit] = [ChainUnit("stem", network.stem, self.pieces, self._bits, decide)]
+        for stage in network.stages:
+            units.append(StageUnit(stage, self.pieces, self._bits, decide))
+            if stage.exit is not None:
+                units.append(ExitUnit(stage, network.classes, self.pieces, self._bits, decide))
+        units.append(ChainUnit("head", network.head, self.pieces, self._bits, decide))
+        self.units = tuple(units)
+        self._shares = any(group.part is not None for group in network.groups)
         self._checker = Checker(network.constraints)
         self._spans: dict[tuple[str, int, int], Span] = {}
 
@@ -102,7 +105,7 @@ class Decoder:
             where = (unit.name, start, len(run.steps))
             span = self._spans.get(where)
             if span is None:
-                span = self._spans[where] = Span(*where)
+                span = self._spans[where] = Span(*where, unit.is_exit, unit.leave)
             spans.append(span)
         train = self._training(run)
         if run.count + self._shared(run) != len(decisions):
@@ -110,8 +113,12 @@ class Decoder:
         if not run.steps:
             raise InvalidArchitecture("a network must have at least one block, but all vanish")
         self._checker.check(decisions, run.recorded)
+        if self._shares:
+            check_shared_uses(run.steps)
         network = self.network
-        return Plan(network.name, shape, network.classes, tuple(run.steps), tuple(spans), train)
+        if run.exits:  # one that vanished is none
+            spans = [span for span in spans if not span.exit or span.stop > span.start]
+        return Plan(network.name, shape, network.classes, tuple(run.steps), tuple(spans), train, tuple(run.exits))
 
     def _shape(self, run: Run) -> MapShape:
         key = (read_key(self._input, run.decisions), self._input_context.key(run))

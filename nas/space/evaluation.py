@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.arch import MapShape, Shape, TokenShape, VectorShape
+from nas.arch import MapShape, PyramidShape, Shape, TokenShape, VectorShape, main_of
 from nas.errors import InvalidArchitecture
 from nas.space.decisions import BadDecisions, Label
 from nas.space.expression import ExpressionError
@@ -50,18 +50,19 @@ class Frame:
                 return self.out
             case "in":
                 return None if self.shape is None else self.shape.channels
-        match self.shape:
+        match None if self.shape is None else main_of(self.shape):
             case MapShape(_, height, width):
                 return height if name == "h" else width
             case TokenShape(grid=(rows, columns)):
                 return rows if name == "h" else columns
-            case TokenShape() | VectorShape():
+            case TokenShape() | VectorShape() | PyramidShape():
                 raise InvalidArchitecture(f"'{name}' must be the size of a grid, but here {self.shape} arrive")
         return None
 
 
 def evaluate(form: Form, frame: Frame) -> Any:
-    """The plain value of a value form: scalars, tuples, dicts, a part as its kind or `{kind: fields}`.
+    """The plain value of a value form: scalars, tuples, dicts, a part as its kind or `{kind: fields}`, shared ones as
+    `{"@@name": part}`.
 
     Raises `InvalidArchitecture` where an expression has no value or one that does not fit.
     """
@@ -73,8 +74,9 @@ def evaluate(form: Form, frame: Frame) -> Any:
             return label if site.continuous else evaluate(options[label], frame)
         case Computed():
             return _compute(form, frame)
-        case Shared(_, inner):
-            return evaluate(inner, frame)
+        case Shared(group, inner):
+            value = evaluate(inner, frame)
+            return value if group.part is None or value is None else {f"@@{group.part}": value}
         case Each(items):
             return evaluate(_item(form, frame), frame)
         case PartForm(kind, fields):

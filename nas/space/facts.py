@@ -71,13 +71,15 @@ def _of_stage(fact: Fact, stage: Stage, steps: list[str]) -> Fact:
             return replace(fact, block=None if stage.downsample is not None else (stage, 1), vanishes=vanishes)
         case ["downsample", *rest] if index is None and stage.downsample is not None:
             return _descend(fact, stage.downsample, rest, None)
+        case ["exit", *rest] if index is None and stage.exit is not None:
+            return _descend(fact, stage.exit, rest, None)
         case ["stride"] if index is None:
             return _descend(fact, stage.stride, [], None)
         case ["out"] if stage.out is not None:
             return _descend(replace(fact, block=(stage, (index or 0) + 1)), stage.out, [], index)
         case ["block", *rest]:
             return _descend(replace(fact, block=(stage, (index or 0) + 1)), stage.block, rest, index)
-    keys = [f"{stage.name}.{key}" for key in ("repeat", "out", "block", "stride", "downsample")]
+    keys = [f"{stage.name}.{key}" for key in ("repeat", "out", "block", "stride", "downsample", "exit")]
     raise NoFact(f"'{fact.name}' is unknown; {nearest(fact.name, keys)}")
 
 

@@ -1,9 +1,9 @@
 """The compiled form of a space: every value and node typed, every decision a site, every name bound.
 
 Read it from the outside in. A `Network` is a chain of units: the input, `stem` (a `Sequence`), the stages, `head`.
-A `Stage` is a `repeat`, what it hands to its blocks (`out`, `stride`), a `downsample` and a `block`. Values and nodes
-are forms: `Fixed`, something `Computed`, a `Pick` among labelled forms, an `Each` by block index, a `Shared` var or
-default, parts, lists, mappings, blocks.
+A `Stage` is a `repeat`, what it hands to its blocks (`out`, `stride`), a `downsample`, a `block` and an `exit`. Values
+and nodes are forms: `Fixed`, something `Computed`, a `Pick` among labelled forms, an `Each` by block index, a `Shared`
+var or default, parts, lists, mappings, blocks.
 
 What a program over the chain needs beside the forms: `reach` (which decisions a unit opens, as a tree of sites and
 groups, given those already made), `needs` (which names, facts and groups a form reads, hence what a state must hold)
@@ -50,13 +50,15 @@ class Site:
 class Group:
     """A var, or the value of a default: what is decided inside is decided once for all who use it.
 
-    `form` is its tree as first used; other uses may give it another type, but the same sites.
+    `form` is its tree as first used; other uses may give it another type, but the same sites. `part` is its name where
+    it is a part whose module all users share.
     """
 
     name: str
     node: Node
     form: Form | None = None
     only_train: bool = True
+    part: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +165,10 @@ Form = Fixed | Computed | Pick | Each | Shared | PartForm | ListForm | MapForm |
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A run of `repeat` (at most `most`, at least `least`) blocks; `out` None: the blocks decide."""
+    """A run of `repeat` (at most `most`, at least `least`) blocks; `out` None: the blocks decide.
+
+    `exit` is a side chain behind it, `leave` the share of images that is said to leave there.
+    """
 
     name: str
     repeat: Form
@@ -174,6 +179,8 @@ class Stage:
     downsample: Form | None
     block: Form
     node: Node
+    exit: Sequence | None = None
+    leave: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

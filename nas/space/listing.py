@@ -18,6 +18,7 @@ def list_decisions(network: Network) -> tuple[Decision, ...]:
     listing.visit(reach(network.stem, "stage"), None, ())
     for stage in network.stages:
         listing.visit_stage(stage)
+        listing.visit(reach(stage.exit, "stage"), None, ())
     listing.visit(reach(network.head, "stage"), None, ())
     listing.visit(reach(network.train, "stage"), None, ())
     only_train = {group.name for group in network.groups if group.only_train}

@@ -12,15 +12,16 @@ from nas.space.expression import parse
 from nas.space.node import Node
 from nas.space.text import read, wrap
 
-MAY_CHANGE = ("nas", "extends", "name", "about", "input", "classes", "vars", "defaults", "train", "head")
-MERGED = ("input", "vars", "defaults", "train")
+MAY_CHANGE = ("nas", "extends", "name", "about", "input", "classes", "vars", "shared", "defaults", "train", "head")
+MERGED = ("input", "vars", "shared", "defaults", "train")
 SIZES = ("resolution", "height", "width")
 
 
 def load_tree(source: Path | str | Mapping[str, Any], roots: Sequence[Path]) -> tuple[Node, str, frozenset[str]]:
     """The whole tree of a source, its name where it gives none, and what it inherits. Raises `SpecError`.
 
-    Inherited vars and defaults (`defaults.act`) may be unused, for the head that used them may have been replaced.
+    Inherited vars, shared parts and defaults (`defaults.act`) may be unused, for the head that used them may have been
+    replaced.
     """
     if isinstance(source, Mapping):
         tree, inherited = _extended(wrap(source), roots, ())
@@ -63,8 +64,7 @@ def _extended(tree: Node, roots: Sequence[Path], seen: tuple[Path, ...]) -> tupl
     entries = dict(base.mapping("a space"))
     entries.pop("about", None)  # what is said of one network does not hold of another
     keys = dict(base.keys)
-    inherited = {*_keys(base.get("vars")), *(f"defaults.{key}" for key in _keys(base.get("defaults")))}
-    inherited -= {*_keys(tree.get("vars")), *(f"defaults.{key}" for key in _keys(tree.get("defaults")))}
+    inherited = _groups(base) - _groups(tree)
     for key, value in tree.mapping("a space").items():
         if key == "extends":
             continue
@@ -72,6 +72,12 @@ def _extended(tree: Node, roots: Sequence[Path], seen: tuple[Path, ...]) -> tupl
         entries[key] = _over(before, value, key) if key in MERGED and before is not None else value
         keys[key] = tree.keys[key]
     return replace(tree, value=entries, keys=keys), frozenset(inherited)
+
+
+def _groups(tree: Node) -> set[str]:
+    """The vars, shared parts and defaults of a tree, as the compiler calls them."""
+    named = {f"{key}.{name}" for key in ("shared", "defaults") for name in _keys(tree.get(key))}
+    return named | set(_keys(tree.get("vars")))
 
 
 def _keys(node: Node | None) -> list[str]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from nas.errors import SpecError, nearest
 from nas.space.decisions import Label
-from nas.space.forms import Each, Fixed, Form, Group, Pick, Scope, Shared
+from nas.space.forms import Each, Fixed, Form, Group, PartForm, Pick, Scope, Shared
 from nas.space.node import Node
 from nas.space.places import Place, Tables
 
@@ -25,8 +25,11 @@ def compile_form(node: Node, place: Place, tables: Tables, leaf: Leaf) -> Form:
     tables.compiled += 1
     if tables.compiled > MAX_FORMS:
         raise node.fail(f"a space must have at most {MAX_FORMS:,} values, each var counted where it is used")
-    if isinstance(node.value, str) and node.value.startswith("$") and node.value[1:].strip() in tables.vars:
-        return use(tables.vars[node.value[1:].strip()], place, tables, leaf, node)
+    if isinstance(node.value, str) and node.value.startswith("$"):
+        name = node.value[1:].strip()
+        group = tables.vars.get(name) or tables.shared.get(name)
+        if group is not None:
+            return use(group, place, tables, leaf if group.part is None else _part_only(leaf), node)
     match _operator(node):
         case None:
             return leaf(node, place)
@@ -70,6 +73,18 @@ def use(group: Group, place: Place, tables: Tables, leaf: Leaf, node: Node) -> S
     if group.form is None:
         group.form = form
     return Shared(group, form)
+
+
+def _part_only(leaf: Leaf) -> Leaf:
+    """What may stand for a shared part: a part."""
+
+    def part(node: Node, place: Place) -> Form:
+        form = leaf(node, place)
+        if isinstance(form, PartForm) or (isinstance(form, Fixed) and form.value is None):
+            return form
+        raise node.fail("a shared part must stand where a block takes a part (attention, gate, norm, ...)")
+
+    return part
 
 
 def _operator(node: Node) -> tuple[str, Node] | None:

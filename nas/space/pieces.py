@@ -45,6 +45,10 @@ class Piece:
             found = self._placed[offset] = tuple(pieces.shifted(step, offset) for step in self.steps)
         return found
 
+    def placed_behind(self, source: int, offset: int, pieces: Pieces) -> tuple[Step, ...]:
+        """The same where what they read is not the step before them, which belongs to a side chain."""
+        return tuple(pieces.shifted(step, offset, source) for step in self.steps)
+
 
 class Pieces:
     """What a catalogue said, by what it was asked."""
@@ -92,9 +96,11 @@ class Pieces:
             stride = 1
         return tuple(steps), frame.shape
 
-    def shifted(self, step: Step, offset: int) -> Step:
-        """The one object for a step whose inputs count from `offset`."""
-        if offset:
+    def shifted(self, step: Step, offset: int, source: int | None = None) -> Step:
+        """The one object for a step whose inputs count from `offset`; what came before it is `source`."""
+        if source is not None:
+            step = replace(step, inputs=tuple(index + offset if index >= 0 else source for index in step.inputs))
+        elif offset:
             step = replace(step, inputs=tuple(index + offset for index in step.inputs))
         return self._steps.setdefault(step, step)
 

@@ -62,6 +62,7 @@ class Tables:
     catalogue: Catalogue
     classes: int = 0
     vars: dict[str, Group] = field(default_factory=dict)
+    shared: dict[str, Group] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     sections: dict[str, Form | Stage | None] = field(default_factory=dict)

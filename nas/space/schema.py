@@ -34,6 +34,7 @@ ABOUT: Schema = {
         "note": {"type": "string", "description": "which layout is meant, where several exist"},
     },
 }
+LEAVE_DOC = "share of the images expected to leave at the exit; for the expected cost only"
 FIXED = ("stem", "stages", "constraints")  # what a space that extends another may not write
 
 
@@ -60,6 +61,7 @@ class _Writer:
             "input": self._input(),
             "classes": self._own(CLASSES, "how many classes the data has"),
             "vars": self._vars(),
+            "shared": self._shared(),
             "defaults": _ref("defaults") | {"description": "values for all blocks: field, or block.field"},
             "stem": sequence | {"description": "blocks before the stages"},
             "stages": {"type": ["array", "null"], "items": self._stage()},
@@ -92,6 +94,13 @@ class _Writer:
             "description": "values with names, used as $name; a choice inside is decided once for all who use it",
         }
 
+    def _shared(self) -> Schema:
+        return {
+            "type": ["object", "null"],
+            "propertyNames": {"pattern": NAME},
+            "description": "parts with names, used as $name: one module for all blocks that name it",
+        }
+
     def _constraints(self) -> Schema:
         text = "must hold for every network, such as s4.out >= s3.out or macs <= 300e6"
         return {"type": ["array", "null"], "items": {"type": "string", "minLength": 1, "description": text}}
@@ -107,6 +116,8 @@ class _Writer:
                 "per": PER,
                 "block": _ref("node") | {"description": "what is repeated"},
                 "defaults": _ref("defaults") | {"description": "values for the blocks of this stage"},
+                "exit": _or(_ref("node"), {"type": "null"}) | {"description": "a side chain that ends in a classifier"},
+                "leave": {"type": "number", "minimum": 0, "maximum": 1, "description": LEAVE_DOC},
             },
             required=["name", "block"],
         )

@@ -47,6 +47,9 @@ class Situation:
 class StageUnit:
     """A stage: `repeat`, what is decided once, a downsample, then its blocks."""
 
+    is_exit = False
+    leave: float | None = None
+
     def __init__(self, stage: Stage, pieces: Pieces, bits: Mapping[str, int], decide: Finder) -> None:
         self.name = stage.name
         self.stage = stage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from nas.space.blocks import compile_node, strideless
@@ -9,9 +10,9 @@ from nas.space.domains import possible_values
 from nas.space.forms import Each, Fixed, Form, Nothing, Pick, Sequence, Stage
 from nas.space.node import Node
 from nas.space.places import BLOCK_LOCALS, Place, Tables
-from nas.space.values import OUT, REPEAT, STRIDE, compile_value
+from nas.space.values import LEAVE, OUT, REPEAT, STRIDE, compile_value
 
-STAGE_KEYS = ("name", "repeat", "out", "stride", "downsample", "per", "block", "defaults")
+STAGE_KEYS = ("name", "repeat", "out", "stride", "downsample", "per", "block", "defaults", "exit", "leave")
 
 
 def compile_stage(node: Node, name: str, place: Place, tables: Tables) -> Stage:
@@ -54,7 +55,20 @@ def compile_stage(node: Node, name: str, place: Place, tables: Tables) -> Stage:
     unable = strideless(carrier) if carrier is not None else None
     if unable and isinstance(stride, Fixed) and stride.value != 1:
         raise entries["stride"].fail(f"'{unable}' cannot carry the stride {stride.value} of its stage; add downsample")
-    return Stage(name, repeat, least, most, out, stride, downsample, block, node)
+    leave = _leave(entries, replace(place, path=("leave",)), tables)
+    return Stage(name, repeat, least, most, out, stride, downsample, block, node, leave=leave)
+
+
+def _leave(entries: Mapping[str, Node], place: Place, tables: Tables) -> float | None:
+    node = entries.get("leave")
+    if node is None:
+        return None
+    form = compile_value(node, LEAVE, place, tables)
+    if not isinstance(form, Fixed):
+        raise node.fail("leave must be a number: it only says what is expected, and decides nothing")
+    if "exit" not in entries:
+        raise node.fail("leave must stand beside 'exit': it is the share of images that leave there")
+    return float(form.value)
 
 
 def _per_block(form: Form) -> bool:

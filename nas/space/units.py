@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nas.arch import Shape, Step
+from nas.arch import Shape, Step, check_end
 from nas.errors import InvalidArchitecture
 from nas.space.decisions import Decisions, Draw, Label
 from nas.space.evaluation import Frame, known, nodes
-from nas.space.forms import Form, Group, Sequence
+from nas.space.forms import Form, Group, Sequence, Stage
 from nas.space.needs import Needs, names_within, needs
 from nas.space.pieces import Failure, Piece, Pieces
 from nas.space.reach import reach
@@ -21,13 +21,15 @@ UseGroup = Callable[[Group], None]
 class Run:
     """One decoding in progress."""
 
-    __slots__ = ("count", "decisions", "recorded", "shape", "steps", "uses")
+    __slots__ = ("count", "decisions", "exits", "recorded", "shape", "source", "steps", "uses")
 
     def __init__(self, decisions: Mapping[str, Label], shape: Shape) -> None:
         self.decisions = decisions
         self.shape = shape
         self.recorded: dict[str, Any] = {}
         self.steps: list[Step] = []
+        self.exits: list[int] = []
+        self.source: int | None = None  # the step that the next one reads, where that is not the one before it
         self.uses = 0
         self.count = 0
 
@@ -35,7 +37,11 @@ class Run:
         """Goes on behind a piece. Raises `InvalidArchitecture` where it is a failure."""
         if piece.failure is not None:
             raise failed(piece.failure, unit, index)
-        self.steps.extend(piece.placed(len(self.steps), pieces))
+        if self.source is None:
+            self.steps.extend(piece.placed(len(self.steps), pieces))
+        elif piece.steps:
+            self.steps.extend(piece.placed_behind(self.source, len(self.steps), pieces))
+            self.source = None
         self.shape = piece.shape
         self.uses |= piece.uses
         self.count += piece.count
@@ -96,8 +102,11 @@ class Context:
 class ChainUnit:
     """Stem or head: nodes one after the other."""
 
+    is_exit = False
+    leave: float | None = None
+
     def __init__(self, name: str, form: Sequence, pieces: Pieces, bits: Mapping[str, int], decide: Finder) -> None:
-        self.name = name
+        self.name = self._at = name  # the latter for errors
         self._form = form
         self._pieces = pieces
         self._bits = bits
@@ -115,7 +124,29 @@ class ChainUnit:
             trail = Trail(self._reader, run.decisions, self._bits)
             frame = Frame(run.decisions, run.recorded, shape=run.shape)
             piece = self._seen[key] = build(self._pieces, self._form, frame, None, 1, trail)
-        run.take(piece, self._pieces, self.name, None)
+        run.take(piece, self._pieces, self._at, None)
+
+
+class ExitUnit(ChainUnit):
+    """An exit: a side chain that ends in logits; what follows goes on from before it."""
+
+    is_exit = True
+
+    def __init__(self, stage: Stage, classes: int, pieces: Pieces, bits: Mapping[str, int], decide: Finder) -> None:
+        assert stage.exit is not None
+        super().__init__(f"{stage.name}.exit", stage.exit, pieces, bits, decide)
+        self._at = stage.name  # the nodes' own paths begin with `exit`
+        self.leave = stage.leave
+        self._classes = classes
+
+    def decode(self, run: Run) -> None:
+        shape, start = run.shape, len(run.steps)
+        source = run.source if run.source is not None else start - 1
+        super().decode(run)
+        if len(run.steps) > start:
+            check_end(run.shape, self._classes, self.name)
+            run.exits.append(len(run.steps) - 1)
+            run.shape, run.source = shape, source
 
 
 def build(pieces: Pieces, form: Form, frame: Frame, out: tuple[Form, Frame] | None, stride: int, trail: Trail) -> Piece:

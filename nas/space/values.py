@@ -165,6 +165,7 @@ def scalar_spec(name: str, kind: Any, low: float | None = None, high: float | No
 OUT = scalar_spec("out", "int", 1, 1_000_000)
 STRIDE = scalar_spec("stride", "int", 1, 64)
 REPEAT = scalar_spec("repeat", "int", 0, 1_000)
+LEAVE = scalar_spec("leave", "float", 0, 1)
 SIZE = scalar_spec("resolution", "int", 1, 100_000)
 CHANNELS = scalar_spec("channels", "int", 1, 100_000)
 CLASSES = scalar_spec("classes", "int", 1, 10_000_000)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from nas.arch import Block, Fields, Part, Plan, Value
+from nas.arch import Block, Fields, Part, Plan, SharedPart, Value
 from nas.space.text import read_text
 
 WORD = re.compile(r"[A-Za-z_][\w-]*(?: ?[\w.-]+)*", re.ASCII)
@@ -23,15 +24,24 @@ def network_tree(plan: Plan) -> dict[str, Any]:
         "input": sizes | {"channels": size.channels},
         "classes": plan.classes,
     }
+    shared = {name: _plain(part) for step in plan.steps for name, part in _shared(step.block.fields)}
+    if shared:
+        tree["shared"] = shared
     stages: list[dict[str, Any]] = []
-    for name, steps in plan.by_span():
-        blocks = [_block(step.block) for step in steps if not step.inserted]
-        if name in ("stem", "head"):
-            tree[name] = blocks
+    for span in plan.spans:
+        blocks = [_block(step.block) for step in plan.steps[span.start : span.stop] if not step.inserted]
+        if span.name in ("stem", "head"):
+            tree[span.name] = blocks
         elif blocks:
             if "stages" not in tree:
                 tree["stages"] = stages
-            stages.append({"name": name, "block": blocks})
+            if not span.exit:
+                stages.append({"name": span.name, "block": blocks})
+                continue
+            name = span.name.removesuffix(".exit")
+            if not stages or stages[-1]["name"] != name:  # the stage has no blocks, but its exit is there
+                stages.append({"name": name, "repeat": 0, "block": [{"conv": {}}]})
+            stages[-1] |= {"exit": blocks} | ({} if span.leave is None else {"leave": span.leave})
     if plan.train:
         tree["train"] = _plain(plan.train)
     return {key: value for key, value in tree.items() if value != []}
@@ -46,8 +56,12 @@ def network_yaml(plan: Plan) -> str:
         elif key == "stages":
             lines.append("stages:")
             for stage in value:
-                lines += [f"  - name: {flow(stage['name'])}", "    block:"]
-                lines += [f"      - {_line(block)}" for block in stage["block"]]
+                lines.append(f"  - name: {flow(stage.pop('name'))}")
+                for own, inside in stage.items():
+                    if isinstance(inside, list):
+                        lines += [f"    {own}:", *(f"      - {_line(block)}" for block in inside)]
+                    else:
+                        lines.append(f"    {own}: {flow(inside)}")
         else:
             lines.append(f"{key}: {flow(value)}")
     return "\n".join(lines) + "\n"
@@ -62,8 +76,26 @@ def _block(block: Block) -> dict[str, Any]:
     return {block.type: fields}
 
 
+def _shared(value: Value) -> Iterator[tuple[str, Part]]:
+    """All shared parts inside a value, by name."""
+    match value:
+        case SharedPart(name, part):
+            yield name, part
+            yield from _shared(part)
+        case Part(_, fields):
+            yield from _shared(fields)
+        case Fields():
+            for item in value.values():
+                yield from _shared(item)
+        case tuple():
+            for item in value:
+                yield from _shared(item)
+
+
 def _plain(value: Value) -> Any:
     match value:
+        case SharedPart(name):
+            return f"${name}"
         case Part(kind, fields):
             return {kind: _plain(fields)} if fields else kind
         case Fields():

@@ -70,9 +70,9 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozens
     for group in tables.vars.values():
         if group.form is None and group.name not in spared:
             raise group.node.fail(f"var '{group.name}' is used by nothing; remove it or name it as ${group.name}")
-    for name, group in tables.shared.items():
+    for part, group in tables.shared.items():
         if group.form is None and group.name not in spared:
-            raise group.node.fail(f"the shared part '{name}' is used by nothing; remove it or name it as ${name}")
+            raise group.node.fail(f"the shared part '{part}' is used by nothing; remove it or name it as ${part}")
     constraints, costs = compile_constraints(tree.get("constraints"), tables)
     groups = tuple(group for group in tables.groups.values() if group.form is not None)
     return Network(

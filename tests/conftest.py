@@ -24,6 +24,12 @@ TINY_SPACE = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-zoo", action="store_true", help="rewrite tests/zoo.json, the costs of the zoo's networks"
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_locks_and_cache(tmp_path_factory):
     """Tests neither wait for the measurements of others nor touch the user's cache."""

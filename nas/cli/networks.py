@@ -36,13 +36,16 @@ def profile(
     for column in ("params", "MACs", "activations", "output"):
         table.add_column(column, justify="right")
     for stage in document["stages"]:
-        shape = "x".join(str(size) for size in stage["out_shape"])
-        table.add_row(stage["name"], si(stage["params"]), si(stage["macs"]), si(stage["activations"]), shape)
+        table.add_row(
+            stage["name"], si(stage["params"]), si(stage["macs"]), si(stage["activations"]), sizes(stage["out_shape"])
+        )
     table.add_section()
     table.add_row("all", f"{document['params']:,}", f"{document['macs']:,}", f"{document['activations']:,}", "")
     out.print(table)
     if about := about_line(find_about(network)):
         out.print(about, highlight=False, markup=False)
+    if span := document.get("macs_range"):
+        out.print(range_line(span), highlight=False)
     out.print(f"peak activation memory {si(document['peak_bytes'], 'B')} at batch 1")
     if latency := document.get("latency_ms"):
         out.print(latency_line(latency))
@@ -77,6 +80,23 @@ def about_line(about: Any) -> str:
     """One line with the paper and its accuracy; empty where the file says neither."""
     top1 = f"published top-1 {about.top1:g}%" if about.top1 is not None else ""
     return "; ".join(part for part in (about.paper, top1) if part)
+
+
+def sizes(shape: list[Any]) -> str:
+    """The size of what a stage hands on; of a pyramid, of each map."""
+    each = shape if shape and isinstance(shape[0], list) else [shape]
+    return " + ".join("x".join(map(str, size)) for size in each)
+
+
+def range_line(span: dict[str, Any]) -> str:
+    """One line that says how many MACs an image takes where they depend on it."""
+    shares, leaving = span["at"].get("shares"), span["at"].get("leaving")
+    said = [f"optional work done for {', '.join(f'{share:.0%}' for share in shares)} of the images"] if shares else []
+    said += [f"leaving at the exits: {', '.join(f'{share:.0%}' for share in leaving)}"] if leaving else []
+    return (
+        f"MACs of an image: {si(span['least'])} at least, {si(span['expected'])} expected ({'; '.join(said)}), "
+        f"{si(span['most'])} at most"
+    )
 
 
 def latency_line(latency: dict[str, Any]) -> str:

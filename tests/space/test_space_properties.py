@@ -41,11 +41,11 @@ def numbers(draw: st.DrawFn, options: tuple[int, ...], most: int | None, per: tu
             labels = draw(st.lists(number, min_size=1, max_size=3, unique=True))
             return choice(*labels, per=draw(st.sampled_from(per)))
         case "var":
-            return draw(st.sampled_from(["$shared", "$shared + 2"]))
+            return draw(st.sampled_from(["$common", "$common + 2"]))
         case "each":
             return each(*draw(st.lists(number, min_size=most, max_size=most)))
         case _:
-            return draw(st.sampled_from(["$3 + 2 * (i % 2)", "$min(h, 5)", "$n + 1", "$2 * shared - 1"]))
+            return draw(st.sampled_from(["$3 + 2 * (i % 2)", "$min(h, 5)", "$n + 1", "$2 * common - 1"]))
 
 
 @st.composite
@@ -75,14 +75,14 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     """A space that loads."""
     stages = []
     for name in ("a", "b", "c")[: draw(st.integers(1, 3))]:
-        repeat, most = draw(st.sampled_from([(1, 1), (2, 2), (range_(0, 2), 2), (choice(1, 3), 3), ("$shared - 2", 3)]))
+        repeat, most = draw(st.sampled_from([(1, 1), (2, 2), (range_(0, 2), 2), (choice(1, 3), 3), ("$common - 2", 3)]))
         stage: dict[str, Any] = {"name": name, "repeat": repeat}
         per: tuple[str | None, ...] = (None, "block")
         if draw(st.booleans()):
             stage["per"] = draw(st.sampled_from(["stage", "block"]))
         stage["block"] = draw(blocks(most, per))
         if draw(st.booleans()):
-            stage["out"] = draw(st.sampled_from([8, choice(8, 12), range_(8, 16, 4), "$4 * shared", "$in + 4"]))
+            stage["out"] = draw(st.sampled_from([8, choice(8, 12), range_(8, 16, 4), "$4 * common", "$in + 4"]))
         if draw(st.booleans()):
             stage["stride"] = 2
         if "stride" in stage or draw(st.booleans()):
@@ -92,12 +92,12 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         "classes": 10,
         "name": draw(st.sampled_from(["plain", "a b", "$money", "true", "1e3"])),
         "input": {"resolution": choice(16, 24)},
-        "vars": {"shared": choice(3, 5), "spare": {"se": {"ratio": choice(0.25, 0.5)}}},
+        "vars": {"common": choice(3, 5), "spare": {"se": {"ratio": choice(0.25, 0.5)}}},
         "defaults": {"conv.act": choice("relu", "silu")},
-        "stem": [{"conv": {"out": choice(8, 12), "kernel": "$shared"}}, {"mbconv": {"attention": "$spare"}}],
+        "stem": [{"conv": {"out": choice(8, 12), "kernel": "$common"}}, {"mbconv": {"attention": "$spare"}}],
         "stages": stages,
         "head": ["pool", "classifier"],
-        "constraints": [f"{stages[0]['name']}.repeat <= 2 or shared == 3"],
+        "constraints": [f"{stages[0]['name']}.repeat <= 2 or common == 3"],
         "train": {"dropout": choice(0.0, 0.5), "rate": range_(0.1, 1.0)},
     }
 
@@ -241,7 +241,7 @@ def test_a_longer_stage_goes_on_as_it_was() -> None:
     assert [point["train.rate"] for point in near[-2:]] == pytest.approx([0.41, 0.59])
 
 
-SCALARS = (None, True, -1, 0, 3, 2.5, "", "none", "conv", "$", "$i", "$shared", "$h // 0", "$2 ** 99", "$a.out", "$$x")
+SCALARS = (None, True, -1, 0, 3, 2.5, "", "none", "conv", "$", "$i", "$common", "$h // 0", "$2 ** 99", "$a.out", "$$x")
 PICKS = (choice(1, 2), choice("conv", "none"), each(1), optional(3), range_(1, 3), {"choice": 3}, {"each": {}})
 NODES = ([], {}, {"conv": None}, {"conv": {"out": "$in"}}, ["conv", ["basic"]], {"mbconv": {"kernel": "$out"}})
 STUFF = st.sampled_from((*SCALARS, *PICKS, *NODES)).map(deepcopy)

@@ -25,7 +25,7 @@ class BoT(ResidualBlock):
     """
 
     takes = "map"
-    examples = ({"ratio": 0.5}, {"heads": 2, "mixer": {"softmax": {"qkv_bias": False}}})
+    examples = ({"ratio": 0.5}, {"heads": 1, "mixer": "pool"})
 
     class Config(base.Config):
         """A bottleneck with attention."""

@@ -136,6 +136,7 @@ class EmbeddingMixer(RelativeAttention):
     def __init__(self, config: EmbeddingMixer.Config, in_shape: TokenShape, heads: int, out: int | None = None) -> None:
         super().__init__(config, in_shape, heads, out, bias=config.qkv_bias, project=config.project)
         scale = self.key_dim**-0.5  # the paper's code
+        nn.init.normal_(self.qkv.weight, std=in_shape.channels**-0.5)  # no projection scales what leaves, a norm does
         for name, side in zip(("rows", "columns"), self.grid, strict=True):
             vectors = nn.Parameter(torch.empty(2 * side - 1, self.key_dim))
             nn.init.normal_(vectors, std=scale)

@@ -64,13 +64,22 @@ def _opened(name: str) -> tuple[dict[str, Any], Plan]:
         plan = find_network(name)
         return network_tree(plan), plan
     space = load_space(find_file(name, "search_spaces"), catalogue(), roots=[shipped("search_spaces")])
-    plan, tree = decided_plan(space), space.tree.plain()
-    for section in ("vars", "defaults"):
-        for key in list(tree.get(section) or ()):
-            shorter = {**tree, section: {each: value for each, value in tree[section].items() if each != key}}
-            if _loads(tree) is None and _loads(shorter) is not None:
-                tree = shorter
-    return tree, plan
+    return _without_unused(space.tree.plain()), decided_plan(space)
+
+
+def _without_unused(tree: dict[str, Any]) -> dict[str, Any]:
+    """The tree without the inherited vars and defaults that nothing uses, which no file of its own may have."""
+    while True:
+        try:
+            load_space(tree, catalogue())
+            return tree
+        except SpecError as error:
+            section, _, key = (error.path or "").partition(".")
+            if section not in ("vars", "defaults") or key not in tree.get(section, {}):
+                raise
+            del tree[section][key]
+            if not tree[section]:
+                del tree[section]
 
 
 def _loads(tree: Mapping[str, Any]) -> Space | None:

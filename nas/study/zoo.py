@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nas.cost import Cost
 from nas.errors import NasError, SpecError, nearest
 from nas.files import shipped
-from nas.space import Space, decided_plan, load_space
+from nas.space import Space, decided_plan, load_space, read, read_about
 from nas.study.spaces import catalogue
 
 
@@ -23,15 +24,20 @@ def zoo_rows(family: str | None = None, folder: Path | None = None) -> list[dict
     Costs are looked up, and counted where they are not known yet. Raises `NasError` that names the file at fault, or
     the nearest family where there is none of that name.
     """
-    found = [(_family(space), space, cost) for space, cost in map(_opened, zoo_files(folder))]
-    families = {name for name, _, _ in found if name}
+    files = zoo_files(folder)
     if family is not None:
-        wanted = {name for name in families if name.lower() == family.lower()}
-        if not wanted:
-            raise NasError(f"no network of the zoo is of the family '{family}'; {nearest(family, families)}")
-        found = [each for each in found if each[0] in wanted]
-    found.sort(key=lambda each: ((each[0] or "").lower(), each[2].macs))
-    return [_row(name, space, cost) for name, space, cost in found]
+        files = _of_family(family, files)
+    rows = [_row(*_opened(path)) for path in files]
+    return sorted(rows, key=lambda row: ((row["family"] or "").lower(), row["macs"]))
+
+
+def _of_family(family: str, files: Sequence[Path]) -> list[Path]:
+    found = {path: read_about(read(path).get("about")).family for path in files}
+    chosen = [path for path, name in found.items() if name.lower() == family.lower()]
+    if not chosen:
+        known = {name for name in found.values() if name}
+        raise NasError(f"no network of the zoo is of the family '{family}'; {nearest(family, known)}")
+    return chosen
 
 
 def _opened(path: Path) -> tuple[Space, Cost]:
@@ -45,15 +51,11 @@ def _opened(path: Path) -> tuple[Space, Cost]:
         raise NasError(f"{path}: {error}") from error
 
 
-def _family(space: Space) -> str | None:
-    return space.about.family or None
-
-
-def _row(family: str | None, space: Space, cost: Cost) -> dict[str, Any]:
+def _row(space: Space, cost: Cost) -> dict[str, Any]:
     about, size = space.about, space.input
     return {
         "name": space.name,
-        "family": family,
+        "family": about.family or None,
         "params": cost.params,
         "macs": cost.macs,
         "resolution": size.height,

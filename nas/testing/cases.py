@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from nas import blocks
-from nas.arch import REQUIRED, Block, FieldSpec, MapShape, Shape, TokenShape, VectorShape
+from nas.arch import REQUIRED, Block, FieldSpec, MapShape, PyramidShape, Shape, TokenShape, VectorShape
 from nas.blocks.base import BlockModule
 from nas.errors import InvalidArchitecture
+from nas.testing.catalogue import shape_behind
+from nas.testing.flat import Flat
 
 SHAPES: tuple[Shape, ...] = (
     MapShape(16, 8, 8),
@@ -24,6 +26,8 @@ SHAPES: tuple[Shape, ...] = (
     TokenShape(6, 16),
     VectorShape(16),
     VectorShape(24, 2),
+    PyramidShape((MapShape(16, 8, 8), MapShape(32, 4, 4))),
+    PyramidShape((MapShape(16, 12, 10), MapShape(32, 6, 5), MapShape(64, 3, 3))),
 )
 
 
@@ -36,7 +40,10 @@ class Case:
 
     def create(self, seed: int = 0) -> BlockModule:
         torch.manual_seed(seed)
-        return blocks.create(self.block, self.in_shape)
+        module = blocks.create(self.block, self.in_shape)
+        if isinstance(self.in_shape, PyramidShape) or module.gives_pyramid or module.side is not None:
+            return Flat(module, self.in_shape, shape_behind(self.block, self.in_shape))
+        return module
 
     def input(self, batch: int = 3) -> Tensor:
         return torch.randn(self.in_shape.tensor(batch), generator=torch.Generator().manual_seed(1))
@@ -60,9 +67,11 @@ def variations(fields: Mapping[str, Any], specs: Mapping[str, FieldSpec]) -> Ite
 def _values(spec: FieldSpec) -> Iterator[Any]:
     if spec.kind == "part":
         for kind in blocks.part_names(str(spec.family)):
-            yield kind
             inner = blocks.part(str(spec.family), kind)
-            yield from ({kind: {field: value}} for field, deeper in inner.items() for value in _values(deeper))
+            varied = ({kind: {field: value}} for field, deeper in inner.items() for value in _values(deeper))
+            shared_only = getattr(blocks.PARTS[str(spec.family)][kind], "shared_only", False)
+            for part in itertools.chain((kind,), varied):
+                yield {"@@shared": part} if shared_only else part
     elif spec.kind == "str":
         yield from spec.options
     elif spec.kind == "bool":
@@ -88,9 +97,9 @@ def example_cases(name: str) -> tuple[Case, ...]:
 def varied_cases(name: str) -> tuple[Case, ...]:
     """Every field of every example varied, on the first shape where it can be built."""
     spec = blocks.block(name)
-    out = {"fixed": None, "classes": 10, "required": 24, "free": 32}[spec.out]
+    outs = {"fixed": (None,), "classes": (10,), "required": (24,), "free": (32, None)}[spec.out]
     varied = [fields for example in blocks.BLOCKS[name].examples for fields in variations(example, spec.fields)]
-    cases = (next(_buildable(name, (fields,), (out,), (1,)), None) for fields in varied)
+    cases = (next(_buildable(name, (fields,), outs, (1,)), None) for fields in varied)
     return tuple(dict.fromkeys(case for case in cases if case))
 
 

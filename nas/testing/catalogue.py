@@ -10,6 +10,7 @@ import torch
 
 from nas import blocks
 from nas.arch import Block, BlockSpec, Fields, FieldSpec, Shape, Step
+from nas.blocks.flow import advance, filled, shape_of
 from nas.errors import InvalidArchitecture
 
 
@@ -48,4 +49,4 @@ def shape_behind(block: Block, in_shape: Shape) -> Shape:
     """The shape a block turns a shape into."""
     with torch.device("meta"), torch.no_grad():
         module = blocks.create(block, in_shape).eval()
-        return module.out_shape(module(torch.empty(in_shape.tensor())))
+        return shape_of(module, *advance(module, *filled(in_shape, torch.empty)))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from nas.arch import Catalogue
 from nas.errors import nearest
 from nas.space.about import read_about
-from nas.space.blocks import compile_sequence
+from nas.space.blocks import compile_node, compile_sequence
 from nas.space.conditions import compile_constraints
 from nas.space.forms import (
     Fixed,
@@ -199,9 +199,10 @@ def _stages(node: Node | None, tree: Node, chain: Place, stem: Sequence, tables:
         stage = compile_stage(item, name, place, tables)
         tables.sections[name] = stage
         before = before | {name}
-        if "exit" in item.mapping("a stage"):
+        exit_node = item.get("exit")
+        if exit_node is not None:
             at = replace(place, path=("exit",), locals=NODE_LOCALS, before=before)
-            stage = replace(stage, exit=compile_sequence(item.get("exit"), at, tables))
+            stage = replace(stage, exit=compile_node(exit_node, at, tables))
             tables.sections[name] = stage
         _unused(own.values())
         found.append(stage)

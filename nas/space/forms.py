@@ -179,7 +179,7 @@ class Stage:
     downsample: Form | None
     block: Form
     node: Node
-    exit: Sequence | None = None
+    exit: Form | None = None
     leave: float | None = None
 
 

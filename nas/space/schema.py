@@ -116,7 +116,7 @@ class _Writer:
                 "per": PER,
                 "block": _ref("node") | {"description": "what is repeated"},
                 "defaults": _ref("defaults") | {"description": "values for the blocks of this stage"},
-                "exit": _or(_ref("node"), {"type": "null"}) | {"description": "a side chain that ends in a classifier"},
+                "exit": _ref("node") | {"description": "a side chain that ends in a classifier"},
                 "leave": {"type": "number", "minimum": 0, "maximum": 1, "description": LEAVE_DOC},
             },
             required=["name", "block"],

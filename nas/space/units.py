@@ -9,7 +9,7 @@ from nas.arch import Shape, Step, check_end
 from nas.errors import InvalidArchitecture
 from nas.space.decisions import Decisions, Draw, Label
 from nas.space.evaluation import Frame, known, nodes
-from nas.space.forms import Form, Group, Sequence, Stage
+from nas.space.forms import Form, Group, Stage
 from nas.space.needs import Needs, names_within, needs
 from nas.space.pieces import Failure, Piece, Pieces
 from nas.space.reach import reach
@@ -105,7 +105,7 @@ class ChainUnit:
     is_exit = False
     leave: float | None = None
 
-    def __init__(self, name: str, form: Sequence, pieces: Pieces, bits: Mapping[str, int], decide: Finder) -> None:
+    def __init__(self, name: str, form: Form, pieces: Pieces, bits: Mapping[str, int], decide: Finder) -> None:
         self.name = self._at = name  # the latter for errors
         self._form = form
         self._pieces = pieces

@@ -43,7 +43,7 @@ def profile(
     table.add_row("all", f"{document['params']:,}", f"{document['macs']:,}", f"{document['activations']:,}", "")
     out.print(table)
     if about := about_line(find_about(network)):
-        out.print(about, highlight=False, markup=False)
+        out.print(about, highlight=False, markup=False, soft_wrap=True)
     if span := document.get("macs_range"):
         out.print(range_line(span), highlight=False)
     out.print(f"peak activation memory {si(document['peak_bytes'], 'B')} at batch 1")

@@ -127,16 +127,16 @@ class Network(nn.Module):
                 del flow[read]  # frees what nobody reads any more
             if index in self.plan.exits or index == last:
                 logits.append(flow.pop(index)[0])
-                if index == last or (self.confidence is not None and self._is_sure(logits[-1])):
+                if self._is_sure(logits[-1]):
                     break
-                if not self.training:
+                if not self.training and index != last:
                     logits.clear()
         if len(logits) == 1:
             return logits[0]
         return torch.cat([each if each.dim() == 3 else each[:, None] for each in logits], 1)
 
     def _is_sure(self, logits: Tensor) -> bool:
-        if self.training or len(logits) != 1 or not may_look(logits):
+        if self.confidence is None or self.training or len(logits) != 1 or not may_look(logits):
             return False
         return bool(logits.softmax(-1).amax() >= self.confidence)
 

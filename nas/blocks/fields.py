@@ -77,9 +77,9 @@ def resolve_part(family: str, value: Any, path: str) -> Part | SharedPart:
         case SharedPart(name, part):
             return SharedPart(name, _plain_part(family, part, path))
         case {**items} if len(items) == 1 and str(next(iter(items))).startswith("@@"):
-            ((name, shared),) = items.items()
+            ((key, shared),) = items.items()
             part = _plain_part(family, shared, path)
-            return part if part == Part("none") else SharedPart(name[2:], part)
+            return part if part == Part("none") else SharedPart(str(key)[2:], part)
     return _plain_part(family, value, path)
 
 

@@ -201,8 +201,8 @@ def _stages(node: Node | None, tree: Node, chain: Place, stem: Sequence, tables:
         before = before | {name}
         exit_node = item.get("exit")
         if exit_node is not None:
-            at = replace(place, path=("exit",), locals=NODE_LOCALS, before=before)
-            stage = replace(stage, exit=compile_node(exit_node, at, tables))
+            behind = replace(place, path=("exit",), locals=NODE_LOCALS, before=before)
+            stage = replace(stage, exit=compile_node(exit_node, behind, tables))
             tables.sections[name] = stage
         _unused(own.values())
         found.append(stage)

@@ -116,7 +116,7 @@ def computed(node: Node, spec: FieldSpec | None, place: Place, tables: Tables) -
     if spec is not None and spec.kind in ("part", "list", "mapping"):
         name = str(node.value)[1:].strip()
         if name.isidentifier():
-            raise node.fail(f"no var is called '{name}'; {nearest(name, tables.vars)}")
+            raise node.fail(f"no var is called '{name}'; {nearest(name, [*tables.vars, *tables.shared])}")
         raise node.fail(f"an expression must not stand for a {spec.kind}; write a var alone ('$name') or a choice")
     expression = parse(str(node.value)[1:], node)
     bindings = [(name, bind(name, node, place, tables)) for name in sorted(expression.names)]

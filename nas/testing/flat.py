@@ -27,8 +27,10 @@ class Flat(BlockModule):
             sizes = [size[1:] for size in tensor_sizes(self.in_shape)]
             rows = x.split([torch.Size(size).numel() for size in sizes], 1)
             taken = tuple(row.reshape(-1, *size) for row, size in zip(rows, sizes, strict=True))
-        given = tensors_of(*advance(self.block, taken, {}))
-        return given[0] if len(given) == 1 else torch.cat([each.flatten(1) for each in given], 1)
+        output, sides = advance(self.block, taken, {})
+        if isinstance(output, Tensor) and not sides:
+            return output
+        return torch.cat([each.flatten(1) for each in tensors_of(output, sides)], 1)
 
     def out_shape(self, output: Tensor) -> Shape:
         return self.behind

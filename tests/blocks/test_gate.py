@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from nas import blocks
-from nas.arch import Block, MapShape, Part, SharedPart
+from nas.arch import Block, MapShape, Part, SharedPart, VectorShape
 from nas.blocks.fields import resolve_part
 from nas.blocks.gate import RecurrentGate
 from nas.build import adaptive, build
 from nas.cost import CostTable
+from nas.cost.count import count
 from nas.errors import InvalidArchitecture
 from nas.space import load_network
 
@@ -127,6 +128,16 @@ def test_every_parameter_of_a_gated_network_learns():
     made(torch.randn(4, 3, 16, 16)).square().sum().backward()
     idle = {key for key, parameter in made.named_parameters() if parameter.grad is None}
     assert idle == {"s2.1.gating.read.weight", "s2.1.gating.read.bias"}, "only what the last gate reads decides nothing"
+
+
+def test_costs_are_those_of_the_network_that_runs():
+    """Memory too: the gate's state is alive between the blocks."""
+    plan = load_network(NETWORK, TABLE)
+    with torch.device("meta"):
+        made = build(plan)
+    assert count(made, plan.input).cost.values() == TABLE.plan(plan).values()
+    assert str(plan.steps[2].in_shape) == "8x16x16, gate 9"
+    assert plan.steps[-1].in_shape == VectorShape(12)
 
 
 def test_the_range_of_costs_by_hand():

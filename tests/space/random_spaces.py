@@ -95,6 +95,10 @@ def stages(draw: st.DrawFn, index: int) -> dict[str, Any]:
     each = isinstance(stage.get("out"), dict) and "each" in stage["out"]
     if not each and draw(st.integers(0, 2)) == 0:
         stage["downsample"] = draw(st.sampled_from(["conv", {"conv": {"kernel": {"choice": [3, 5]}}}, "$body"]))
+    if draw(st.integers(0, 2)) == 0:
+        end = ["pool", "classifier"]
+        chosen = [{"conv": {"act": {"choice": ["relu", "silu"]}}}, *end]
+        stage["exit"] = draw(st.sampled_from([end, ["$body", *end], {"choice": {"no": "none", "yes": chosen}}]))
     return stage
 
 

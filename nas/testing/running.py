@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nas import blocks
 from nas.arch import MapShape, Part, Shape, TokenShape
 from nas.blocks.base import BlockModule
 from nas.errors import InvalidArchitecture
@@ -79,10 +80,16 @@ def _first_cases(name: str) -> list[Case]:
 
 @cache
 def _cases_of_parts(name: str) -> list[Case]:
-    """One for each of a block's examples, and one for each kind of part that its fields take."""
+    """One for each of a block's examples, and one for each kind of part that its fields take.
+
+    Activations and norms are tried in blocks that take no other parts: they are many, and the same everywhere.
+    """
+    families = {field: str(spec.family) for field, spec in blocks.block(name).fields.items() if spec.kind == "part"}
+    large = {field for field, family in families.items() if family not in ("act", "norm")}
     found: dict[tuple[str, str], Case] = {}
     for case in varied_cases(name):
-        for field, value in case.block.fields.items():
+        for field in large or families:
+            value = case.block.fields[field]
             if isinstance(value, Part):
                 found.setdefault((field, value.kind), case)
     return list(dict.fromkeys([*_first_cases(name), *found.values()]))

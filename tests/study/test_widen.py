@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,16 +12,22 @@ import torch
 from nas.build import build
 from nas.errors import NasError
 from nas.files import shipped
-from nas.space import load_network, load_space
+from nas.space import load_network, load_space, read, read_about
 from nas.study.spaces import catalogue
 from nas.study.widen import widen_network
 
 ZOO = shipped("search_spaces") / "zoo"
+TABLE = json.loads((Path(__file__).parent.parent / "zoo.json").read_text(encoding="utf-8"))
 QUICK = ("mobilenet_v3_small", "resnet8", "swin_tiny", "vit_tiny_16")
-NAMES = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-    for name in sorted(path.stem for path in ZOO.glob("*.yaml"))
-]
+
+
+def _names():
+    """Some, and (slow) the smallest of each family."""
+    smallest = {}
+    for path in sorted(ZOO.glob("*.yaml"), key=lambda path: TABLE.get(path.stem, {"params": 0})["params"]):
+        smallest.setdefault(read_about(read(path).get("about")).family, path.stem)
+    return [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in smallest.values() if name not in QUICK)]
+
 
 SMALL = """
 nas: 1
@@ -78,7 +86,7 @@ def test_reads_like_the_network(small):
     assert "s2.repeat 3" in comment
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", _names())
 def test_holds_the_network_and_others_that_can_be_built(name, tmp_path):
     own = load_network(ZOO / f"{name}.yaml", catalogue(), roots=[ZOO.parent])
     widened = widen_network(f"zoo/{name}")

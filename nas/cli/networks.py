@@ -60,7 +60,7 @@ def measure(
     resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the latency of a network on a device, with an interval and what disturbed it."""
+    """Measure a network on a device: latency with an interval and what disturbed it, memory, size, energy."""
     from nas.study.networks import find_network
     from nas.study.profile import measure_network
 
@@ -72,8 +72,25 @@ def measure(
         return
     out.print(f"{document['name']}  {document['arch_id']}")
     out.print(latency_line(document["latency_ms"]))
+    for line in extra_lines(document):
+        out.print(line, highlight=False, markup=False)
     for name, value in document["environment"].items():
         out.print(f"  {name}: {value}", highlight=False)
+
+
+def extra_lines(document: dict[str, Any]) -> list[str]:
+    """What was measured besides latency, what is not available here, and what disturbed the measurement."""
+    named = (
+        ("inference_memory_mb", "memory of an inference", "MiB"),
+        ("model_mb", "model on disk", "MiB"),
+        ("energy_mj", "energy an image", "mJ"),
+    )
+    values = [
+        f"{label} {document[key]:.3g} {unit}" if document[key] is not None else f"{label}: not available here"
+        for key, label, unit in named
+    ]
+    seen = ", ".join(f"{name} {value}" for name, value in document["evidence"].items())
+    return [", ".join(values), f"seen meanwhile: {seen}"]
 
 
 def about_line(about: Any) -> str:
@@ -105,5 +122,5 @@ def latency_line(latency: dict[str, Any]) -> str:
     flags = f" ({', '.join(latency['flags'])})" if latency["flags"] else ""
     return (
         f"p50 {latency['p50']:.3f} ms [{latency['low']:.3f}, {latency['high']:.3f}], p90 {latency['p90']:.3f} ms, "
-        f"{latency['pairs']} pairs, {trust}{flags}"
+        f"p99 {latency['p99']:.3f} ms, {latency['pairs']} pairs, {trust}{flags}"
     )

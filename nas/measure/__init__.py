@@ -10,16 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nas.measure.devices import Device, check_device, load_device
-from nas.measure.latency import FLAGS, SERIOUS, Latency
+from nas.measure.latency import EXTRAS, FLAGS, SERIOUS, Latency
 from nas.measure.lock import DeviceLock
 from nas.measure.protocol import Protocol
 
 if TYPE_CHECKING:
+    from nas.measure.extras import check_extras
     from nas.measure.measuring import measure
     from nas.measure.meter import Meter
     from nas.measure.provenance import environment
 
 __all__ = [
+    "EXTRAS",
     "FLAGS",
     "SERIOUS",
     "Device",
@@ -28,12 +30,14 @@ __all__ = [
     "Meter",
     "Protocol",
     "check_device",
+    "check_extras",
     "environment",
     "load_device",
     "measure",
 ]
 
 _LAZY = {
+    "check_extras": "nas.measure.extras",
     "Meter": "nas.measure.meter",
     "environment": "nas.measure.provenance",
     "measure": "nas.measure.measuring",

@@ -1,7 +1,8 @@
 """The process that measures: requests come by standard input, one JSON document a line, and get one line each back.
 
 Its first line is what it is set up for, before torch is loaded: {"device", "protocol", "builder"}. Then come
-{"build": network}, {"open": true} and {"measure": {"budget_ms": ...}}; an answer is {"ok": ...} or {"error": ...}.
+{"build": network}, {"open": true}, {"measure": {"budget_ms": ..., "extras": [...]}} and {"weigh": {"memory": ...}}; an
+answer is {"ok": ...} or {"error": ...}.
 It ends with its standard input, hence with its parent, also in the middle of a measurement. Between requests it waits
 without computing anything.
 """
@@ -37,16 +38,19 @@ class Service:
         self._builder = getattr(import_module(module), name)
         self._bench: Any = None
         self._run: Callable[[], Any] | None = None
+        self._agreement: Any = None
+        self._network: Mapping[str, Any] = {}
 
     def build(self, network: Mapping[str, Any]) -> None:
         import torch
 
-        from nas.measure.measuring import prepare
+        from nas.measure.measuring import checked
 
         self._run = None
+        self._network = network
         module, shape = self._builder(network, self.protocol.seed)
         with torch.inference_mode():
-            self._run = prepare(module, shape, self.device, self.protocol.seed)
+            self._run, self._agreement = checked(module, shape, self.device, self.protocol.seed)
 
     def open(self, _: Any = None) -> None:
         """The reference and its quiet time; takes a few seconds the first time on a host, then half of one."""
@@ -58,6 +62,7 @@ class Service:
                 self._bench = Bench(self.device, self.protocol)
 
     def measure(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        from nas.measure.measuring import spent
         from nas.measure.procedure import take
         from nas.measure.provenance import environment
         from nas.measure.settings import settings
@@ -66,13 +71,29 @@ class Service:
             raise NasError("a network must be built before it is measured")
         self.open()
         with settings(self.device, self.protocol, own_process=True):
-            return take(self._bench, self._run, request["budget_ms"], environment(self.device)).to_json()
+            latency = take(self._bench, self._run, request["budget_ms"], environment(self.device))
+            found = spent(latency, self._run, self._bench, request.get("extras", ())).to_json()
+        if self._agreement is not None:
+            found["evidence"]["agreement"] = self._agreement.to_json()
+        return found
+
+    def weigh(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The size of the network that was built last, and the memory of an inference; None what cannot be told."""
+        from nas.measure.memory import weigh
+
+        module, shape = self._builder(self._network, self.protocol.seed)
+        return weigh(module, shape, self.device, self.protocol.seed, memory=request["memory"])
 
 
 def answer(service: Service, request: Mapping[str, Any]) -> dict[str, Any]:
     """What goes back for a request, also when it fails."""
     (what, argument), *_ = request.items()
-    serve: dict[str, Callable[[Any], Any]] = {"build": service.build, "open": service.open, "measure": service.measure}
+    serve: dict[str, Callable[[Any], Any]] = {
+        "build": service.build,
+        "open": service.open,
+        "measure": service.measure,
+        "weigh": service.weigh,
+    }
     try:
         return {"ok": serve[what](argument)}
     except InvalidArchitecture as error:

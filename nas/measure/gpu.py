@@ -23,7 +23,7 @@ def state(index: int) -> dict[str, Any]:
     if index in _seen and now - _seen[index][0] < FRESH_S:
         return _seen[index][1]
     found: dict[str, Any] = {}
-    uuid = _uuid(index)
+    uuid = uuid_of(index)
     processes = _ask(uuid, "--query-compute-apps=pid")
     if processes is not None:
         found["foreign_processes"] = foreign({int(line) for line in processes if line.isdigit()})
@@ -44,7 +44,7 @@ def foreign(pids: set[int]) -> int:
     return len(pids - {os.getpid()}) if os.getpid() in pids else max(0, len(pids) - 1)
 
 
-def _uuid(index: int) -> str:
+def uuid_of(index: int) -> str:
     """The driver's own name of a GPU: `CUDA_VISIBLE_DEVICES` renumbers them."""
     import torch
 

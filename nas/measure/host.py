@@ -47,10 +47,16 @@ def cpu_model() -> str:
 
 
 @cache
+def cpu_flags() -> frozenset[str]:
+    """What the processor can do, in the kernel's words; empty where it does not tell."""
+    lines = (read_text("/proc/cpuinfo") or "").splitlines()
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return frozenset(flags.partition(":")[2].split())
+
+
 def virtualised() -> bool:
     """Whether a hypervisor runs this host: its other guests then disturb without a trace in our own counters."""
-    flags = next((line for line in (read_text("/proc/cpuinfo") or "").splitlines() if line.startswith("flags")), "")
-    return " hypervisor" in flags
+    return "hypervisor" in cpu_flags()
 
 
 def governor() -> str | None:

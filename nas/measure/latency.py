@@ -20,6 +20,9 @@ FLAGS: Mapping[str, str] = {
     "straddles_budget": "the budget lies inside the interval",
 }
 
+# What is measured besides, and only where it is asked for; the names are those of objectives and budgets.
+EXTRAS = ("inference_memory_mb", "model_mb", "energy_mj")
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -28,6 +31,9 @@ class Latency:
     `p50` is the median, `low` and `high` its confidence interval; `p90` and `p99` the tail of single inferences in
     quiet moments. `pairs` were measured. `trusted` is false when a flag of `SERIOUS` was raised; `FLAGS` explains them.
     `seconds` is what the measurement took, `device` the key of the device, `evidence` what was seen besides the times.
+
+    The last three are there only where they were asked for and can be told (`EXTRAS`): the peak memory of one inference
+    and the size of the model on disk, both in MiB, and the energy of one image in millijoules.
     """
 
     p50: float
@@ -43,6 +49,9 @@ class Latency:
     device: str = ""
     budget_ms: float | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    inference_memory_mb: float | None = None
+    model_mb: float | None = None
+    energy_mj: float | None = None
 
     @property
     def half_width(self) -> float:

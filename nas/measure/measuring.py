@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,14 +12,17 @@ from torch import nn
 
 from nas.arch import Shape
 from nas.errors import DeviceError, NasError
-from nas.measure import runtimes
+from nas.measure import agreement, culprit, energy, runtimes
+from nas.measure.agreement import Agreement, Tolerance
 from nas.measure.bench import Bench
 from nas.measure.devices import Device, check_device
 from nas.measure.latency import Latency
 from nas.measure.lock import DeviceLock
+from nas.measure.memory import example_of, weigh
 from nas.measure.procedure import take
 from nas.measure.protocol import Protocol
 from nas.measure.provenance import environment
+from nas.measure.runtimes import eager
 from nas.measure.settings import settings
 
 _benches: dict[tuple[Device, Protocol], Bench] = {}
@@ -30,12 +34,13 @@ def measure(
     device: Device | None = None,
     protocol: Protocol | None = None,
     budget_ms: float | None = None,
+    extras: Collection[str] = (),
 ) -> Latency:
     """The latency of a module: its median in milliseconds with an interval, and whether to believe it.
 
     `in_shape` is that of one image, (C, H, W) or a `Shape`. The module itself stays as it is; a copy in evaluation
     mode is measured on random input. With `budget_ms` it stops as soon as the answer is on one side, and takes
-    longer where it is close. Waits until nobody else measures on the device and trainers that share its lock pause.
+    longer where it is close. `extras` are names of `EXTRAS` to be told as well. Waits until nobody else measures on the device and trainers that share its lock pause.
     Other work of this very process disturbs: `Meter` measures in a process of its own.
 
     Raises `DeviceError` when the device is not there, or the network cannot run on it.
@@ -51,31 +56,126 @@ def measure(
         if bench is None:
             bench = _benches[device, protocol] = Bench(device, protocol)
         run = prepare(copy.deepcopy(module), in_shape, device, protocol.seed)
-        return take(bench, run, budget_ms, environment(device))
+        latency = take(bench, run, budget_ms, environment(device))
+        latency = spent(latency, run, bench, extras)
+    if {"model_mb", "inference_memory_mb"}.isdisjoint(extras):
+        return latency
+    memory = "inference_memory_mb" in extras
+    return replace(latency, **weigh(module, image_shape(in_shape), device, protocol.seed, memory=memory))
+
+
+def spent(latency: Latency, run: Callable[[], Any], bench: Bench, extras: Collection[str]) -> Latency:
+    """The latency with the energy of an image, where it is asked for and the host has a counter."""
+    if "energy_mj" not in extras:
+        return latency
+    found = energy.per_image(run, bench.clock, bench.device, latency.p50 / 1e3)
+    if found is None:
+        return latency
+    return replace(latency, energy_mj=found["energy_mj"], evidence={**latency.evidence, **found})
+
+
+def image_shape(in_shape: Shape | Sequence[int]) -> tuple[int, ...]:
+    """The size of one image, whether it came as a shape or as numbers."""
+    return tuple(in_shape) if isinstance(in_shape, Sequence) else in_shape.tensor()[1:]
 
 
 def prepare(module: nn.Module, in_shape: Shape | Sequence[int], device: Device, seed: int) -> Callable[[], Any]:
-    """What runs the module once on random input, after one run whose output was looked at.
+    """What runs the module once on random input, after its outputs were looked at.
 
-    Raises `DeviceError` when it fails, or its output is not made of finite numbers, or of zeros alone: such a
-    network is broken, and zeros can be computed faster than numbers.
+    Raises `DeviceError` when it fails, naming the block and the operator where a runtime cannot express one; when the
+    output is not made of finite numbers, or of zeros alone: such a network is broken, and zeros can be computed faster
+    than numbers; and when a runtime's outputs are further from eager's than its tolerance.
     """
-    shape = in_shape if isinstance(in_shape, Sequence) else in_shape.tensor()[1:]
-    example = torch.randn((device.batch, *shape), generator=torch.Generator().manual_seed(seed))
+    return checked(module, in_shape, device, seed)[0]
+
+
+def checked(
+    module: nn.Module, in_shape: Shape | Sequence[int], device: Device, seed: int
+) -> tuple[Callable[[], Any], Agreement | None]:
+    """`prepare`, and how well the outputs agree with eager's; None for eager itself."""
+    shape = image_shape(in_shape)
+    example = example_of(shape, device.batch, seed)
+    runtime = runtimes.runtime(device.runtime)
+    if device.runtime == "eager":
+        run = _tried(lambda: runtime.prepare(module, example, device), device)
+        _look(_tried(run, device))
+        return run, None
+    tolerance = getattr(runtime, "tolerance", agreement.usual)(device)
+    images = _images(tolerance, shape, device, seed, example)
+    module = module.eval()
+    eager_device = device.model_copy(update={"runtime": "eager"})
+    copied = copy.deepcopy(module)
+    expected = _tried(lambda: _eager_outputs(copied, images, eager_device), eager_device)
+    del copied
+    _look(expected)
     try:
-        run = runtimes.runtime(device.runtime).prepare(module, example, device)
+        run = runtime.prepare(copy.deepcopy(module), example, device)
         output = run()
     except NasError:
         raise
-    except Exception as error:  # whatever a runtime or an operator raises, it cannot be measured
-        raise DeviceError(
-            f"the network must run on {device.name} ({device.runtime}, {device.precision}), "
-            f"but: {type(error).__name__}: {error}"
-        ) from error
+    except Exception as error:  # whatever a runtime raises, it cannot run this network: who is to blame?
+        raise _blamed(error, module, example, device) from error
+    if tolerance.kind == "likeness":
+        output = agreement.outputs_of(run.outputs, images, device.batch)  # type: ignore[attr-defined]
+    found = agreement.compare(tolerance, expected, agreement.first(output).float())
+    agreement.check(found, device.runtime, device.precision)
+    return run, found
+
+
+def _images(
+    tolerance: Tolerance, shape: tuple[int, ...], device: Device, seed: int, example: torch.Tensor
+) -> torch.Tensor:
+    """What outputs are compared on: the example, or for a likeness pictures, whole batches of them."""
+    if tolerance.kind == "difference":
+        return example
+    return agreement.pictures(-(-agreement.PICTURES // device.batch) * device.batch, shape, seed)
+
+
+def _eager_outputs(module: nn.Module, images: torch.Tensor, device: Device) -> torch.Tensor:
+    return agreement.outputs_of(lambda batch: eager.prepare(module, batch, device)(), images, device.batch)
+
+
+def _tried(attempt: Callable[[], Any], device: Device) -> Any:
+    """What the attempt gives; raises `DeviceError` for whatever it raises."""
+    try:
+        return attempt()
+    except NasError:
+        raise
+    except Exception as error:  # whatever an operator raises, it cannot be measured
+        raise DeviceError(_cannot(device, error)) from error
+
+
+def _cannot(device: Device, error: Exception) -> str:
+    return (
+        f"the network must run on {device.name} ({device.runtime}, {device.precision}), "
+        f"but: {type(error).__name__}: {str(error).strip()}"
+    )
+
+
+def _blamed(error: Exception, module: nn.Module, example: torch.Tensor, device: Device) -> DeviceError:
+    """The error of a runtime with the block and the operator that it is about."""
+    runtime = runtimes.runtime(device.runtime)
+
+    def attempt(part: nn.Module, arrived: torch.Tensor) -> None:
+        runtime.prepare(copy.deepcopy(part), arrived, device)()
+
+    path, inner = culprit.find(copy.deepcopy(module), example, attempt)
+    operator = culprit.operator_of(inner) or culprit.operator_of(error)
+    what = f"operator {operator}" if operator else "an operator"
+    where = f"of block {path}" if path else "of the network"
+    kind = type(module.get_submodule(path)).__name__
+    lines = str(inner).strip().splitlines() or [""]
+    return DeviceError(
+        f"runtime {device.runtime} cannot express {what} {where} ({kind}): {type(inner).__name__}: {lines[0][:300]}; "
+        "choose another block there, or measure with another runtime"
+    )
+
+
+def _look(output: Any) -> None:
+    """Raises `DeviceError` for an output that tells of a broken network."""
     for tensor in output if isinstance(output, tuple | list) else [output]:
         if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
             if not bool(torch.isfinite(tensor).all()):
                 raise DeviceError("the output of a network to be measured must be finite, but it holds inf or nan")
             if not bool(tensor.any()):
                 raise DeviceError("the output of a network to be measured must not be all zeros")
-    return run

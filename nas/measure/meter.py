@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any, Self
 
 from nas.arch import Architecture
 from nas.errors import DeviceError
+from nas.measure import runtimes
 from nas.measure.devices import Device, load_device
 from nas.measure.latency import Latency
 from nas.measure.lock import DeviceLock
@@ -17,7 +19,7 @@ from nas.measure.protocol import Protocol
 from nas.measure.worker import Worker
 
 BUILDER = "nas.measure.networks:from_architecture"
-BUILD_S = 120.0  # to start the process, load torch and build a network
+BUILD_S = 120.0  # to start the process, load torch and build a network; what a runtime takes comes on top
 
 
 class Meter:
@@ -62,25 +64,37 @@ class Meter:
             with self._lock.exclusive(self._lock_timeout):
                 worker.ask({"open": True}, BUILD_S)
 
-    def measure(self, architecture: Architecture, budget_ms: float | None = None, *, fresh: bool = False) -> Latency:
+    def measure(
+        self,
+        architecture: Architecture,
+        budget_ms: float | None = None,
+        *,
+        fresh: bool = False,
+        extras: Collection[str] = (),
+    ) -> Latency:
         """The latency of a network with random weights.
 
         With `budget_ms` it stops as soon as the answer is on one side, and takes longer where it is close. `fresh`
-        measures in a process started for this network alone. Raises `InvalidArchitecture` when the network cannot be
+        measures in a process started for this network alone; `extras` are names of `EXTRAS` to be told as well, which
+        takes a second (energy) or a few (memory) more. Raises `InvalidArchitecture` when the network cannot be
         built, and `DeviceError` when it cannot be measured, or the process died or hung over it; the next
         measurement then starts a new one.
         """
         if fresh:
             with _meter(self.device, self.protocol, self._lock_timeout, self._builder) as other:
-                return other.measure(architecture, budget_ms)
+                return other.measure(architecture, budget_ms, extras=extras)
         network = architecture.to_json()
         with self._busy:
             worker = self._running()
             try:
-                worker.ask({"build": network}, BUILD_S)
+                build_s = BUILD_S + runtimes.build_seconds(self.device.runtime)
+                worker.ask({"build": network}, build_s)
                 with self._lock.exclusive(self._lock_timeout):
                     worker.ask({"open": True}, BUILD_S)
-                    found = worker.ask({"measure": {"budget_ms": budget_ms}}, longest_seconds(self.protocol))
+                    request = {"budget_ms": budget_ms, "extras": list(extras)}
+                    found = worker.ask({"measure": request}, longest_seconds(self.protocol))
+                if {"model_mb", "inference_memory_mb"}.intersection(extras):  # needs no quiet device
+                    found |= worker.ask({"weigh": {"memory": "inference_memory_mb" in extras}}, 2 * build_s)
             except DeviceError as error:
                 raise DeviceError(f"network {architecture.arch_id} on {self.device.name}: {error}") from error
         return Latency.from_json(found)

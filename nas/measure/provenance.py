@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nas.measure import host
+from nas.measure import host, runtimes
 from nas.measure.devices import Device
 from nas.measure.priority import realtime_now
 
@@ -41,6 +41,8 @@ def environment(device: Device) -> dict[str, Any]:
         "realtime": realtime_now(),
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
     }
+    if versions := getattr(runtimes.runtime(device.runtime), "versions", None):
+        found |= versions()
     if device.kind == "cuda":
         properties = torch.cuda.get_device_properties(device.index)
         found |= {

@@ -21,22 +21,26 @@ from nas.measure.protocol import Protocol
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
+def child_environment(device: Device) -> dict[str, str]:
+    """The environment of a process that is to run networks for a device: its threads, and what we import."""
+    return {
+        **os.environ,
+        **dict.fromkeys(THREAD_VARIABLES, str(device.threads)),
+        "PYTHONPATH": os.pathsep.join(path for path in (os.getcwd(), *sys.path) if path),  # noqa: PTH109
+    }
+
+
 class Worker:
     """One measuring process. A request that fails in any way but a clear answer ends it: `alive` is then false."""
 
     def __init__(self, device: Device, protocol: Protocol, builder: str) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `end`)
-        environment = {
-            **os.environ,
-            **dict.fromkeys(THREAD_VARIABLES, str(device.threads)),
-            "PYTHONPATH": os.pathsep.join(path for path in (os.getcwd(), *sys.path) if path),  # noqa: PTH109
-        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "nas.measure.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=environment,
+            env=child_environment(device),
             start_new_session=True,  # Ctrl-C is for the parent, which then ends it
         )
         assert self._process.stdin is not None

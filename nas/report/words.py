@@ -9,7 +9,7 @@ from typing import Any, Literal
 from nas.report.aims import Aims, Budget
 from nas.store.record import Record
 
-Kind = Literal["share", "ms", "count", "bytes", "seconds", "number"]
+Kind = Literal["share", "ms", "count", "bytes", "mb", "mj", "seconds", "number"]
 
 _LABELS = {
     "macs": "MACs",
@@ -17,12 +17,14 @@ _LABELS = {
     "params": "parameters",
     "peak_bytes": "peak memory",
     "latency_ms": "latency",
+    "model_mb": "model size",
+    "energy_mj": "energy an image",
     "macro_f1": "macro F1",
     "train_loss": "training loss",
 }
 _SHARES = {"accuracy", "top1", "top5", "macro_f1", "f1", "recall", "precision"}
 _COUNTS = {"macs", "flops", "params", "activations"}
-_UNITS: Mapping[Kind, str] = {"share": "%", "ms": "ms", "seconds": "s", "bytes": "bytes"}
+_UNITS: Mapping[Kind, str] = {"share": "%", "ms": "ms", "seconds": "s", "bytes": "bytes", "mb": "MiB", "mj": "mJ"}
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -38,6 +40,10 @@ def kind_of(name: str) -> Kind:
         return "count"
     if name.endswith("_bytes"):
         return "bytes"
+    if name.endswith("_mb"):
+        return "mb"
+    if name.endswith("_mj"):
+        return "mj"
     return "seconds" if name == "seconds" or name.endswith("_seconds") else "number"
 
 
@@ -45,7 +51,11 @@ def label(name: str) -> str:
     """`latency_ms` as `latency`, `macs` as `MACs`."""
     if not name.isidentifier():
         return name
-    return _LABELS.get(name) or name.removesuffix("_ms").removesuffix("_bytes").replace("_", " ")
+    if name in _LABELS:
+        return _LABELS[name]
+    for unit in ("_ms", "_bytes", "_mb", "_mj"):
+        name = name.removesuffix(unit)
+    return name.replace("_", " ")
 
 
 def axis_label(name: str) -> str:
@@ -67,6 +77,10 @@ def quantity(name: str, value: float | None) -> str:
             return scaled(value)
         case "bytes":
             return f"{scaled(value)}B"
+        case "mb":
+            return f"{significant(value)} MiB"
+        case "mj":
+            return f"{significant(value)} mJ"
         case "seconds":
             return f"{significant(value)} s"
     return significant(value, 4)
@@ -91,7 +105,7 @@ def interval(name: str, bounds: Sequence[float] | None) -> str:
 
 def bare(name: str, value: float) -> str:
     """A quantity without its unit."""
-    return quantity(name, value).removesuffix("%").removesuffix(" ms")
+    return quantity(name, value).removesuffix("%").removesuffix(" ms").removesuffix(" MiB").removesuffix(" mJ")
 
 
 def milliseconds(value: float) -> str:

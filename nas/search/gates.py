@@ -9,7 +9,7 @@ from typing import Any
 from nas.arch import Plan
 from nas.errors import InvalidArchitecture
 from nas.search.goals import Goals
-from nas.store.attributes import latency_values
+from nas.store.attributes import EXTRA_NAMES, latency_values
 
 Price = Callable[[Plan], Mapping[str, float]]
 Measure = Callable[[Plan, float | None], Any]
@@ -17,6 +17,7 @@ Measure = Callable[[Plan, float | None], Any]
 # Names that a training report has beside those of costs and latency.
 REPORTED = ("accuracy", "loss", "train_loss")
 LATENCY_NAMES = ("latency_ms", "latency_low_ms", "latency_high_ms", "latency_p90_ms", "latency_p99_ms")
+MEASURED_NAMES = (*LATENCY_NAMES, *EXTRA_NAMES)
 
 # The constraint of a network that cannot be built, so that a sampler sees it as infeasible.
 STRUCTURE = "can be built"
@@ -52,7 +53,8 @@ class Gates:
     """What a network is asked before it trains.
 
     `price` gives the costs of a plan by name; `measure` the latency of the untrained network, given the budget in ms
-    as a hint of how exact it has to be. It is measured only where an objective or a budget names it. Taking a
+    as a hint of how exact it has to be. It is measured only where an objective or a budget names it, or one of the
+    values that are measured with it (memory, size, energy). Taking a
     disturbed measurement again is the measurer's part; one that is still not trusted is marked as such.
     """
 
@@ -66,7 +68,7 @@ class Gates:
         always_measure: bool = False,
     ) -> None:
         self.goals = goals
-        self.measures = measure is not None and (goals.needs_latency or always_measure)
+        self.measures = measure is not None and (goals.needs_latency or bool(goals.extras) or always_measure)
         self._price = price
         self._measure = measure
         self._reported = reported
@@ -76,7 +78,7 @@ class Gates:
         """Costs by name; raises `InvalidArchitecture`, and `GoalError` for a goal that names no value."""
         values = dict(self._price(plan))
         if not self._names_checked:
-            latency = LATENCY_NAMES if self._measure is not None else ()
+            latency = MEASURED_NAMES if self._measure is not None else ()
             self.goals.check_names({*values, *latency, *self._reported})
             self._names_checked = True
         return values

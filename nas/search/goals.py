@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from nas.errors import NasError, nearest
 from nas.space.expression import Expression, ExpressionError, MissingName, parse
+from nas.store.attributes import EXTRA_NAMES
 
 Direction = Literal["minimize", "maximize"]
 
@@ -144,6 +145,11 @@ class Goals:
     @property
     def needs_latency(self) -> bool:
         return any(name.startswith("latency") for name in self.names)
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The values measured beside latency that an objective or a budget names: they are measured only then."""
+        return tuple(name for name in EXTRA_NAMES if name in self.names)
 
     @cached_property
     def latency_budget_ms(self) -> float | None:

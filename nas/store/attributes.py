@@ -53,6 +53,10 @@ def get(attributes: Mapping[str, Any], key: str) -> dict[str, Any]:
     return dict(value)
 
 
+# What a measurement may tell besides latency, by the names that objectives and budgets use.
+EXTRA_NAMES = ("inference_memory_mb", "model_mb", "energy_mj")
+
+
 def latency_values(latency: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of a measurement by the names that objectives and budgets use."""
     names = {
@@ -61,6 +65,7 @@ def latency_values(latency: Mapping[str, Any]) -> dict[str, float]:
         "high": "latency_high_ms",
         "p90": "latency_p90_ms",
         "p99": "latency_p99_ms",
+        **{name: name for name in EXTRA_NAMES},
     }
     return {name: float(latency[key]) for key, name in names.items() if isinstance(latency.get(key), int | float)}
 

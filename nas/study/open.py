@@ -15,9 +15,9 @@ from nas.arch import Plan
 from nas.cost import Cost
 from nas.data import Dataset, load_data
 from nas.errors import DeviceError, NasError
-from nas.measure import Device, check_device
+from nas.measure import Device, check_device, check_extras
 from nas.search import Budget, Goals, Objective, Rungs, make_sampler
-from nas.search.gates import LATENCY_NAMES
+from nas.search.gates import MEASURED_NAMES
 from nas.search.goals import check_names
 from nas.space import Space
 from nas.study.config import StudyConfig
@@ -48,11 +48,12 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     config.told_at(["device"], lambda: check_device(config.target))
     train_device = config.told_at(["run", "gpus"], lambda: _train_device(config))
     goals = Goals.parse(config.objectives, config.budgets)
-    known = {*Cost(0, 0, 0, 0).values(), *LATENCY_NAMES, *REPORTED}
+    known = {*Cost(0, 0, 0, 0).values(), *MEASURED_NAMES, *REPORTED}
     wanted: dict[str, Sequence[Objective | Budget]] = {"objectives": goals.objectives, "budgets": goals.budgets}
     for key, each in wanted.items():
         for index, goal in enumerate(each):
             config.told_at([key, index], partial(check_names, goal, known))
+            config.told_at([key, index], partial(check_extras, config.target, goal.names))
     settings = config.search
     config.told_at(["search", "sampler"], lambda: make_sampler(settings.sampler, settings.options, seed=settings.seed))
     rungs = config.told_at(

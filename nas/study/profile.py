@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nas.arch import Plan
-from nas.measure import Device, Latency, Meter, load_device
+from nas.measure import EXTRAS, Device, Latency, Meter, load_device
 from nas.study.spaces import catalogue
 
 
@@ -19,23 +19,29 @@ def profile_network(plan: Plan, device: str | None = None) -> dict[str, Any]:
 
 
 def measure_network(plan: Plan, device: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The latency of a network on a device, some of whose settings may be changed (`threads`, `batch`, `runtime`)."""
+    """The latency of a network on a device, some of whose settings may be changed (`threads`, `batch`, `runtime`).
+
+    And its memory, size and energy; None what is not available here. `evidence` has what disturbed it.
+    """
     target = load_device(device)
     given = {key: value for key, value in changes.items() if value is not None}
     if given:
         target = Device.model_validate(target.model_dump() | given)
-    latency = _measure(plan, target)
+    latency = _measure(plan, target, EXTRAS)
     return {
         "name": plan.name,
         "arch_id": plan.arch_id,
+        "device": latency.device,
         "latency_ms": latency_json(latency),
+        **{name: getattr(latency, name) for name in EXTRAS},
+        "evidence": latency.evidence,
         "environment": latency.environment,
     }
 
 
-def _measure(plan: Plan, device: Device) -> Latency:
+def _measure(plan: Plan, device: Device, extras: Collection[str] = ()) -> Latency:
     with Meter(device) as meter:
-        return meter.measure(plan.architecture)
+        return meter.measure(plan.architecture, extras=extras)
 
 
 def latency_json(latency: Latency) -> dict[str, Any]:

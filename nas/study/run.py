@@ -75,7 +75,7 @@ def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnPro
         results,
         proposals,
         price=price,
-        measure=lambda plan, budget_ms: meter.measure(plan.architecture, budget_ms),
+        measure=lambda plan, budget_ms: meter.measure(plan.architecture, budget_ms, extras=study.goals.extras),
         objectives=study.config.objectives,
         budgets=study.config.budgets,
         rungs=study.rungs,
@@ -108,7 +108,9 @@ def train_networks(
         results,
         FixedProposals(networks, role),
         price=price,
-        measure=lambda plan, budget_ms: meter.measure(plan.architecture, budget_ms, fresh=True),
+        measure=lambda plan, budget_ms: meter.measure(
+            plan.architecture, budget_ms, fresh=True, extras=study.goals.extras
+        ),
         objectives=study.config.objectives,
         budgets=study.config.budgets,
         rungs=Rungs((recipe.epochs,)),

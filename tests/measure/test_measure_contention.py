@@ -59,7 +59,7 @@ def driver(monkeypatch, tmp_path, script: str) -> None:
     tool.write_text(f"#!/bin/sh\n{script}\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(gpu, "_uuid", lambda index: "GPU-1")
+    monkeypatch.setattr(gpu, "uuid_of", lambda index: "GPU-1")
     monkeypatch.setattr(gpu, "_seen", {})
 
 
@@ -140,4 +140,4 @@ class TestCalibration:
 def test_gpu_state_asks_the_driver_by_the_uuid_of_the_visible_gpu(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(uuid=f"0{index}"))
-    assert gpu._uuid(1) == "GPU-01"
+    assert gpu.uuid_of(1) == "GPU-01"

@@ -1,14 +1,17 @@
-"""PyTorch as it comes: the module called, operator by operator."""
+"""PyTorch as it comes: the module called, operator by operator. Nothing to compare: it is what others are held to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from nas.measure.devices import Device
+
+PEAK_WHILE_PREPARING = False  # on CUDA: an inference allocates anew each time
 
 
 def check(device: Device) -> None:
@@ -17,6 +20,13 @@ def check(device: Device) -> None:
 
 def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
     """The module and the example on the device, in its precision and layout. Moves the module itself."""
+    return partial(*placed(module, example, device))
+
+
+def placed(
+    module: torch.nn.Module, example: torch.Tensor, device: Device
+) -> tuple[Callable[[torch.Tensor], Any], torch.Tensor]:
+    """The module, in evaluation mode, and the example as the device wants them."""
     where = torch.device(device.kind, device.index) if device.kind == "cuda" else torch.device("cpu")
     layout = torch.channels_last if device.channels_last else torch.contiguous_format
     dtype = getattr(torch, device.precision)
@@ -24,4 +34,15 @@ def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> C
     module = module.to(memory_format=layout)  # type: ignore[call-overload]
     image_like = example.dim() == 4
     example = example.to(device=where, dtype=dtype)
-    return partial(module, example.contiguous(memory_format=layout) if image_like else example.contiguous())
+    return module, example.contiguous(memory_format=layout) if image_like else example.contiguous()
+
+
+def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder: Path) -> int:
+    """The module; tells the bytes of its parameters and buffers in the device's precision, as safetensors has them."""
+    module = module.eval().to(dtype=getattr(torch, device.precision))
+    torch.save(module, folder / "module.pt")
+    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
+
+
+def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+    return prepare(torch.load(folder / "module.pt", weights_only=False), example, device)

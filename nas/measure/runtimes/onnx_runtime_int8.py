@@ -1,0 +1,119 @@
+"""ONNX Runtime with weights and activations in eight bits, their ranges fixed beforehand: static quantisation.
+
+Before quantising it may differ from eager by 1e-3 of the largest output; after it, it is held to a likeness (see
+`nas.measure.agreement`) of 0.25 to eager's float32 outputs on 16 pictures that it was not calibrated with. That is a
+low bar, for untrained networks bear eight bits badly: nine of the zoo were at 0.58 to 0.999, EfficientNet-B0 at 0.33
+to 0.62, and networks with other weights at 0.00 to 0.11. What was found is recorded with the latency. Ranges are the least and greatest values over 32 other pictures, weights have a scale a channel
+(Jacob et al., 2018). This is how fast it is, not how accurate: a network that is to be shipped so must be calibrated with
+data and evaluated.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from nas.measure.agreement import Tolerance, pictures, verify
+from nas.measure.devices import Device
+from nas.measure.host import cpu_flags
+from nas.measure.onnx_export import FILE, export, size
+from nas.measure.runtimes import only, onnx_runtime
+
+NAME = "onnxruntime_int8"
+CALIBRATION = 32  # pictures; ranges of untrained networks change by little beyond
+CALIBRATION_SEED = 12_345  # not that of the pictures outputs are compared on
+LIKENESS = 0.25
+BUILD_S = 900.0
+
+read = onnx_runtime.read
+versions = onnx_runtime.versions
+
+
+def check(device: Device) -> None:
+    """Raises `DeviceError` without the packages, and for other devices than the CPU."""
+    check_int8(device, NAME)
+
+
+def check_int8(device: Device, name: str) -> None:
+    onnx_runtime.ready(device, name)
+    only(device, name, kind=("cpu",), precision=("float32",))  # float32: input, output and what is not quantised
+
+
+def tolerance(device: Device) -> Tolerance:
+    return Tolerance("likeness", LIKENESS)
+
+
+def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+    with TemporaryDirectory(prefix="nas-onnx-") as folder:
+        write(module, example, device, Path(folder))
+        return read(Path(folder), example, device)
+
+
+def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder: Path) -> int:
+    """The quantised ONNX file; tells its bytes."""
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    with whole(module, example, NAME) as path, quiet():
+        quantize_static(
+            path,
+            folder / FILE,
+            _Reader(example),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            # Without these instructions, products of eight bits are added up in sixteen and may not use all of them.
+            reduce_range="avx512_vnni" not in cpu_flags() and "avx_vnni" not in cpu_flags(),
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    return size(folder)
+
+
+@contextmanager
+def whole(module: torch.nn.Module, example: torch.Tensor, name: str) -> Iterator[Path]:
+    """The ONNX file in float32, its shapes written in and batch norms folded, as quantisers want it."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with TemporaryDirectory(prefix="nas-onnx-") as text:
+        folder = Path(text)
+        module, example = module.cpu().float(), example.cpu().float()
+        before = export(module, example, folder, name, onnx_runtime.EXTRA)
+        verify(module, example, onnx_runtime.session(before, example, Device())(), name)
+        after = folder / "whole.onnx"
+        with quiet():
+            quant_pre_process(str(before), str(after), skip_symbolic_shape=True)  # shapes are fixed: nothing symbolic
+        yield after
+
+
+class _Reader:
+    """Feeds the pictures for calibration, a batch of the example's size at a time."""
+
+    def __init__(self, example: torch.Tensor) -> None:
+        batch = len(example)
+        images = pictures(max(1, CALIBRATION // batch) * batch, tuple(example.shape[1:]), CALIBRATION_SEED)
+        self._batches = iter(images.split(batch))
+
+    def get_next(self) -> dict[str, Any] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"image": batch.numpy()}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the quantiser's advice on the root logger, and what numpy says of ranges of one value."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"onnxruntime\.quantization")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"onnxruntime\.|onnx\.")
+        try:
+            yield
+        finally:
+            root.setLevel(level)

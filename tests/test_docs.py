@@ -38,7 +38,6 @@ NAMES = {
     **{family: blocks.part_names(family) for family in blocks.PARTS},
     "data": source_names(),
     "samplers": tuple(SAMPLERS),
-    "zoo": tuple(path.stem for path in shipped("search_spaces").glob("zoo/*.yaml")),
 }
 
 
@@ -171,6 +170,12 @@ def test_lists_of_names_are_complete() -> None:
         assert table == "all"
         listed = {row[0]: set(re.findall(r"`([^`]+)`", row[1])) for row in rows}
         assert listed == {name: set(there) for name, there in NAMES.items()}
+
+
+def test_the_list_of_the_zoo_is_complete() -> None:
+    listed = {(row[0], name) for row in dict(_tables("zoo"))["families"] for name in re.findall(r"`([^`]+)`", row[1])}
+    files = shipped("search_spaces").glob("zoo/*.yaml")
+    assert listed == {(str(read_text(path.read_text()).at(("about", "family")).value), path.stem) for path in files}
 
 
 def test_every_flag_of_a_measurement_is_explained() -> None:

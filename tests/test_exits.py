@@ -12,6 +12,7 @@ from nas.cost import CostTable
 from nas.cost.count import count
 from nas.errors import InvalidArchitecture, SpecError
 from nas.space import Space, load_network, load_space, network_tree, network_yaml, read_text
+from nas.train.loss import Target, training_loss
 
 SPACE = """
 input: {resolution: 16}
@@ -112,6 +113,9 @@ def test_where_an_exit_stands_is_part_of_the_arch_id(space):
 def test_training_returns_all_exits_and_evaluation_the_last(space):
     network, x = build(both(space), 0), torch.randn(3, 3, 16, 16)
     assert network.train()(x).shape == (3, 3, 5)
+    logits, labels = network(x), torch.tensor([0, 3, 1])
+    losses = [torch.nn.functional.cross_entropy(logits[:, at], labels) for at in range(3)]
+    torch.testing.assert_close(training_loss(logits, Target(labels)), sum(losses) / 3)
     network.eval()
     with torch.no_grad():
         body = network.s1[0](network.stem[0](x))
@@ -169,7 +173,7 @@ HEAD = "input: {resolution: 16}\nclasses: 5\nstem: [conv: {out: 8}]\n"
         ("block: conv, exit: [pool, classifier], leave: {choice: [0.1, 0.2]}", (5, 62), "leave must be a number"),
         ("block: conv, exit: [pool, clasifier]", (5, 42), "did you mean 'classifier'"),
         ("block: conv, exit: [{conv: {kernel: $i + 1}}, pool, classifier]", (5, 52), "'i' has no value here"),
-        ("block: conv, exit: [{conv: {padding: 3, kernel: 63}}, pool, classifier]", (5, 36), "as large as the window"),
+        ("block: conv, exit: [{conv: {padding: 3, kernel: 63}}, pool, classifier]", (5, 64), "as large as the window"),
     ],
 )
 def test_mistakes_are_told_with_their_place(stage, place, message):

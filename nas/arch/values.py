@@ -31,6 +31,8 @@ class Fields(Mapping[str, "Value"]):
         return self._hash
 
     def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
         if isinstance(other, Fields):
             return self._hash == other._hash and self._items == other._items
         return NotImplemented

@@ -58,7 +58,7 @@ NormPart = Annotated[Part, Family("norm")]
 
 def _odd(value: int) -> int:
     if value % 2 == 0:
-        raise ValueError("must be odd")
+        raise ValueError(f"must be odd ({value - 1} or {value + 1})" if value > 1 else "must be odd")
     return value
 
 

@@ -57,13 +57,14 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, scale: f
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale).unflatten(0, (batch, groups))
 
 
-def grid_of(shape: TokenShape, what: str) -> tuple[int, int]:
+def grid_of(shape: TokenShape, what: str, path: str | None = "mixer") -> tuple[int, int]:
     """The grid of the tokens; raises `InvalidArchitecture` where there is none, or where extra tokens stand by it."""
+    hint = "; the mixer softmax would fit" if path == "mixer" else ""
     if shape.grid is None:
-        raise InvalidArchitecture(f"tokens must have a grid for {what}, but got {shape}", path="mixer")
+        raise InvalidArchitecture(f"tokens must have a grid for {what}, but got {shape}{hint}", path=path)
     if shape.extra:
         raise InvalidArchitecture(
-            f"tokens must have no extra tokens for {what}, but got {', '.join(shape.extra)}", path="mixer"
+            f"tokens must have no extra tokens for {what}, but got {', '.join(shape.extra)}{hint}", path=path
         )
     return shape.grid
 

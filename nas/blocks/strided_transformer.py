@@ -32,7 +32,7 @@ class StridedTransformer(TransformerBlock):
         assert isinstance(in_shape, TokenShape)
         out = out or in_shape.channels
         self.stride, self.pool = stride, config.pool
-        self.grid = grid_of(in_shape, "a stride")
+        self.grid = grid_of(in_shape, "a stride", path=None)
         rows, columns = (-(-side // stride) for side in self.grid)
         self.inner = TokenShape(rows * columns, in_shape.channels, (rows, columns))
         self.shortcut = PooledShortcut(in_shape.channels, out, stride, config.pool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import Tensor, nn
@@ -62,8 +63,13 @@ def same(kernel: int, dilation: int = 1) -> int:
 def check_groups(channels: int, out: int, groups: int) -> None:
     """Groups must divide what they group."""
     if channels % groups or out % groups:
+        common = math.gcd(channels, out)
+        fitting = [each for each in range(1, common + 1) if common % each == 0]
+        near = sorted(sorted(fitting, key=lambda each: abs(each - groups))[:2])
         raise InvalidArchitecture(
-            f"groups must divide input and output channels, but got {groups} groups for {channels} and {out} channels"
+            f"groups must divide input and output channels, but got {groups} groups for {channels} and {out} channels;"
+            f" {' or '.join(map(str, near))} would fit",
+            path="groups",
         )
 
 
@@ -71,8 +77,11 @@ def check_window(shape: MapShape, kernel: int, padding: int, dilation: int = 1) 
     """A sliding window must fit into the padded map."""
     extent = dilation * (kernel - 1) + 1
     if min(shape.height, shape.width) + 2 * padding < extent:
+        largest = (min(shape.height, shape.width) + 2 * padding - 1) // dilation + 1
         raise InvalidArchitecture(
-            f"the map must be at least as large as the window, but got {shape} for {extent} (padding {padding})"
+            f"the map must be at least as large as the window, but got {shape} for {extent} (padding {padding});"
+            f" a kernel of at most {largest}, a larger resolution or fewer strides would fit",
+            path="kernel",
         )
 
 

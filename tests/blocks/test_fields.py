@@ -56,7 +56,7 @@ def test_an_unwritten_edge_is_none():
         ("conv", {"act": {"relu": {"slope": 1}}}, "act.relu.slope", "there is no such field; allowed: nothing"),
         ("conv", {"act": {"relu": {}, "gelu": {}}}, "act", "must be the name of one act or"),
         ("conv", {"norm": {"batch": 3}}, "norm.batch", "must be a mapping of fields, but got 3"),
-        ("mbconv", {"kernel": 4}, "kernel", "must be odd, but got 4"),
+        ("mbconv", {"kernel": 4}, "kernel", "must be odd (3 or 5), but got 4"),
         ("mbconv", {"expand": float("nan")}, "expand", "must be"),
         ("mbconv", {"expand": float("inf")}, "expand", "must be"),
         ("mbconv", {"attention": {"se": {"ratio": "a"}}}, "attention.se.ratio", "must be a number, but got 'a'"),

@@ -64,6 +64,60 @@ def test_an_impossible_shape_names_the_block(run_nas, tmp_path):
     assert "net.yaml" in err
 
 
+@pytest.mark.parametrize(
+    ("resolution", "stride", "block", "place", "message"),
+    [
+        (
+            32,
+            1,
+            "transformer: {heads: 5}",
+            "6:56: at s1.0.block.transformer.heads",
+            "(24), but got 5; 4 or 6 would fit",
+        ),
+        (
+            32,
+            1,
+            "transformer: {heads: 2, mixer: {window: {size: 5}}}",
+            "at s1.0.block.transformer.mixer.window.size",
+            "(16x16), but got 5; 1, 2, 4, 8, 16 would fit",
+        ),
+        (
+            32,
+            1,
+            "transformer: {heads: 2, mixer: {cross_window: {stripe: 3}}}",
+            "at s1.0.block.transformer.mixer.cross_window.stripe",
+            "but got 3; 1, 2, 4, 8, 16 would fit",
+        ),
+        (30, 1, "mobilevit: {width: 32}", "at s1.0.block.mobilevit.patch", "(15x15), but got 2; 1, 3, 5, 15 would fit"),
+        (32, 1, "conv: {groups: 5}", "at s1.0.block.conv.groups", "24 and 24 channels; 4 or 6 would fit"),
+        (8, 1, "maxpool: {kernel: 7, padding: 0}", "at s1.0.block.maxpool.kernel", "a kernel of at most 4"),
+        (32, 2, "transformer: {heads: 2}", "at stages.s1.stride", "add downsample"),
+        (32, 1, "mbconv: {attention: softmax}", "at stages.s1.block.mbconv.attention", "cbam, coord, eca, none, se"),
+        (32, 1, "mbconv: {attention: {eca: {kernel: 4}}}", "at s1.0.block.mbconv.attention.eca.kernel", "odd (3 or 5)"),
+        (
+            32,
+            1,
+            "transformer: {heads: 2, mixer: se}",
+            "at stages.s1.block.transformer.mixer",
+            "no mixer is called 'se'",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_place_and_what_would(
+    run_nas, tmp_path, resolution, stride, block, place, message
+):
+    (tmp_path / "net.yaml").write_text(
+        f"nas: 1\ninput: {{resolution: {resolution}}}\nclasses: 3\nstem: [conv: {{out: 24, stride: 2}}]\nstages:\n"
+        f"  - {{name: s1, stride: {stride}, block: {{{block}}}}}\nhead: [pool, classifier]\n"
+    )
+    code, _, err = run_nas("profile", tmp_path / "net.yaml")
+    words = " ".join(err.split())
+    assert code == 2
+    assert "net.yaml:6:" in words
+    assert place in words
+    assert message in words
+
+
 def test_missing_and_empty_data(run_nas, tiny_study, write_study, tmp_path):
     tiny_study["data"] = {"name": "folder", "resolution": 8}
     path = write_study(tiny_study)

@@ -33,7 +33,12 @@ from nas.cost import Cost, CostTable
 from nas.cost.crosscheck import fvcore_counts
 from nas.space import Decisions, Space, load_space
 
-SPACES = ("mbconv", "hybrid")
+SPACES = {
+    "mbconv": "benchmarks/spaces/mbconv.yaml",
+    "hybrid": "benchmarks/spaces/hybrid.yaml",
+    "shipped mobile": "search_spaces/mobile.yaml",
+    "shipped hybrid": "search_spaces/hybrid.yaml",
+}
 COLUMNS = {
     "space": "space",
     "what": "what",
@@ -50,7 +55,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
     env = environment() | {"torch_threads": torch.get_num_threads()}
-    for name in SPACES:
+    for name in arguments.spaces:
         found = _one_space(name, arguments)
         rows += found
         by_what = {row["what"]: row for row in found}
@@ -62,7 +67,7 @@ def main() -> None:
 
 
 def _one_space(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    path = ROOT / "benchmarks" / "spaces" / f"{name}.yaml"
+    path = ROOT / SPACES[name]
     elsewhere, _ = _open(path)
     space, table = _open(path)
     rng = random.Random(arguments.seed)
@@ -150,6 +155,7 @@ def _slowly(plan: Plan) -> tuple[int, int, int]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spaces", nargs="+", choices=SPACES, default=list(SPACES), help="which spaces (all)")
     parser.add_argument("--fill", type=int, default=6_000, help="architectures that fill the table first")
     parser.add_argument("--chunks", type=int, default=10, help="times that the two ways alternate")
     parser.add_argument("--chunk", type=int, default=500, help="architectures costed from the table each time")

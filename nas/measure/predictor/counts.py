@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from nas.errors import NasError
 
@@ -52,3 +52,8 @@ def check_alike(networks: Iterable[Counts], like: Counts | None = None) -> None:
                 f"all networks of a predictor must have a prior_ms or none, but network {index} has "
                 f"{'none' if network.prior_ms is None else 'one'} and others differ"
             )
+
+
+def without_prior(networks: Sequence[Counts]) -> list[Counts]:
+    """The same networks, nothing known before measuring."""
+    return [replace(each, prior_ms=None) if each.prior_ms is not None else each for each in networks]

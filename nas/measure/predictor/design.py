@@ -89,3 +89,22 @@ def _units(networks: Sequence[Counts]) -> dict[str, float]:
         for measure, total in totals.items()
     }
     return {measure: unit if unit > 0 else 1.0 for measure, unit in each.items()}
+
+
+def gram_of(grams: Sequence[Array], decay: float) -> Array:
+    """The prior covariance of networks: that of each level by its scale."""
+    return np.sum([scale_of(level, decay) ** 2 * gram for level, gram in enumerate(grams)], axis=0)
+
+
+def centred(gram: Array, weights: Array) -> Array:
+    """The covariance of weighted rows after the weighted mean of all columns was taken off."""
+    middle = gram @ (weights**2 / (weights @ weights))
+    shifted = gram - middle[:, None] - middle + middle @ (weights**2 / (weights @ weights))
+    return shifted * np.outer(weights, weights)
+
+
+def side_by_side(matrices: Sequence[tuple[Array, Array]], decay: float) -> tuple[Array, Array]:
+    """All columns times the scale of their level, and the prior variance of what has no column."""
+    scales = [scale_of(level, decay) for level in range(len(matrices))]
+    columns = np.concatenate([scale * matrix for scale, (matrix, _) in zip(scales, matrices, strict=True)], axis=1)
+    return columns, np.sum([scale**2 * rest for scale, (_, rest) in zip(scales, matrices, strict=True)], axis=0)

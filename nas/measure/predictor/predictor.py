@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from nas.arch import Plan
 from nas.errors import NasError
+from nas.measure.predictor.choosing import best_fit
 from nas.measure.predictor.counts import Counts, check_alike
 from nas.measure.predictor.digits import count_digits
 from nas.measure.predictor.error import HeldOutError
-from nas.measure.predictor.fitting import Fit, Prediction, best_fit
+from nas.measure.predictor.fitting import Fit, Prediction
 from nas.measure.predictor.key import Key
 from nas.measure.predictor.plans import count_plan
 from nas.measure.predictor.proposing import propose_next
@@ -39,7 +40,7 @@ class Predictor:
     networks: tuple[Counts, ...]
     ms: tuple[float, ...]
     key: Key
-    chosen: Fit
+    chosen: Fit = field(compare=False, repr=False)
 
     @classmethod
     def fit(cls, networks: Sequence[Network], ms: Sequence[float] | Array, key: Key | None = None) -> Predictor:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.errors import NasError
-from nas.measure.predictor.counts import Counts, check_alike
-from nas.measure.predictor.design import Design
-from nas.measure.predictor.fitting import Fit, side_by_side
+from nas.measure.predictor.counts import Counts, check_alike, without_prior
+from nas.measure.predictor.design import Design, side_by_side
+from nas.measure.predictor.fitting import Fit
 from nas.measure.predictor.regression import Array
 
 # How many candidates are weighed against each other; more are thinned out evenly.
@@ -25,9 +25,11 @@ def propose_next(fit: Fit, known: Sequence[Counts], candidates: Sequence[Counts]
     """
     _check(count, candidates)
     some = _thinned(len(candidates), count)
-    if not len(some):
+    if not some:
         return []
     offered = [candidates[i] for i in some]
+    if not fit.uses_prior:
+        known, offered = without_prior(known), without_prior(offered)
     latent, _ = fit.latent(offered)
     # Two candidates may share what no known one has: here every name has a column.
     design = Design.of([*known, *offered], fit.design.units)
@@ -40,7 +42,7 @@ def propose_next(fit: Fit, known: Sequence[Counts], candidates: Sequence[Counts]
     covariance = posterior.scale * covariance + posterior.mean_variance
     noises = fit.spread(latent, np.zeros(len(latent))) ** 2
     size = np.maximum(latent, fit.least_ms / fit.unit_ms) if fit.form != "log" else np.ones(len(latent))
-    return [int(some[i]) for i in greedy(covariance, noises, size**-2.0, count)]
+    return [some[i] for i in greedy(covariance, noises, size**-2.0, count)]
 
 
 def propose_first(networks: Sequence[Counts], count: int) -> list[int]:
@@ -48,13 +50,13 @@ def propose_first(networks: Sequence[Counts], count: int) -> list[int]:
     _check(count, networks)
     check_alike(networks)
     some = _thinned(len(networks), count)
-    if not len(some):
+    if not some:
         return []
     offered = [networks[i] for i in some]
     columns, _ = side_by_side(Design.of(offered).matrices(offered), 1.0)
     rows = columns - columns.mean(0)
     noise = NOISE * float((rows**2).sum(1).mean()) + 1e-12
-    return [int(some[i]) for i in greedy(rows @ rows.T, np.full(len(rows), noise), np.ones(len(rows)), count)]
+    return [some[i] for i in greedy(rows @ rows.T, np.full(len(rows), noise), np.ones(len(rows)), count)]
 
 
 def greedy(covariance: Array, noises: Array, weights: Array, count: int) -> list[int]:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+TINY = 1e-18  # variances are of numbers near one
 RATIOS = np.exp(np.linspace(np.log(1e-6), np.log(1e2), 60))  # noise to mean prior variance, tried all
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Posterior:
     """What was learnt from `n` values.
 
@@ -52,20 +53,21 @@ def learn(kernel: Array, y: Array, weights: Array) -> Posterior:
     n = len(y)
     unit = weights / np.linalg.norm(weights)
     # The mean's direction is a null vector of the kernel; lifted above all others it is the last eigenvector.
-    size = max(float(np.trace(kernel)), 1e-300)
+    size = float(np.trace(kernel))
+    size = size if size > 1e-12 else 1.0  # all networks alike: there is only noise
     values, vectors = np.linalg.eigh(kernel + 2 * size * np.outer(unit, unit))
     values, vectors = np.maximum(values[:-1], 0), vectors[:, :-1]
     level = float(unit @ (weights * y)) / float(np.linalg.norm(weights))
     turned = vectors.T @ (weights * (y - level))
     ratios = RATIOS * size / (n - 1)
     shrunk = values[:, None] + ratios  # (n - 1, ratios)
-    scales = np.maximum((turned[:, None] ** 2 / shrunk).sum(0) / (n - 1), 1e-300)
+    scales = np.maximum((turned[:, None] ** 2 / shrunk).sum(0) / (n - 1), TINY)
     evidence = -0.5 * ((n - 1) * np.log(scales) + np.log(shrunk).sum(0))
     best = int(np.argmax(evidence))
     ratio, scale = float(ratios[best]), float(scales[best])
     precision = (vectors / shrunk[:, best]) @ vectors.T
     dual = precision @ (weights * (y - level))
-    own = np.maximum(np.diag(precision), 1e-300)
+    own = np.maximum(np.diag(precision), TINY)
     return Posterior(
         mean=level,  # the kernel is centred, so that f has no part in the level
         dual=dual,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nas.measure.predictor.choosing import best_fit
 from nas.measure.predictor.counts import Counts
 from nas.measure.predictor.error import HeldOutError, held_out_error
-from nas.measure.predictor.fitting import best_fit
 from nas.measure.predictor.regression import Array
 
 MANY = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,34 +28,53 @@ class Tolerance:
 
     `difference`: the largest difference of any output, relative to eager's largest output, is at most `limit`.
     `likeness`: for the outputs of 16 pictures, their mean over the pictures taken off, the cosine of the angle to
-    eager's is at least `limit`. Without taking it off, an untrained network's outputs, much the same for all pictures,
-    would look alike whatever was computed.
+    eager's is at least `limit`; or the difference is at most `near`, for a network that says much the same of all
+    pictures. Without taking the mean off, most untrained networks would look alike whatever was computed.
     """
 
     kind: Literal["difference", "likeness"]
     limit: float
+    near: float = 0.0
 
-    def __str__(self) -> str:
-        return f"{self.kind} at {'most' if self.kind == 'difference' else 'least'} {self.limit:g}"
+    @property
+    def words(self) -> str:
+        if self.kind == "difference":
+            return f"their largest difference at most {self.limit:g} of eager's largest output"
+        near = f", or the largest difference at most {self.near:g} of eager's largest output" if self.near else ""
+        return f"their likeness on {PICTURES} pictures at least {self.limit:g}{near}"
+
+
+# Of quantised networks, after their float32 form was found to be what eager computes. A low bar, for untrained networks
+# bear eight bits badly: nine of the zoo were at 0.58 to 0.999, EfficientNet-B0 at 0.33 to 0.62, and networks with other
+# weights at 0.00 to 0.11. A small one whose class token is still nearly zero was at 0.19, with a difference of 0.27.
+INT8 = Tolerance("likeness", 0.25, 0.5)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What was found, by the tolerance's measure; `top1` is the share of pictures of the same class, where looked at."""
+    """What was found: the difference, and for a likeness that and the share of pictures of the same class."""
 
     tolerance: Tolerance
-    found: float
+    difference: float
+    likeness: float | None = None
     top1: float | None = None
 
     @property
     def holds(self) -> bool:
-        if self.tolerance.kind == "difference":
-            return self.found <= self.tolerance.limit
-        return self.found >= self.tolerance.limit
+        if self.likeness is None:
+            return self.difference <= self.tolerance.limit
+        return self.likeness >= self.tolerance.limit or self.difference <= self.tolerance.near
+
+    @property
+    def words(self) -> str:
+        likeness = f"the likeness is {self.likeness:.4g} and " if self.likeness is not None else ""
+        return f"{likeness}the difference is {self.difference:.4g}"
 
     def to_json(self) -> dict[str, Any]:
-        found = {self.tolerance.kind: float(f"{self.found:.4g}"), "limit": self.tolerance.limit}
-        return found if self.top1 is None else {**found, "top1": self.top1}
+        found = {"difference": float(f"{self.difference:.4g}"), "limit": self.tolerance.limit}
+        if self.likeness is None:
+            return found
+        return {**found, "near": self.tolerance.near, "likeness": float(f"{self.likeness:.4g}"), "top1": self.top1}
 
 
 def usual(device: Device) -> Tolerance:
@@ -71,28 +91,28 @@ def compare(tolerance: Tolerance, eager: Tensor, other: Tensor) -> Agreement:
         raise DeviceError(
             f"outputs must have the shape of eager's, {tuple(eager.shape)}, but have {tuple(other.shape)}; refused"
         )
+    scale = eager.abs().max().clamp_min(torch.finfo(torch.float64).tiny)
+    difference = _finite(float((other - eager).abs().max() / scale), math.inf)
     if tolerance.kind == "difference":
-        scale = eager.abs().max().clamp_min(torch.finfo(torch.float64).tiny)
-        found = float((other - eager).abs().max() / scale)
-        return Agreement(tolerance, found if found == found else float("inf"))
+        return Agreement(tolerance, difference)
     eager, other = eager.flatten(1), other.flatten(1)
     top1 = float((eager.argmax(1) == other.argmax(1)).double().mean())
     a, b = (eager - eager.mean(0)).flatten(), (other - other.mean(0)).flatten()
-    found = float(torch.dot(a, b) / (a.norm() * b.norm()).clamp_min(torch.finfo(torch.float64).tiny))
-    return Agreement(tolerance, found if found == found else -1.0, top1)
+    cosine = float(torch.dot(a, b) / (a.norm() * b.norm()).clamp_min(torch.finfo(torch.float64).tiny))
+    return Agreement(tolerance, difference, _finite(cosine, -1.0), top1)
+
+
+def _finite(value: float, otherwise: float) -> float:
+    return value if math.isfinite(value) else otherwise
 
 
 def check(agreement: Agreement, runtime: str, precision: str) -> None:
     """Raises `DeviceError` with the difference when outputs do not agree."""
-    if agreement.holds:
-        return
-    tolerance = agreement.tolerance
-    word = "largest difference, relative to eager's largest output," if tolerance.kind == "difference" else "likeness"
-    bound = "at most" if tolerance.kind == "difference" else "at least"
-    raise DeviceError(
-        f"outputs of {runtime} ({precision}) must agree with eager's: {word} {bound} {tolerance.limit:g}, but it is "
-        f"{agreement.found:.4g}; refused, for a latency of wrong outputs means nothing"
-    )
+    if not agreement.holds:
+        raise DeviceError(
+            f"outputs of {runtime} ({precision}) must agree with eager's, {agreement.tolerance.words}, but "
+            f"{agreement.words}; refused, for a latency of wrong outputs means nothing"
+        )
 
 
 def verify(module: nn.Module, example: Tensor, output: Any, runtime: str) -> None:

@@ -22,16 +22,29 @@ _OPERATORS = (
 
 def operator_of(error: BaseException) -> str | None:
     """The operator that an error of a runtime or its exporter is about, by the words of those that are known."""
-    texts = []
-    seen: BaseException | None = error
-    while seen is not None and len(texts) < 8:
-        texts.append(str(seen))
-        seen = seen.__cause__ or seen.__context__
     for pattern in _OPERATORS:
-        for text in texts:
+        for text in _texts(error):
             if found := re.search(pattern, text, re.IGNORECASE):
                 return found[1]
     return None
+
+
+def words_of(error: BaseException, longest: int = 300) -> str:
+    """One line of an error, that which names the operator where one does."""
+    operator = operator_of(error)
+    lines = [line.strip() for text in _texts(error) for line in text.splitlines() if line.strip()]
+    said = next((line for line in lines if operator and operator in line), lines[0] if lines else "no reason was given")
+    return f"{type(error).__name__}: {said[:longest]}"
+
+
+def _texts(error: BaseException) -> list[str]:
+    """What an error and those behind it say, without colours."""
+    texts: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(texts) < 8:
+        texts.append(re.sub(r"\x1b\[[\d;]*m", "", str(seen)))
+        seen = seen.__cause__ or seen.__context__
+    return texts
 
 
 def find(module: nn.Module, example: Tensor, attempt: Callable[[nn.Module, Tensor], Any]) -> tuple[str, Exception]:

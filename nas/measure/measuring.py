@@ -40,8 +40,9 @@ def measure(
 
     `in_shape` is that of one image, (C, H, W) or a `Shape`. The module itself stays as it is; a copy in evaluation
     mode is measured on random input. With `budget_ms` it stops as soon as the answer is on one side, and takes
-    longer where it is close. `extras` are names of `EXTRAS` to be told as well. Waits until nobody else measures on the device and trainers that share its lock pause.
-    Other work of this very process disturbs: `Meter` measures in a process of its own.
+    longer where it is close. `extras` are names of `EXTRAS` to be told as well. Waits until nobody else measures on
+    the device and trainers that share its lock pause. Other work of this very process disturbs: `Meter` measures in a
+    process of its own.
 
     Raises `DeviceError` when the device is not there, or the network cannot run on it.
 
@@ -89,6 +90,7 @@ def prepare(module: nn.Module, in_shape: Shape | Sequence[int], device: Device, 
     return checked(module, in_shape, device, seed)[0]
 
 
+@torch.no_grad()
 def checked(
     module: nn.Module, in_shape: Shape | Sequence[int], device: Device, seed: int
 ) -> tuple[Callable[[], Any], Agreement | None]:
@@ -104,9 +106,7 @@ def checked(
     images = _images(tolerance, shape, device, seed, example)
     module = module.eval()
     eager_device = device.model_copy(update={"runtime": "eager"})
-    copied = copy.deepcopy(module)
-    expected = _tried(lambda: _eager_outputs(copied, images, eager_device), eager_device)
-    del copied
+    expected = _tried(lambda: _eager_outputs(copy.deepcopy(module), images, eager_device), eager_device)
     _look(expected)
     try:
         run = runtime.prepare(copy.deepcopy(module), example, device)
@@ -164,9 +164,8 @@ def _blamed(error: Exception, module: nn.Module, example: torch.Tensor, device: 
     what = f"operator {operator}" if operator else "an operator"
     where = f"of block {path}" if path else "of the network"
     kind = type(module.get_submodule(path)).__name__
-    lines = str(inner).strip().splitlines() or [""]
     return DeviceError(
-        f"runtime {device.runtime} cannot express {what} {where} ({kind}): {type(inner).__name__}: {lines[0][:300]}; "
+        f"runtime {device.runtime} cannot express {what} {where} ({kind}): {culprit.words_of(inner)}; "
         "choose another block there, or measure with another runtime"
     )
 

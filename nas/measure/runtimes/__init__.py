@@ -29,6 +29,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module, metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,6 +94,20 @@ def need(package: str, runtime: str, extra: str) -> ModuleType:
             f"runtime {runtime} must have the package {package}, but it cannot be imported ({error}); "
             f"install the extra: pip install 'nas[{extra}]'"
         ) from error
+
+
+def through_files(
+    write: Callable[[torch.nn.Module, torch.Tensor, Device, Path], int],
+    read: Callable[[Path, torch.Tensor, Device], Callable[[], Any]],
+) -> Callable[[torch.nn.Module, torch.Tensor, Device], Callable[[], Any]]:
+    """The `prepare` of a runtime that runs what it has written; the files are gone when it returns."""
+
+    def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+        with TemporaryDirectory(prefix="nas-runtime-") as folder:
+            write(module, example, device, Path(folder))
+            return read(Path(folder), example, device)
+
+    return prepare
 
 
 def only(device: Device, runtime: str, **allowed: tuple[Any, ...]) -> None:

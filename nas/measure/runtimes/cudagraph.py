@@ -50,4 +50,5 @@ def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> C
 
 
 def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+    """`prepare` for the module that was written."""
     return prepare(torch.load(folder / "module.pt", weights_only=False), example, device)

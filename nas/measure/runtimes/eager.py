@@ -20,7 +20,8 @@ def check(device: Device) -> None:
 
 def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
     """The module and the example on the device, in its precision and layout. Moves the module itself."""
-    return partial(*placed(module, example, device))
+    run, example = placed(module, example, device)
+    return partial(run, example)
 
 
 def placed(
@@ -45,4 +46,5 @@ def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder
 
 
 def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+    """`prepare` for the module that was written."""
     return prepare(torch.load(folder / "module.pt", weights_only=False), example, device)

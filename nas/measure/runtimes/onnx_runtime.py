@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ import torch
 from nas.errors import DeviceError
 from nas.measure.devices import Device
 from nas.measure.onnx_export import FILE, export, size
-from nas.measure.runtimes import need, only
+from nas.measure.runtimes import need, only, through_files
 
 NAME, EXTRA = "onnxruntime", "onnx"
 
@@ -48,12 +47,6 @@ def need_provider(provider: str, name: str) -> None:
         )
 
 
-def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
-    with TemporaryDirectory(prefix="nas-onnx-") as folder:
-        write(module, example, device, Path(folder))
-        return read(Path(folder), example, device)
-
-
 def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder: Path) -> int:
     """The ONNX file; tells its bytes."""
     dtype = getattr(torch, device.precision)
@@ -62,10 +55,15 @@ def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder
 
 
 def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+    """A session of the file."""
     return session(folder / FILE, example, device)
 
 
+prepare = through_files(write, read)
+
+
 def versions() -> dict[str, str]:
+    """Of the libraries that run the network."""
     import onnxruntime
 
     return {"onnxruntime": onnxruntime.__version__}

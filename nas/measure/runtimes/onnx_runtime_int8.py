@@ -1,18 +1,18 @@
 """ONNX Runtime with weights and activations in eight bits, their ranges fixed beforehand: static quantisation.
 
-Before quantising it may differ from eager by 1e-3 of the largest output; after it, it is held to a likeness (see
-`nas.measure.agreement`) of 0.25 to eager's float32 outputs on 16 pictures that it was not calibrated with. That is a
-low bar, for untrained networks bear eight bits badly: nine of the zoo were at 0.58 to 0.999, EfficientNet-B0 at 0.33
-to 0.62, and networks with other weights at 0.00 to 0.11. What was found is recorded with the latency. Ranges are the least and greatest values over 32 other pictures, weights have a scale a channel
-(Jacob et al., 2018). This is how fast it is, not how accurate: a network that is to be shipped so must be calibrated with
-data and evaluated.
+Before quantising outputs may differ from eager's by 1e-3 of the largest; after it, on 16 pictures that it was not
+calibrated with, their likeness to eager's in float32 must be 0.25 or their difference at most 0.5 of the largest (see
+`nas.measure.agreement.INT8` for why so little). What was found is recorded with the latency.
+
+Ranges are the least and greatest values over 32 other pictures, weights have a scale a channel (Jacob et al., 2018).
+This is how fast it is, not how accurate: a network to be shipped so must be calibrated with data and evaluated.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,16 +20,15 @@ from typing import Any
 
 import torch
 
-from nas.measure.agreement import Tolerance, pictures, verify
+from nas.measure.agreement import INT8, Tolerance, pictures, verify
 from nas.measure.devices import Device
 from nas.measure.host import cpu_flags
 from nas.measure.onnx_export import FILE, export, size
-from nas.measure.runtimes import only, onnx_runtime
+from nas.measure.runtimes import only, onnx_runtime, through_files
 
 NAME = "onnxruntime_int8"
 CALIBRATION = 32  # pictures; ranges of untrained networks change by little beyond
 CALIBRATION_SEED = 12_345  # not that of the pictures outputs are compared on
-LIKENESS = 0.25
 BUILD_S = 900.0
 
 read = onnx_runtime.read
@@ -42,18 +41,14 @@ def check(device: Device) -> None:
 
 
 def check_int8(device: Device, name: str) -> None:
+    """Raises `DeviceError` for what static and dynamic quantisation need alike."""
     onnx_runtime.ready(device, name)
     only(device, name, kind=("cpu",), precision=("float32",))  # float32: input, output and what is not quantised
 
 
 def tolerance(device: Device) -> Tolerance:
-    return Tolerance("likeness", LIKENESS)
-
-
-def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
-    with TemporaryDirectory(prefix="nas-onnx-") as folder:
-        write(module, example, device, Path(folder))
-        return read(Path(folder), example, device)
+    """A likeness of 0.25, or a difference of 0.5."""
+    return INT8
 
 
 def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder: Path) -> int:
@@ -73,6 +68,9 @@ def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder
             weight_type=QuantType.QInt8,
         )
     return size(folder)
+
+
+prepare = through_files(write, read)
 
 
 @contextmanager

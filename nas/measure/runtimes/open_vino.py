@@ -17,7 +17,7 @@ import torch
 from nas.errors import DeviceError
 from nas.measure.devices import Device
 from nas.measure.onnx_export import export, size
-from nas.measure.runtimes import need, only
+from nas.measure.runtimes import need, only, through_files
 
 NAME, EXTRA = "openvino", "openvino"
 FILE = "model.xml"
@@ -45,12 +45,6 @@ def ready(device: Device, name: str, extra: str) -> None:
     only(device, name, kind=("cpu",), channels_last=(False,))
 
 
-def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
-    with TemporaryDirectory(prefix="nas-openvino-") as folder:
-        write(module, example, device, Path(folder))
-        return read(Path(folder), example, device)
-
-
 def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder: Path) -> int:
     """The network in OpenVINO's format, weights as they are; tells the bytes of both files."""
     import openvino
@@ -68,9 +62,13 @@ def whole(module: torch.nn.Module, example: torch.Tensor, folder: Path, name: st
 
 
 def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+    """What was written, compiled for the device."""
     import openvino
 
     return compiled(openvino.Core().read_model(folder / FILE), example, device)
+
+
+prepare = through_files(write, read)
 
 
 def compiled(model: Any, example: torch.Tensor, device: Device) -> Callable[[], Any]:
@@ -89,6 +87,7 @@ def compiled(model: Any, example: torch.Tensor, device: Device) -> Callable[[], 
 
 
 def versions() -> dict[str, str]:
+    """Of the libraries that run the network."""
     import openvino
 
     return {"openvino": openvino.__version__}

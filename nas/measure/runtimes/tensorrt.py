@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
 from nas.measure.devices import Device
 from nas.measure.onnx_export import FILE
-from nas.measure.runtimes import only, onnx_runtime
+from nas.measure.runtimes import only, onnx_runtime, through_files
 
 NAME = "tensorrt"
 BUILD_S = 1800.0
@@ -31,12 +30,6 @@ def check(device: Device) -> None:
     onnx_runtime.need_provider("TensorrtExecutionProvider", NAME)
 
 
-def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
-    with TemporaryDirectory(prefix="nas-onnx-") as folder:
-        write(module, example, device, Path(folder))
-        return read(Path(folder), example, device)
-
-
 def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
     """Builds the engine, which takes minutes for a large network."""
     stream = str(torch.cuda.current_stream(device.index).cuda_stream)
@@ -44,3 +37,6 @@ def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], An
     own = {**shared, "trt_fp16_enable": str(device.precision == "float16")}
     providers = [("TensorrtExecutionProvider", own), ("CUDAExecutionProvider", shared)]
     return onnx_runtime.session(folder / FILE, example, device, providers)
+
+
+prepare = through_files(write, read)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -37,15 +38,19 @@ def check(device: Device) -> None:
 
 def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
     """Compiled and run once. Code is generated for the threads and the grad mode of this moment."""
-    import torch._inductor.config as inductor
-
-    module, example = eager.placed(module, example, device)  # type: ignore[assignment]
+    placed, example = eager.placed(module, example, device)
     torch.compiler.reset()  # else the networks before count as recompilations of one function, of which there are 8
-    with inductor.patch(compile_threads=1):  # no pool of compiling processes that would live on beside us
-        run = partial(torch.compile(module, dynamic=False), example)
-        run()
+    with warnings.catch_warnings():
+        # Inductor is written in part in what torch has declared old.
+        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
+        import torch._inductor.config as inductor
+
+        with inductor.patch(compile_threads=1):  # no pool of compiling processes that would live on beside us
+            run = partial(torch.compile(placed, dynamic=False), example)
+            run()
     return run
 
 
 def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
+    """`prepare` for the module that was written."""
     return prepare(torch.load(folder / "module.pt", weights_only=False), example, device)

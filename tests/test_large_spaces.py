@@ -148,7 +148,7 @@ POINTS = {
     "zoo/coatnet_0": (
         "hybrid",
         MULTI_AXIS
-        | {"stride_at": "expand", "s2.repeat": 3, "mixer": "relative"}
+        | {"s2.repeat": 3, "mixer": "relative"}
         | stages("block", 1, "pre_norm", "pre_norm", "relative", "relative")
         | stages("out", 1, 96, 192, 384, 768),
     ),
@@ -186,7 +186,7 @@ def test_a_known_network_is_a_point(network, spaces, catalogue):
 
 
 def test_maxvit_is_a_point_but_for_biases_of_its_stem(spaces, catalogue):
-    labels = MULTI_AXIS | {"stride_at": "depthwise", "s2.repeat": 2} | stages("out", 1, 64, 128, 256, 512)
+    labels = MULTI_AXIS | {"s2.repeat": 2} | stages("out", 1, 64, 128, 256, 512)
     labels |= stages("block", 1, *["multi_axis"] * 4)
     found = spaces["hybrid"].decode(point(spaces["hybrid"], labels))
     maxvit = load_network("zoo/maxvit_tiny", catalogue, roots=[ROOT])

@@ -6,6 +6,8 @@ import json
 
 import pandas as pd
 
+from nas.measure import Latency
+
 
 def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
     tiny_study["baselines"] = ["zoo/resnet8"]
@@ -76,10 +78,48 @@ def test_profile_keys(nas):
 
 def test_measure_keys(nas):
     found = json.loads(nas("measure", "zoo/lenet5", "--json"))
-    assert set(found) == {"name", "arch_id", "latency_ms", "environment"}
+    stable = {"name", "arch_id", "latency_ms", "environment"}
+    assert set(found) == stable | {"device", "inference_memory_mb", "model_mb", "energy_mj", "evidence"}
     latency = found["latency_ms"]
+    assert found["model_mb"] > 0
+    assert found["energy_mj"] != 0
     assert set(latency) == {"p50", "low", "high", "p90", "p99", "pairs", "trusted", "flags"}
     assert 0 < latency["low"] <= latency["p50"] <= latency["high"]
+
+
+def test_measure_tells_what_else_it_found_and_what_is_not_available(nas, monkeypatch):
+    monkeypatch.setattr("nas.study.profile._measure", lambda plan, device, extras=(): LATENCY)
+    text = nas("measure", "zoo/lenet5", "--threads", "1", "--batch", "2")
+    assert "p50 1.500 ms [1.400, 1.600], p90 1.700 ms, p99 1.800 ms, 80 pairs" in text
+    assert "memory of an inference 3.25 MiB, model on disk 0.25 MiB, energy an image: not available here" in text
+    assert "seen meanwhile: steal 0.01" in text
+
+
+LATENCY = Latency(1.5, 1.4, 1.6, 1.7, 1.8, 80, True, evidence={"steal": 0.01}, inference_memory_mb=3.25, model_mb=0.25)
+
+
+def test_a_study_by_memory_and_size(nas, tiny_study, write_study, tmp_path):
+    tiny_study["objectives"] = ["maximize accuracy", "minimize model_mb"]
+    tiny_study["budgets"] = ["inference_memory_mb <= 4000"]
+    tiny_study["search"] = {"sampler": "random", "trials": 1, "seed": 1}
+    tiny_study["finalists"] = {"count": 0}
+    nas("search", write_study(tiny_study))
+    found = json.loads((tmp_path / "results" / "tiny" / "front.json").read_text())["best"]
+    assert found["feasible"]
+    assert 0 < found["values"]["model_mb"] < 1
+    assert 0 < found["values"]["inference_memory_mb"] < 4000
+    page = (tmp_path / "results" / "tiny" / "report.html").read_text()
+    assert "model size (MiB)" in page
+
+
+def test_energy_that_cannot_be_told_is_said_before_any_work(run_nas, tiny_study, write_study, monkeypatch, tmp_path):
+    monkeypatch.setattr("nas.measure.energy.POWERCAP", tmp_path / "absent")
+    tiny_study["objectives"] = ["maximize accuracy", "minimize energy_mj"]
+    code, _, err = run_nas("search", write_study(tiny_study))
+    assert code == 2
+    assert "study.yaml" in err
+    assert "energy_mj is not available here" in err
+    assert not (tmp_path / "results").exists()
 
 
 def test_schemas(nas, tmp_path):

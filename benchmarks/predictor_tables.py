@@ -21,6 +21,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pyarrow import parquet
 
 from benchmarks.common import RESULTS, ROOT, environment, report, spread
 from benchmarks.predictor_baselines import BASELINES, Table
@@ -58,46 +60,35 @@ class Column:
         return order[:train], order[train : train + test]
 
 
-def read(path: Path, arch: str, targets: Sequence[str] | None = None) -> tuple[list[str], pd.DataFrame]:
-    """The architectures of a table and all of it. Raises `NasError` that names the file and the column."""
+def read(path: Path, arch: str, target: str) -> Column:
+    """A column of a table. Raises `NasError` that names the file, the column and what is wrong with it."""
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise NasError(f"{path}: a table must be a parquet file, but reading it gave: {error}") from error
-    for name in (arch, *(targets or ())):
+    for name in (arch, target):
         if name not in frame:
             raise NasError(f"{path}: there is no column '{name}'; {nearest(name, map(str, frame.columns))}")
-    found = frame[arch].tolist()
-    if wrong := [each for each in found if not isinstance(each, str)]:
+    names = frame[arch].tolist()
+    if wrong := [each for each in names if not isinstance(each, str)]:
         raise NasError(f"{path}: column '{arch}' must hold strings of digits, but has {wrong[0]!r}")
-    return found, frame
-
-
-def columns(path: Path, arch: str, targets: Sequence[str] | None = None) -> dict[str, Column]:
-    """The targets of a table (all that begin with lat_ms_, if None)."""
-    names, frame = read(path, arch, targets)
     counts = [count_digits(name) for name in names]
-    if len({each.kind for each in counts}) > 1:
+    if len(kinds := sorted({each.kind for each in counts})) > 1:
         raise NasError(
-            f"{path}: all architectures in '{arch}' must have equally many digits, but there are "
-            f"{', '.join(sorted({each.kind for each in counts}))}"
+            f"{path}: all architectures in '{arch}' must have equally many digits, but there are {', '.join(kinds)}"
         )
-    digits = np.array([[int(digit) for digit in name if digit.isdigit()] for name in names])
-    costs = frame[COSTS].to_numpy(float) if set(COSTS) <= set(frame.columns) else None
-    found = {}
-    for target in targets or [name for name in frame.columns if name.startswith("lat_ms_")]:
-        try:
-            ms = frame[target].to_numpy(float)
-        except (TypeError, ValueError) as error:
-            raise NasError(f"{path}: column '{target}' must hold times, but {error}") from error
-        there = np.isfinite(ms) & (ms > 0)
-        if not there.any():
-            raise NasError(f"{path}: column '{target}' has no positive time")
-        low, high = np.percentile(ms[there], PERCENTILES)
-        keep = np.flatnonzero(there & (ms >= low) & (ms <= high))
-        table = Table(digits[keep], None if costs is None else costs[keep])
-        found[target] = Column([counts[i] for i in keep], table, ms[keep])
-    return found
+    try:
+        ms = frame[target].to_numpy(float)
+    except (TypeError, ValueError) as error:
+        raise NasError(f"{path}: column '{target}' must hold times, but {error}") from error
+    there = np.isfinite(ms) & (ms > 0)
+    if not there.any():
+        raise NasError(f"{path}: column '{target}' must hold times, but none is a positive number")
+    low, high = np.percentile(ms[there], PERCENTILES)
+    keep = np.flatnonzero(there & (ms >= low) & (ms <= high))
+    digits = np.array([[int(digit) for digit in names[i] if digit.isdigit()] for i in keep])
+    costs = frame[COSTS].to_numpy(float)[keep] if set(COSTS) <= set(frame.columns) else None
+    return Column([counts[i] for i in keep], Table(digits, costs), ms[keep])
 
 
 def ours(column: Column, train: Indices, test: Indices) -> HeldOutError:
@@ -130,12 +121,41 @@ def single(arguments: argparse.Namespace) -> None:
     """One column of one table: the medians, as JSON or as a line."""
     if arguments.repeats < 1:
         raise NasError(f"repeats must be at least 1, but got {arguments.repeats}")
-    column = columns(arguments.table, arguments.arch, [arguments.target])[arguments.target]
+    column = read(arguments.table, arguments.arch, arguments.target)
     found = medians(errors(column, arguments.train, arguments.repeats, arguments.test))
     if arguments.json:
         print(json.dumps(found))
     else:
         print(", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+
+
+def targets_of(path: Path) -> list[str]:
+    """The columns of latencies. Raises `NasError` when there is no such table."""
+    try:
+        names = parquet.read_schema(path).names
+    except (OSError, ValueError) as error:
+        raise NasError(
+            f"{path}: there must be a parquet file (name its folder), but reading it gave: {error}"
+        ) from error
+    return [name for name in names if name.startswith("lat_ms_")]
+
+
+def one_device(path: Path, arch: str, target: str, repeats: int, test: int) -> dict[tuple[int, str], dict[str, Any]]:
+    """The spread of every predictor's errors at every size.
+
+    And, at size 0, of a lookup table that learns from all networks but those predicted: what it is off by is noise of
+    the measurements, or not additive.
+    """
+    column = read(path, arch, target)
+    found = {(0, "lookup table"): errors(column, len(column.ms) - test, min(repeats, 3), test, "lookup table")}
+    for train in SIZES:
+        for who in (OURS, *BASELINES):
+            if who != "ridge on costs" or column.table.costs is not None:
+                found[train, who] = errors(column, train, repeats, test, who)
+    return {
+        key: {measure: spread(getattr(each, measure) for each in errs)._asdict() for measure in MEASURES}
+        for key, errs in found.items()
+    }
 
 
 def group(table: str, target: str) -> str:
@@ -148,22 +168,23 @@ def group(table: str, target: str) -> str:
 def everything(arguments: argparse.Namespace) -> None:
     """All tables, columns, sizes and predictors."""
     where, began = environment(), time.perf_counter()
+    tasks = [
+        (name, arguments.folder / file, arch, target)
+        for name, (file, arch) in TABLES.items()
+        for target in targets_of(arguments.folder / file)
+    ]
     details: dict[tuple[str, int, str], dict[str, Any]] = {}
-    for name, (file, arch) in TABLES.items():
-        for target, column in columns(arguments.folder / file, arch).items():
-            for train in SIZES:
-                for who in (OURS, *BASELINES):
-                    if who == "ridge on costs" and column.table.costs is None:
-                        continue
-                    found = errors(column, train, arguments.repeats, arguments.test, who)
-                    details.setdefault((group(name, target), train, who), {})[target] = {
-                        measure: spread(getattr(each, measure) for each in found)._asdict() for measure in MEASURES
-                    }
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        running = {pool.submit(one_device, *task[1:], arguments.repeats, arguments.test): task for task in tasks}
+        for done in as_completed(running):
+            name, _, _, target = running[done]
+            for (train, who), found in done.result().items():
+                details.setdefault((group(name, target), train, who), {})[target] = found
             print(f"{name} {target} done after {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     rows = [
         {
             "table": table,
-            "networks": train,
+            "networks": train or "all others",
             "who": who,
             **{m: statistics.mean(each[m]["median"] for each in by_column.values()) for m in MEASURES},
             "columns": by_column,
@@ -204,6 +225,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, help="networks to learn from")
     parser.add_argument("--repeats", type=int, default=20, help="random training sets")
     parser.add_argument("--test", type=int, default=2000, help="most networks to predict, each time others")
+    parser.add_argument("--jobs", type=int, default=1, help="devices at a time")
     parser.add_argument("--out", type=Path, default=RESULTS / "predictor_tables.json")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     arguments = parser.parse_args()

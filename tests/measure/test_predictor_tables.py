@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -26,15 +26,28 @@ def table(tmp_path):
     return path
 
 
-def run(*arguments):
-    command = [sys.executable, "-m", "benchmarks.predictor_tables", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """The benchmark as a command, in this process: its exit code, standard output and standard error."""
+    monkeypatch.syspath_prepend(ROOT)
+    main = importlib.import_module("benchmarks.predictor_tables").main
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["predictor_tables", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        return code, *capsys.readouterr()
+
+    return call
 
 
-def test_one_column_gives_one_json_document(table):
-    done = run("--table", table, "--arch", "net", "--target", "ms", "--train", 40, "--repeats", 3, "--json")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+def test_one_column_gives_one_json_document(run, table):
+    code, out, _ = run("--table", table, "--arch", "net", "--target", "ms", "--train", 40, "--repeats", 3, "--json")
+    assert code == 0
+    found = json.loads(out)
     assert set(found) == {"spearman", "within5", "within10", "coverage90"}
     assert found["spearman"] > 0.9
     assert found["within5"] > 0.9
@@ -55,8 +68,14 @@ def test_one_column_gives_one_json_document(table):
         (("--arch", "net", "--target", "ms"), "--table needs --arch, --target and --train"),
     ],
 )
-def test_bad_input_is_named(table, arguments, says):
-    done = run("--table", table, *arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stdout == ""
+def test_bad_input_is_named(run, table, arguments, says):
+    code, out, err = run("--table", table, *arguments)
+    assert code == 2
+    assert says in err
+    assert out == ""
+
+
+def test_a_folder_without_the_tables_is_named(run, tmp_path):
+    code, _, err = run(tmp_path)
+    assert code == 2
+    assert f"{tmp_path}/nasbench201.parquet: there must be a parquet file (name its folder)" in err

@@ -18,7 +18,7 @@
   proportional noise, or on log time, whichever predicts better when one is left out. With `prior_ms` it learns what is
   left over.
 - **Intervals**: the predictive deviation times what leaving one out says.
-- **`Predictor.fit(networks, ms, key)`**, `.update(networks, ms)` (anew, with all: 0.1 s at 400 networks),
+- **`Predictor.fit(networks, ms, key)`**, `.update(networks, ms)` (learns anew from all, in a moment),
   `.predict(networks) -> (p50, low, high)`, `.propose(networks, count)`, `propose_first(counts, count)` before anything
   was measured, `.error` (cross-validated: Spearman, within 5% and 10%, coverage).
 - **Kept** by `.to_json()` and `Predictor.from_json(data, now=key)`, which raises `StaleCalibration` when the space, the

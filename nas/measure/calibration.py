@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 import torch
 
+from nas.measure import runtimes
 from nas.measure.devices import Device
 from nas.measure.host import boot_id, cpu_model
 from nas.measure.reference import VERSION
@@ -45,7 +46,7 @@ def key_of(device: Device) -> str:
     """All that the reference's time depends on: it is always eager float32 at batch 1, so not on the whole device."""
     where = torch.cuda.get_device_name(device.index) if device.kind == "cuda" else cpu_model()
     cpus = ",".join(map(str, device.cpus)) if device.cpus else "any"
-    parts = (VERSION, device.lock_name, device.threads, cpus, where, torch.__version__, boot_id())
+    parts = (VERSION, device.lock_name, runtimes.torch_threads(device), cpus, where, torch.__version__, boot_id())
     return "|".join(map(str, parts))
 
 

@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import Any
 
 from nas.errors import InvalidArchitecture, NasError
+from nas.measure import runtimes
 from nas.measure.devices import Device
 from nas.measure.protocol import Protocol
 
@@ -30,7 +31,7 @@ class Service:
     def __init__(self, device: Device, protocol: Protocol, builder: str) -> None:
         import torch
 
-        torch.set_num_threads(device.threads)
+        torch.set_num_threads(runtimes.torch_threads(device))
         torch.set_num_interop_threads(1)
         torch.ones(1 << 20).add_(1)  # starts the threads now, so that they are there when priorities are set
         self.device, self.protocol = device, protocol

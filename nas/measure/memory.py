@@ -128,7 +128,7 @@ def _peak_of(request: dict[str, Any]) -> int:
     device = Device.model_validate_json(json.dumps(request["device"]))
     if device.cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, device.cpus)
-    torch.set_num_threads(device.threads)
+    torch.set_num_threads(runtimes.torch_threads(device))
     runtime: Any = runtimes.runtime(device.runtime)
     folder = Path(request["folder"])
     with torch.inference_mode():

@@ -20,6 +20,7 @@ def environment(device: Device) -> dict[str, Any]:
     Read inside `settings(device)`, it tells the threads and processors that are really in effect. What the host does
     not tell is None.
     """
+    own_threads = getattr(runtimes.runtime(device.runtime), "OWN_THREADS", False)
     found: dict[str, Any] = {
         "device": device.key,
         "host": platform.node(),
@@ -33,7 +34,8 @@ def environment(device: Device) -> dict[str, Any]:
         "load_1min": host.load_1min(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        "threads": device.threads if own_threads else torch.get_num_threads(),
+        "reference_threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
         "runtime": device.runtime,
         "instructions": torch.backends.cpu.get_cpu_capability(),

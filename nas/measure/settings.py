@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
+from nas.measure import runtimes
 from nas.measure.devices import Device
 from nas.measure.priority import realtime
 from nas.measure.protocol import Protocol
@@ -23,13 +24,13 @@ def settings(device: Device, protocol: Protocol, *, own_process: bool = False) -
     numbers, which cost up to a hundred times the time of others on some processors; trained ones do not, so they are
     flushed to zero.
     """
-    threads = torch.get_num_threads()
+    threads, wanted = torch.get_num_threads(), runtimes.torch_threads(device)
     affinity = os.sched_getaffinity(0) if device.cpus and hasattr(os, "sched_setaffinity") else None
     collecting = gc.isenabled()
     if affinity is not None:
         os.sched_setaffinity(0, device.cpus or ())
-    if threads != device.threads:
-        torch.set_num_threads(device.threads)
+    if threads != wanted:
+        torch.set_num_threads(wanted)
     flushed = torch.set_flush_denormal(True)
     gc.collect()
     gc.disable()
@@ -41,7 +42,7 @@ def settings(device: Device, protocol: Protocol, *, own_process: bool = False) -
             gc.enable()
         if flushed:
             torch.set_flush_denormal(False)
-        if threads != device.threads:
+        if threads != wanted:
             torch.set_num_threads(threads)
         if affinity is not None:
             os.sched_setaffinity(0, affinity)

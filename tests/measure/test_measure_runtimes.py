@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -13,11 +14,12 @@ import torch
 from torch import nn
 
 from nas.errors import DeviceError
-from nas.measure import Device, agreement, culprit, measuring, runtimes
+from nas.measure import Device, Protocol, agreement, calibration, culprit, measuring, runtimes
 from nas.measure.agreement import Tolerance, compare, pictures
 from nas.measure.devices import check_device
 from nas.measure.measuring import checked, prepare
 from nas.measure.networks import from_architecture
+from nas.measure.settings import settings
 from nas.space import load_network
 from nas.study.spaces import catalogue
 
@@ -236,6 +238,22 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, runtime, package
 def test_extras_of_the_runtimes_are_those_of_the_package():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {"onnx", "openvino", "int8"} <= project["optional-dependencies"].keys()
+
+
+def test_every_runtime_is_explained():
+    page = (Path(__file__).parents[2] / "docs/measuring.md").read_text(encoding="utf-8")
+    table = page.partition("## Runtimes")[2].partition("\n\n**")[0]
+    assert set(re.findall(r"^\| `(\w+)` \| (?:cpu|cuda)", table, re.MULTILINE)) == runtimes.TABLE.keys()
+
+
+def test_torch_keeps_to_one_thread_beside_threads_of_a_runtime(monkeypatch):
+    device = Device(runtime="onnxruntime", threads=2)
+    before = torch.get_num_threads()
+    with settings(device, Protocol(realtime=False)):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+    assert calibration.key_of(device) == calibration.key_of(Device())  # the reference is the same
+    assert calibration.key_of(Device(threads=2)) != calibration.key_of(Device())
 
 
 @pytest.mark.parametrize(

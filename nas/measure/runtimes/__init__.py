@@ -15,6 +15,9 @@ and with these where it has them:
         like `prepare`, from what `write` left; with both the memory of an inference can be told
     tolerance(device) -> Tolerance
         how far outputs may be from eager's; without it `nas.measure.agreement.usual`
+    OWN_THREADS
+        True where it has threads beside torch's: torch then keeps to one, for its threads go on spinning for a while
+        after each run of the reference, and would take the processors from those of the network
     BUILD_S
         the longest that preparing a network may take, in seconds; without it 300
     versions() -> dict
@@ -83,6 +86,11 @@ def runtime(name: str) -> Runtime:
 def build_seconds(name: str) -> float:
     """The longest that a runtime may take to prepare a network."""
     return float(getattr(runtime(name), "BUILD_S", BUILD_S))
+
+
+def torch_threads(device: Device) -> int:
+    """The threads that torch runs the reference with, and the network where the runtime has no threads of its own."""
+    return 1 if getattr(runtime(device.runtime), "OWN_THREADS", False) else device.threads
 
 
 def need(package: str, runtime: str, extra: str) -> ModuleType:

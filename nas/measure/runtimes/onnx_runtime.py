@@ -18,6 +18,7 @@ from nas.measure.onnx_export import FILE, export, size
 from nas.measure.runtimes import need, only, through_files
 
 NAME, EXTRA = "onnxruntime", "onnx"
+OWN_THREADS = True
 
 
 def check(device: Device) -> None:

@@ -30,6 +30,7 @@ NAME = "onnxruntime_int8"
 CALIBRATION = 32  # pictures; ranges of untrained networks change by little beyond
 CALIBRATION_SEED = 12_345  # not that of the pictures outputs are compared on
 BUILD_S = 900.0
+OWN_THREADS = onnx_runtime.OWN_THREADS
 
 read = onnx_runtime.read
 versions = onnx_runtime.versions

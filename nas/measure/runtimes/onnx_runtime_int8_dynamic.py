@@ -17,6 +17,7 @@ from nas.measure.runtimes import onnx_runtime, onnx_runtime_int8, through_files
 
 NAME = "onnxruntime_int8_dynamic"
 BUILD_S = onnx_runtime_int8.BUILD_S
+OWN_THREADS = onnx_runtime.OWN_THREADS
 
 read = onnx_runtime.read
 versions = onnx_runtime.versions

@@ -21,6 +21,7 @@ from nas.measure.runtimes import need, only, through_files
 
 NAME, EXTRA = "openvino", "openvino"
 FILE = "model.xml"
+OWN_THREADS = True
 _HINTS = {"float32": ("f32", "FP32"), "float16": ("f16", "FP16"), "bfloat16": ("bf16", "BF16")}
 
 

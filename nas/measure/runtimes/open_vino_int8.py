@@ -26,6 +26,7 @@ from nas.measure.runtimes import need, only, onnx_runtime_int8, open_vino, throu
 
 NAME, EXTRA = "openvino_int8", "int8"
 BUILD_S = 900.0
+OWN_THREADS = open_vino.OWN_THREADS
 
 read = open_vino.read
 

@@ -18,6 +18,7 @@ from nas.measure.runtimes import only, onnx_runtime, through_files
 
 NAME = "tensorrt"
 BUILD_S = 1800.0
+OWN_THREADS = onnx_runtime.OWN_THREADS
 
 write = onnx_runtime.write
 versions = onnx_runtime.versions

@@ -89,8 +89,13 @@ def extra_lines(document: dict[str, Any]) -> list[str]:
         f"{label} {document[key]:.3g} {unit}" if document[key] is not None else f"{label}: not available here"
         for key, label, unit in named
     ]
-    seen = ", ".join(f"{name} {value}" for name, value in document["evidence"].items())
-    return [", ".join(values), f"seen meanwhile: {seen}"]
+    evidence = dict(document["evidence"])
+    agreement = evidence.pop("agreement", None)
+    seen = ", ".join(f"{name} {value}" for name, value in evidence.items())
+    lines = [", ".join(values), f"seen meanwhile: {seen}"]
+    if agreement is not None:
+        lines.append("outputs beside eager's: " + ", ".join(f"{name} {value}" for name, value in agreement.items()))
+    return lines
 
 
 def about_line(about: Any) -> str:

@@ -88,10 +88,11 @@ def test_every_family_computes_the_same(runtime, family):
         assert found.top1 > 0.5
 
 
+@pytest.mark.parametrize("runtime", ["openvino_int8", "openvino_int8_dynamic"])
 @pytest.mark.parametrize("family", ["convolution", "attention"])
-def test_openvino_in_eight_bits(family):
+def test_openvino_in_eight_bits(runtime, family):
     module, shape = network(family)
-    _, found = checked(copy.deepcopy(module), shape, on("openvino_int8", batch=2), seed=0)
+    _, found = checked(copy.deepcopy(module), shape, on(runtime, batch=2), seed=0)
     assert found.likeness > 0.8
 
 
@@ -217,6 +218,7 @@ def test_pictures_have_large_things_and_few_edges():
         ("onnxruntime_int8_dynamic", "onnxscript", "onnx"),
         ("openvino", "openvino", "openvino"),
         ("openvino_int8", "nncf", "int8"),
+        ("openvino_int8_dynamic", "nncf", "int8"),
     ],
 )
 def test_a_missing_package_is_named_with_its_extra(monkeypatch, runtime, package, extra):

@@ -53,6 +53,7 @@ TABLE = {
     "onnxruntime_int8_dynamic": "nas.measure.runtimes.onnx_runtime_int8_dynamic",
     "openvino": "nas.measure.runtimes.open_vino",
     "openvino_int8": "nas.measure.runtimes.open_vino_int8",
+    "openvino_int8_dynamic": "nas.measure.runtimes.open_vino_int8_dynamic",
     "tensorrt": "nas.measure.runtimes.tensorrt",
 }
 

@@ -72,8 +72,8 @@ def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], An
 prepare = through_files(write, read)
 
 
-def compiled(model: Any, example: torch.Tensor, device: Device) -> Callable[[], Any]:
-    """A network in memory compiled for the device, its input in place."""
+def compiled(model: Any, example: torch.Tensor, device: Device, **more: Any) -> Callable[[], Any]:
+    """A network in memory compiled for the device, its input in place; `more` properties of OpenVINO."""
     import openvino
 
     settings = {
@@ -83,6 +83,7 @@ def compiled(model: Any, example: torch.Tensor, device: Device) -> Callable[[], 
         "INFERENCE_PRECISION_HINT": _HINTS[device.precision][0],
         "ENABLE_CPU_PINNING": False,  # the processors of this process are the device's
         "CPU_DENORMALS_OPTIMIZATION": True,  # as torch is set while measuring
+        **more,
     }
     return _Request(openvino.Core().compile_model(model, "CPU", settings), example)
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
@@ -33,10 +34,15 @@ read = open_vino.read
 
 def check(device: Device) -> None:
     """Raises `DeviceError` without the packages, and for other devices than the CPU."""
-    open_vino.ready(device, NAME, EXTRA)
-    with _quiet():
-        need("nncf", NAME, EXTRA)
-    only(device, NAME, precision=("float32",))  # of input, output and what is not quantised
+    check_int8(device, NAME)
+
+
+def check_int8(device: Device, name: str) -> None:
+    """Raises `DeviceError` for what static and dynamic quantisation need alike."""
+    open_vino.ready(device, name, EXTRA)
+    with quiet():
+        need("nncf", name, EXTRA)
+    only(device, name, precision=("float32",))  # of input, output and what is not quantised
 
 
 def tolerance(device: Device) -> Tolerance:
@@ -51,12 +57,10 @@ def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder
     batch = len(example)
     count = max(1, onnx_runtime_int8.CALIBRATION // batch)
     images = pictures(count * batch, tuple(example.shape[1:]), onnx_runtime_int8.CALIBRATION_SEED)
-    with TemporaryDirectory(prefix="nas-openvino-") as between, _quiet():
+    with TemporaryDirectory(prefix="nas-openvino-") as between, quiet():
         import nncf
 
-        module, example = module.cpu().float(), example.cpu().float()
-        whole = open_vino.whole(module, example, Path(between), NAME)
-        verify(module, example, open_vino.compiled(whole, example, device)(), NAME)
+        whole = verified(module, example, device, Path(between), NAME)
         data = nncf.Dataset([batch.numpy() for batch in images.split(batch)])
         quantised = nncf.quantize(whole, data, subset_size=count)
         openvino.save_model(quantised, folder / open_vino.FILE, compress_to_fp16=False)
@@ -64,6 +68,14 @@ def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder
 
 
 prepare = through_files(write, read)
+
+
+def verified(module: torch.nn.Module, example: torch.Tensor, device: Device, folder: Path, name: str) -> Any:
+    """The network in float32 as OpenVINO has it, its outputs compared with eager's; `folder` must stay."""
+    module, example = module.cpu().float(), example.cpu().float()
+    whole = open_vino.whole(module, example, folder, name)
+    verify(module, example, open_vino.compiled(whole, example, device)(), name)
+    return whole
 
 
 def versions() -> dict[str, str]:
@@ -74,7 +86,7 @@ def versions() -> dict[str, str]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without progress on standard output, and without the package reporting its use to its makers."""
     os.environ.setdefault("NNCF_CI", "1")  # read once, when it is imported
     logger = logging.getLogger("nncf")

@@ -79,7 +79,7 @@ def test_thirty_samples(name, spaces, catalogue):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", SPACES)
 def test_a_thousand_samples(name, spaces, catalogue):
-    check_samples(spaces[name], 1000, on_cpu=50)
+    check_samples(spaces[name], 800, on_cpu=50)
     check_samples(shallow(name, catalogue), 200, on_cpu=10)
 
 

@@ -47,6 +47,8 @@ def size(folder: Path) -> int:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without what the exporters say of themselves: that tracing is old, which values a trace holds fixed."""
+    if hasattr(torch._C, "_jit_set_onnx_log_output_stream"):
+        torch._C._jit_set_onnx_log_output_stream("stderr")  # it prints whole graphs when it fails
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registry.level
     registry.setLevel(logging.ERROR)

@@ -19,7 +19,7 @@ and with these where it has them:
         True where it has threads beside torch's: torch then keeps to one, for its threads go on spinning for a while
         after each run of the reference, and would take the processors from those of the network
     BUILD_S
-        the longest that preparing a network may take, in seconds; without it 300
+        the longest that preparing a network may take, in seconds; without it 600
     versions() -> dict
         of the libraries that run the network, by their names
 
@@ -57,7 +57,7 @@ TABLE = {
     "tensorrt": "nas.measure.runtimes.tensorrt",
 }
 
-BUILD_S = 300.0
+BUILD_S = 600.0
 
 
 class Runtime(Protocol):

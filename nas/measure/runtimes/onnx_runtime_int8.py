@@ -106,6 +106,9 @@ class _Reader:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the quantiser's advice on the root logger, and what numpy says of ranges of one value."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)  # errors; of the sessions that the quantiser makes for itself
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -345,7 +345,9 @@ class Engine:
     def _gate_next(self) -> None:
         resumed = self._resumed.popleft() if self._resumed else None
         with self._changed:
-            good = list(self._good.values())
+            # Until one is complete, those in training: they too show where the budgets are met.
+            begun = (*self._running.values(), *self._ready)
+            good = list(self._good.values()) or [item.candidate.decisions for item in begun]
             any_passed = self._entered > 0 or bool(self._ready)
         step = self._intake.resume(resumed) if resumed is not None else self._intake.step(good, any_passed)
         outcome = None

@@ -73,10 +73,11 @@ class LocalProposals:
     def propose(self, good: Sequence[Decisions], rng: random.Random, pressure: float = 0.0) -> Mapping[str, Any] | None:
         """One network, None when none was found.
 
-        `pressure` from 0 to 1 prefers small networks (few macs), for when the measured latency is what turns them away.
+        `pressure` from 0 to 1 prefers small networks (few macs), and from one half on those near a good one, for when
+        the measured latency is what turns them away.
         """
         self._turn += 1
-        near = good and self._turn % 2
+        near = good and (self._turn % 2 or pressure >= 0.5)
         found: list[Priced] = []
         wanted = 1 + round(31 * pressure)
         deadline = time.monotonic() + self._seconds

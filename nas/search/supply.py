@@ -29,7 +29,7 @@ class Patience:
     probe: int = 30
     measured: int = 8
     end: int = 300
-    measured_end: int = 40
+    measured_end: int = 80
 
 
 class Supply:

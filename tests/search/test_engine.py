@@ -77,6 +77,25 @@ def check(records: list[Record], trials: int) -> None:
     assert all(r.state != "running" for r in records)
 
 
+def test_networks_in_training_show_where_the_budgets_are_met(results: Results) -> None:
+    """One network in 216 is fast, and nothing but being near another fast one tells which."""
+
+    def measure(plan: Plan, budget_ms: float | None = None) -> dict[str, Any]:
+        slow = any(plan.steps[0].block.fields[name] for name in "abc")
+        return latency(plan) | {
+            "p50": 1.0 if slow else 0.1,
+            "low": 0.9 if slow else 0.09,
+            "high": 1.1 if slow else 0.11,
+        }
+
+    space = TinySpace(tuple(Choice(name, tuple(range(6))) for name in "abc"))
+    patience = Patience(probe=100_000, measured=100_000)
+    options = {"measure": measure, "budgets": ["latency_ms <= 0.2"], "trials": 8, "patience": patience}
+    with results.driving(), make(results, space, **options) as engine:
+        taken = [engine.take(wait=True) for _ in range(8)]  # nothing is complete meanwhile
+    assert None not in taken
+
+
 @pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "nsga3", "gp", "qmc"])
 def test_every_sampler_gets_the_number_of_networks_asked_for(results: Results, sampler: str) -> None:
     records = search(results, sampler=sampler, trials=16)

@@ -65,9 +65,14 @@ class BudgetUnreachable(NasError):
     """No network of the space can meet a budget; raised before any training."""
 
 
+MOST_LISTED = 60  # more words than that are a wall, not a help
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """The end of an error about an unknown word: the closest allowed one, and all of them."""
+    """The end of an error about an unknown word: the closest allowed one, and all of them, or how many they are."""
     options = sorted(allowed)
-    close = get_close_matches(word, options, n=1)
+    close = get_close_matches(word, options, n=4)
     hint = f"did you mean '{close[0]}'? " if close else ""
+    if len(options) > MOST_LISTED:
+        return f"{hint}near it: {', '.join(close) or 'nothing'}; {len(options)} are allowed"
     return f"{hint}allowed: {', '.join(options) if options else 'nothing'}"

@@ -59,7 +59,8 @@ class BlockModule(nn.Module):
     tensors, `any` means all but pyramids.
 
     A block that reads and writes a value beside what flows sets `side` to its name; `forward` then gets a second
-    argument, (B, n) or None where no block before wrote one, and returns its output and the new value.
+    argument, (B, n) or None where no block before wrote one, and returns its output and the new value. One after which
+    only a share of the tokens goes on sets `keeps` to it, which is said beside the MACs.
     """
 
     Config: ClassVar[type[AnyConfig]] = Config
@@ -69,6 +70,7 @@ class BlockModule(nn.Module):
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     gives_pyramid: ClassVar[bool] = False
     side: str | None = None
+    keeps: float | None = None
 
     def __init__(self, config: AnyConfig, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__()
@@ -84,6 +86,11 @@ class BlockModule(nn.Module):
         if stride != 1 and not self.strides:
             raise InvalidArchitecture(
                 f"stride must be 1, but got {stride}: this block cannot carry one; add a downsample"
+            )
+        if isinstance(in_shape, MapShape) and stride > min(in_shape.height, in_shape.width):
+            raise InvalidArchitecture(
+                f"the map must be at least as large as the stride ({stride}), but got {in_shape}: "
+                "a larger resolution or fewer strides would fit"
             )
         if out is None and self.out in ("required", "classes"):
             raise InvalidArchitecture("out must be given: this block cannot choose its own width")

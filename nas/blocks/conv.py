@@ -7,12 +7,13 @@ from torch import Tensor
 
 from nas.arch import Part, Shape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, ConvPart, NormPart
+from nas.blocks.fields import ActPart, AttentionPart, ConvPart, NormPart
+from nas.blocks.registry import make
 from nas.blocks.units import NONE, PLAIN, ConvUnit, Order, as_map, check_window, same
 
 
 class Conv(base.BlockModule):
-    """Convolution, norm, activation; (C, H, W) to (out, H', W'), out = C unless written.
+    """Convolution, norm, activation, attention; (C, H, W) to (out, H', W'), out = C unless written.
 
     `order: norm_act_conv` is pre-activation (ResNet v2, 2016; with `norm: layer` and `act: none` ConvNeXt's
     downsampling), `act_conv_norm` the unit of NAS-Bench-201 (2020).
@@ -48,6 +49,7 @@ class Conv(base.BlockModule):
         )
         order: Order = Field("conv_norm_act", description="what comes first")
         conv: ConvPart = Field(PLAIN, description="kind of convolution")
+        attention: AttentionPart = Field(Part("none"), description="attention on the output")
 
     def __init__(self, config: Conv.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -67,6 +69,7 @@ class Conv(base.BlockModule):
             order=config.order,
             conv=config.conv,
         )
+        self.attention = make("attention", config.attention, out or shape.channels, shape.channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.unit(x)
+        return self.attention(self.unit(x))

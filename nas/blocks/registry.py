@@ -83,11 +83,19 @@ BLOCKS: Table = Table("block", "nas.blocks")
 PARTS: dict[str, Table] = {family: Table(family, "nas.parts", f"{family}.") for family in FAMILIES}
 
 
+def _said(value: Any) -> str:
+    """A value of a field as a person would write it."""
+    if not isinstance(value, Part):
+        return str(value)
+    inner = ", ".join(f"{key} {_said(each)}" for key, each in value.fields.items())
+    return f"{value.kind} ({inner})" if inner else value.kind
+
+
 def make(family: str, part: Part | SharedPart, *context: Any) -> nn.Module:
     """The module of a canonical part; `context` is what its family gets (channels, shape, ...)."""
     if isinstance(part, SharedPart):
         shared = part.part
-        about = ", ".join([*(f"{key} {value}" for key, value in shared.fields.items()), *map(str, context)])
+        about = ", ".join([*(f"{key} {_said(value)}" for key, value in shared.fields.items()), *map(str, context)])
         return share(part.name, f"{family} {shared.kind} ({about})", lambda: make(family, shared, *context))
     cls = PARTS[family][part.kind]
     module: nn.Module = cls(cls.Config(**part.fields), *context)

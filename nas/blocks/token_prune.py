@@ -44,6 +44,7 @@ class TokenPrune(base.BlockModule):
                 f" nearest are {channels // 4 * 4} and {channels // 4 * 4 + 4}"
             )
         self.extra = in_shape.extra
+        self.keeps = config.keep
         self.count = whole((in_shape.count - len(in_shape.extra)) * config.keep)
         self.embed = nn.Sequential(nn.LayerNorm(channels, eps=1e-5), nn.Linear(channels, channels), nn.GELU())
         self.judge = nn.Sequential(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from nas.errors import NasError
 
 # Where it is no terminal (a file, a pipe) there is no width to keep to but that of a page.
 PAGE = 120
@@ -24,6 +27,14 @@ JsonOption = Annotated[
 def print_json(data: Any) -> None:
     """One strict JSON document on standard output; what is not a number becomes null."""
     typer.echo(json.dumps(_strict(data), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def write_to(path: Path, text: str) -> None:
+    """Write a file that a person asked for. Raises `NasError` where it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise NasError(f"{path} must be a file that can be written, but: {error.strerror}") from error
 
 
 def _strict(data: Any) -> Any:

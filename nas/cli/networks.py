@@ -114,7 +114,11 @@ def range_line(span: dict[str, Any]) -> str:
     """One line that says how many MACs an image takes where they depend on it."""
     shares, leaving = span["at"].get("shares"), span["at"].get("leaving")
     said = [f"optional work done for {', '.join(f'{share:.0%}' for share in shares)} of the images"] if shares else []
-    said += [f"leaving at the exits: {', '.join(f'{share:.0%}' for share in leaving)}"] if leaving else []
+    said += [f"leaving at the exits: {', '.join(f'{100 * share:.3g}%' for share in leaving)}"] if leaving else []
+    if keeping := span["at"].get("keeping"):
+        said.append(f"{' then '.join(f'{100 * share:.3g}%' for share in keeping)} of the tokens kept")
+    if span["least"] == span["most"]:
+        return f"MACs of an image: {si(span['most'])} for every image ({'; '.join(said)})"
     return (
         f"MACs of an image: {si(span['least'])} at least, {si(span['expected'])} expected ({'; '.join(said)}), "
         f"{si(span['most'])} at most"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from nas.cli.console import JsonOption, err, out, print_json, si
+from nas.cli.console import JsonOption, err, out, print_json, si, write_to
 
 FileArgument = Annotated[str, typer.Argument(help="A search space: a YAML file or a shipped name.", metavar="FILE")]
 
@@ -38,9 +38,11 @@ def space(
     share = description["feasible_fraction"]
     out.print(f"size: {bound}{int(description['size']):,} decision vectors{why}")
     out.print(
-        f"feasible: {share['value']:.1%} of {share['samples']} samples build and meet the space's cost constraints "
+        f"feasible: {share['value']:.1%} of {share['samples']} vectors build and meet the space's cost constraints "
         f"(95% interval {share['low']:.1%} to {share['high']:.1%})"
     )
+    for reason, count in list(description["unbuildable"].items())[:3]:
+        out.print(f"cannot be built, {count} of {share['samples']}: {reason}", highlight=False, markup=False)
     out.print(_samples_table(description["examples"]))
 
 
@@ -73,7 +75,7 @@ def schema(
         return
     import json
 
-    write.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_to(write, json.dumps(document, indent=2) + "\n")
     err.print(f"wrote {write}; put this line on top of a file: # yaml-language-server: $schema={write}")
 
 

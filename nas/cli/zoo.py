@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from nas.cli.console import JsonOption, err, out, print_json, si
+from nas.cli.console import JsonOption, err, out, print_json, si, write_to
 
 app = typer.Typer(help="List the known networks that ship, or widen one to a search space.")
 
@@ -54,7 +54,7 @@ def widen(
     if write is None:
         typer.echo(widened.text, nl=False)
         return
-    write.write_text(widened.text, encoding="utf-8")
+    write_to(write, widened.text)
     size = widened.space.size()
     bound = "" if size.exact else "at most "
     err.print(

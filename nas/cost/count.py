@@ -124,10 +124,12 @@ class Counter(TorchDispatchMode):
     def cost(self, module: nn.Module) -> Cost:
         """The costs of the module that ran, a part that others share counted as its own."""
         dynamic = None
-        if self._for_some:
+        keeping = tuple(each.keeps for each in module.modules() if isinstance(each, BlockModule) and each.keeps)
+        if self._for_some or keeping:
             least = self.macs - sum(macs for _, macs in self._for_some)
             expected = least + sum(share * macs for share, macs in self._for_some)
-            dynamic = Dynamic(least, expected, tuple(sorted({share for share, _ in self._for_some})))
+            shares = tuple(sorted({share for share, _ in self._for_some}))
+            dynamic = Dynamic(least, expected, shares, keeping=keeping)
         params = sum(parameter.numel() for parameter in module.parameters())
         return Cost(params, self.macs, self.activations, self.peak_bytes, dynamic)
 

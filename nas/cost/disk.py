@@ -28,7 +28,7 @@ INTERVAL_S = 2.0  # ... or as long as this
 KEPT_FINGERPRINTS = 4  # older codes' rows are removed
 BUSY_S = 10.0  # how long to wait for another process that is writing
 
-FORM = 3  # of the tables below; a file of another form is emptied
+FORM = 4  # of the tables below; a file of another form is emptied
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS nas_fingerprints"
     " (id INTEGER PRIMARY KEY, fingerprint TEXT UNIQUE NOT NULL, used REAL NOT NULL)",
@@ -199,7 +199,8 @@ def _row(known: Known) -> tuple[Any, ...]:
     cost = known.cost
     more = None
     if cost.dynamic or known.shared:
-        dynamic = cost.dynamic and [cost.dynamic.least, cost.dynamic.expected, list(cost.dynamic.shares)]
+        ways = cost.dynamic
+        dynamic = ways and [ways.least, ways.expected, list(ways.shares), list(ways.keeping)]
         more = json.dumps([dynamic, [[use.name, use.params, use.made_of] for use in known.shared]])
     return (shape, cost.params, cost.macs, cost.activations, cost.peak_bytes, more, None, None)
 
@@ -209,6 +210,6 @@ def _known(row: tuple[Any, ...]) -> Known:
     if reason is not None:
         return Known(None, None, str(reason), path)
     dynamic, shared = json.loads(more) if more else (None, [])
-    ranged = Dynamic(dynamic[0], dynamic[1], tuple(dynamic[2])) if dynamic else None
+    ranged = Dynamic(dynamic[0], dynamic[1], tuple(dynamic[2]), keeping=tuple(dynamic[3])) if dynamic else None
     cost = Cost(params, macs, activations, peak_bytes, ranged)
     return Known(shape_from_json(json.loads(shape)), cost, shared=tuple(SharedUse(*use) for use in shared))

@@ -32,13 +32,15 @@ def macs_range(plan: Plan, costs: Sequence[Cost]) -> Dynamic | None:
     leaving = leaving_shares(plan)
     ways = [cost.dynamic or Dynamic(cost.macs, cost.macs) for cost in costs]
     shares = sorted({share for way in ways for share in way.shares})
+    keeping = tuple(share for way in ways for share in way.keeping)
     first = plan.exits[0] + 1 if plan.exits else len(ways)
     expected, here = 0.0, 1.0
     for index, way in enumerate(ways):
         expected += here * way.expected
         if index in plan.exits:
             here -= leaving[plan.exits.index(index)]
-    return Dynamic(sum(way.least for way in ways[:first]), expected, tuple(shares), leaving if plan.exits else ())
+    least = sum(way.least for way in ways[:first])
+    return Dynamic(least, expected, tuple(shares), leaving if plan.exits else (), keeping)
 
 
 def leaving_shares(plan: Plan) -> tuple[float, ...]:

@@ -14,17 +14,19 @@ class Dynamic:
     """How few MACs an image may take where they depend on it, and how many are expected; the most are the cost's.
 
     `shares` are the shares of the images for which optional work is expected, `leaving` the shares that are expected to
-    leave at each exit, the last being the end.
+    leave at each exit, the last being the end; `keeping` the shares of the tokens that go on, the same for all images.
     """
 
     least: int
     expected: float
     shares: tuple[float, ...] = ()
     leaving: tuple[float, ...] = ()
+    keeping: tuple[float, ...] = ()
 
     def to_json(self, most: int) -> dict[str, Any]:
         at = {"shares": list(self.shares)} if self.shares else {}
         at |= {"leaving": list(self.leaving)} if self.leaving else {}
+        at |= {"keeping": list(self.keeping)} if self.keeping else {}
         return {"least": self.least, "expected": round(self.expected), "most": most, "at": at}
 
 

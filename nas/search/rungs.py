@@ -28,7 +28,10 @@ class Rungs:
     def __post_init__(self) -> None:
         ordered = list(self.epochs) == sorted(set(self.epochs))
         if not self.epochs or not ordered or self.epochs[0] < 1:
-            raise NasError(f"rungs must be growing numbers of epochs from 1, but got {list(self.epochs)}")
+            raise NasError(
+                "rungs must be growing numbers of epochs from 1, the epochs of the whole training last, "
+                f"but got {list(self.epochs)}"
+            )
         if self.reduction < 1:
             raise NasError(f"the reduction of rungs must be at least 1, but got {self.reduction}")
 

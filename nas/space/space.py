@@ -104,6 +104,18 @@ class Space:
         draw = draw_uniformly(rng)
         return sample(self, lambda: self.walk(draw))
 
+    def draw(self, rng: random.Random) -> Decisions:
+        """Decisions at random that satisfy the structural constraints, whether or not they can be built.
+
+        Where constraints could not be counted, decisions that violate them are drawn too. Raises `EmptySpace`.
+        """
+        table = self._counter.table
+        if table is None:
+            return self.walk(draw_uniformly(rng))
+        if not table.total:
+            raise EmptySpace(f"{self.name}: no decisions satisfy the structural constraints")
+        return table.draw(rng)
+
     @cached_property
     def _counter(self) -> Counter:
         return Counter(self.network, self.decisions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -54,23 +55,29 @@ def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
     return rows
 
 
-def feasible_fraction(space: Space, samples: int, rng: random.Random) -> dict[str, Any]:
-    """The share of samples that build and meet the space's own cost constraints, with Wilson's 95% interval (1927)."""
+def feasible_fraction(space: Space, samples: int, rng: random.Random) -> tuple[dict[str, Any], Counter[str]]:
+    """The share of decision vectors that build and meet the space's own cost constraints, from a sample of them.
+
+    With Wilson's 95% interval (1927); beside it why vectors could not be built, and how many.
+    """
     table, good = catalogue(), 0
+    reasons: Counter[str] = Counter()
     for _ in range(samples):
         try:
-            plan = space.decode(space.sample(rng))
-        except InvalidArchitecture:
+            plan = space.decode(space.draw(rng))
+        except InvalidArchitecture as error:
+            reasons[str(error)] += 1
             continue
         values = table.plan(plan).values()
         good += all(constraint.evaluate(values) for constraint in space.cost_constraints)
     low, high = wilson(good, samples)
-    return {"value": good / samples, "low": low, "high": high, "samples": samples}
+    return {"value": good / samples, "low": low, "high": high, "samples": samples}, reasons
 
 
 def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:
-    """Everything `nas space` shows: name, exact size, decisions, feasible share and ten examples."""
+    """Everything `nas space` shows: name, exact size, decisions, feasible share, what cannot be built, examples."""
     size = space.size()
+    fraction, reasons = feasible_fraction(space, samples, random.Random(seed))
     return {
         "name": space.name,
         "size": str(size.value),
@@ -78,6 +85,7 @@ def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:
         "decisions": [
             {"name": d.name, "kind": d.kind, "values": list(d.values), "when": d.when} for d in space.decisions
         ],
-        "feasible_fraction": feasible_fraction(space, samples, random.Random(seed)),
+        "feasible_fraction": fraction,
+        "unbuildable": dict(reasons.most_common()),
         "examples": draw(space, EXAMPLES, random.Random(seed)),
     }

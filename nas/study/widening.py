@@ -55,10 +55,10 @@ def around_share(value: float) -> list[Any]:
 
 
 def around_attention(value: Any) -> list[Any]:
-    """None, squeeze and excitation, ECA; what the network has stands for itself."""
+    """None, squeeze and excitation, ECA; what the network has stands for itself. A var, widened where it is, stays."""
     kind = next(iter(value)) if isinstance(value, dict) else value
     if isinstance(kind, str) and kind.startswith("$"):
-        return ["none", value, *(each for each in ATTENTIONS[1:] if each not in kind)]
+        return [value]
     others = ATTENTIONS if kind in ATTENTIONS else ("none", kind, "se")
     return [value if each == kind else each for each in others]
 

@@ -53,6 +53,21 @@ def test_a_space_with_no_network(run_nas, tiny_study, write_study, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_map_that_is_smaller_than_a_stride(run_nas):
+    code, _, err = run_nas("profile", "zoo/resnet50", "--resolution", "1")
+    words = " ".join(err.split())
+    assert code == 2
+    assert "resnet50.yaml:" in words
+    assert "a larger resolution or fewer strides would fit" in words
+
+
+def test_a_file_that_cannot_be_written(run_nas, tmp_path):
+    for command in (("zoo", "widen", "zoo/lenet5"), ("schema", "space")):
+        code, _, err = run_nas(*command, "--write", tmp_path / "nowhere" / "x.yaml")
+        assert code == 2
+        assert "must be a file that can be written" in " ".join(err.split())
+
+
 def test_an_impossible_shape_names_the_block(run_nas, tmp_path):
     (tmp_path / "net.yaml").write_text(
         "nas: 1\ninput: {resolution: 8}\nclasses: 3\nstem: [conv: {out: 9}]\n"

@@ -9,6 +9,16 @@ import pandas as pd
 from nas.measure import Latency
 
 
+def test_a_space_says_what_cannot_be_built(nas, tmp_path):
+    (tmp_path / "heads.yaml").write_text(
+        "nas: 1\ninput: {resolution: 8}\nclasses: 3\nstem: [conv: {out: {choice: [20, 24]}}]\n"
+        "stages: [{name: s1, block: {transformer: {heads: 8}}}]\nhead: [pool, classifier]\n"
+    )
+    found = json.loads(nas("space", tmp_path / "heads.yaml", "--json"))
+    assert 0.3 < found["feasible_fraction"]["value"] < 0.7
+    assert "heads must divide" in nas("space", tmp_path / "heads.yaml").replace(": must divide", " must divide")
+
+
 def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
     tiny_study["baselines"] = ["zoo/resnet8"]
     path = write_study(tiny_study)

@@ -81,8 +81,10 @@ class TestRuntimes:
 
     def test_it_computes_what_the_module_computes(self, name):
         output, expected, tolerance = self.run(name, ready().eval(), batch=3)
-        limit = tolerance.limit if tolerance.kind == "difference" else 0.3  # noise is not what it was calibrated for
-        assert (output - expected).abs().max() <= limit * expected.abs().max()
+        if tolerance.kind == "difference":
+            assert (output - expected).abs().max() <= tolerance.limit * expected.abs().max()
+        else:  # calibrated on pictures, so that noise may be clipped here and there
+            assert torch.cosine_similarity(output.flatten(), expected.flatten(), 0) > 0.9
 
     @pytest.mark.parametrize("changes", [{"channels_last": True}, {"precision": "bfloat16"}], ids=str)
     def test_layout_and_precision(self, name, changes):

@@ -10,7 +10,10 @@ from known_networks import b
 from nas import blocks
 from nas.arch import MapShape, TokenShape
 from nas.blocks.rope import rotary_tables, rotate
+from nas.cost import CostTable
 from nas.errors import InvalidArchitecture
+from nas.files import shipped
+from nas.space import load_network
 
 TOKENS = TokenShape(13, 24, (3, 4), ("class",))
 
@@ -195,3 +198,15 @@ def test_positions_by_index_count_the_class_token():
             math.cos(angle) if channel % 2 else math.sin(angle), abs=1e-5
         )
     assert not table.requires_grad
+
+
+def test_pruning_says_beside_its_macs_what_it_keeps() -> None:
+    table = CostTable()
+    plan = load_network("zoo/dynamicvit_deit_small", table, roots=[shipped("search_spaces")])
+    found = table.profile(plan).to_json()
+    assert found["macs_range"] == {
+        "least": found["macs"],
+        "expected": found["macs"],
+        "most": found["macs"],
+        "at": {"keeping": [0.7, 0.7, 0.7]},
+    }

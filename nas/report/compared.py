@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nas.report.aims import Aims, bounds_of
 from nas.report.standing import Standing, best_baseline, standings
-from nas.report.table import columns, gap, trusted
+from nas.report.table import columns, gap, trusted, unequal_epochs
 from nas.report.words import axis_label, bare, interval, network, opening, quantity
 from nas.store.record import Record
 
@@ -25,27 +25,40 @@ def comparison(records: Sequence[Record], aims: Aims) -> str:
     names = columns(records, aims)
     known = best_baseline(records, aims)
     scales = {name: _scale(name, rows, aims) for name in names}
-    heads = [("Network", ""), *((opening(axis_label(name)), "number") for name in names), ("In budget", "inside")]
+    heads = [("Network", ""), *((opening(axis_label(name)), "number") for name in names)]
+    epochs = unequal_epochs(rows)
+    heads += [("Epochs", "number")] if epochs else []
+    heads += [("In budget", "inside")]
     heads += [(f"Against {network(known)}" if known else "", "number")]
     head = "".join(f'<th scope="col" class="{kind}">{esc(text)}</th>' for text, kind in heads)
     body = "".join(
-        _row(row, i == 0 or rows[i - 1].kind != row.kind == "baseline", names, scales, aims)
+        _row(row, i == 0 or rows[i - 1].kind != row.kind == "baseline", names, scales, aims, epochs)
         for i, row in enumerate(rows)
     )
     return f"""<section id="comparison" aria-labelledby="comparison-title">
 <h2 id="comparison-title">{TITLE}</h2>
-<p class="lead">Bars are the intervals, on one scale a column; a dashed line is the budget.</p>
+<p class="lead">Bars are the intervals, on one scale a column; a dashed line is the budget.{esc(_equal(epochs))}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="{TITLE}">
 <table class="standings"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>
 </div></section>
 """
 
 
+def _equal(unequal: bool) -> str:
+    return " Networks are compared with a baseline that was trained for as many epochs only." if unequal else ""
+
+
 def _row(
-    row: Standing, first: bool, names: Sequence[str], scales: dict[str, tuple[float, float] | None], aims: Aims
+    row: Standing,
+    first: bool,
+    names: Sequence[str],
+    scales: dict[str, tuple[float, float] | None],
+    aims: Aims,
+    epochs: bool,
 ) -> str:
     tag = {"front": "on the front"}.get(row.kind, row.kind)
     cells = "".join(_cell(row.record, name, scales[name], aims) for name in names)
+    cells += f'<td class="number">{len(row.record.curve)}</td>' if epochs else ""
     inside = esc(row.inside) if row.inside == "yes" else f'<span class="over">{esc(row.inside)}</span>'
     head = f'<th scope="row">{esc(network(row.record))}<span class="tag">{tag}</span></th>'
     return (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nas.report.aims import Aims, read_aims
-from nas.report.front import as_costs, best, front
+from nas.report.front import as_costs, best, contenders, front
 from nas.report.words import (
     amount,
     budget_text,
@@ -28,7 +28,10 @@ FRONT_ROWS = 5
 
 @dataclass(frozen=True)
 class Standing:
-    """One row: a network, whether it meets the budget, and how far its first objective is from the best baseline's."""
+    """One row: a network, whether it meets the budget, and how far its first objective is from the best baseline's.
+
+    `against` is None for that baseline itself, and where the two were trained for unequal epochs.
+    """
 
     record: Record
     kind: Literal["best", "finalist", "front", "baseline"]
@@ -93,8 +96,15 @@ def _budget_words(text: str, aims: Aims) -> str:
 
 
 def _gap(record: Record, known: Record | None, aims: Aims) -> float | None:
-    mine, theirs = aims.first.value(record), aims.first.value(known) if known else None
-    return None if mine is None or theirs is None or record is known else mine - theirs
+    if known is None or record is known or not alike(record, known):
+        return None
+    mine, theirs = aims.first.value(record), aims.first.value(known)
+    return None if mine is None or theirs is None else mine - theirs
+
+
+def alike(a: Record, b: Record) -> bool:
+    """Whether two networks were trained for as many epochs: otherwise the longer training wins, not the network."""
+    return len(a.curve) == len(b.curve)
 
 
 def verdict(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Verdict:
@@ -108,11 +118,32 @@ def verdict(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Verdi
     under = f"within {budgets_text(aims)}" if aims.budgets else "found (no budget was set)"
     sentence = f"The best network {under} is {network(leader)}: {_numbers(leader, aims, cost)}"
     sentence += _not_retrained(leader, records, aims, cost)
-    comparisons = _comparisons(leader, records, aims, cost)
-    if comparisons:
-        headline += f", {comparisons[0][0]}"
-        sentence += "; it is " + ", and ".join(text for _, text in comparisons)
+    peer = _peer(leader, records, aims)
+    comparisons = _comparisons(peer, records, aims, cost) if peer else []
+    if peer and comparisons:
+        words = ", and ".join(text for _, text in comparisons)
+        if peer is leader:
+            headline += f", {comparisons[0][0]}"
+            sentence += f"; it is {words}"
+        else:
+            headline += f"; at equal training {comparisons[0][0]}"
+            sentence += f". Of those trained as long as the baselines ({_trained(peer)}) the best is {network(peer)} "
+            sentence += f"({_bare_numbers(peer, aims, cost)}): it is {words}"
+    elif known := best_baseline(records, aims):
+        sentence += f"; it was trained for {_trained(leader)}, the best baseline, {network(known)}, for "
+        sentence += f"{_trained(known)}: they cannot be compared"
     return Verdict(opening(headline), sentence + ".", True)
+
+
+def _peer(leader: Record, records: Sequence[Record], aims: Aims) -> Record | None:
+    """The best network that some baseline was trained as long as: the leader, or the best of those retrained."""
+    known = [r for r in records if r.role == "baseline" and r.state == "complete"]
+    within = ranked([r for r in contenders(records) if r.feasible], aims)
+    return next((r for r in [leader, *within] if any(alike(r, other) for other in known)), None)
+
+
+def _trained(record: Record) -> str:
+    return plural(len(record.curve), "epoch")
 
 
 def _numbers(record: Record, aims: Aims, cost: str | None, *, intervals: bool = True) -> str:
@@ -132,13 +163,21 @@ def _not_retrained(leader: Record, records: Sequence[Record], aims: Aims, cost: 
     done = ranked([r for r in records if r.role == "finalist" and r.feasible], aims)
     if leader.role == "finalist" or not done:
         return ""
-    numbers = _numbers(done[0], aims, cost).removeprefix(label(aims.first.name) + " ")
+    numbers = _bare_numbers(done[0], aims, cost)
     return f" (not retrained; the best that was is trial {done[0].source} with {numbers})"
 
 
+def _bare_numbers(record: Record, aims: Aims, cost: str | None) -> str:
+    return _numbers(record, aims, cost).removeprefix(label(aims.first.name) + " ")
+
+
 def _comparisons(leader: Record, records: Sequence[Record], aims: Aims, cost: str | None) -> list[tuple[str, str]]:
-    """Short and long words on the best baseline inside the budget, and on the best of all where that is outside."""
-    inner, outer = best_baseline(records, aims, feasible=True), best_baseline(records, aims)
+    """Short and long words on the best baseline inside the budget, and on the best of all where that is outside.
+
+    Only baselines that were trained for as many epochs are looked at.
+    """
+    peers = [r for r in records if alike(r, leader)]
+    inner, outer = best_baseline(peers, aims, feasible=True), best_baseline(peers, aims)
     if outer is None:
         return []
     rows = [(inner, "inside the budget")] if inner else []
@@ -159,7 +198,7 @@ def _compare(leader: Record, other: Record, where: str, aims: Aims, cost: str | 
     speed = _speed(leader, other, cost)
     overlap = _overlap(leader.interval.get(name), other.interval.get(name)) and not same
     notes = [*([f"the intervals of {label(name)} overlap"] if overlap else []), *([speed] if speed else [])]
-    numbers = _numbers(other, aims, cost).removeprefix(label(name) + " ")
+    numbers = _bare_numbers(other, aims, cost)
     return short, f"{short}, {network(other)} ({'; '.join([numbers, *notes])})"
 
 

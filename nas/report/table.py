@@ -20,9 +20,9 @@ _STYLES = {"best": "bold green", "finalist": "", "front": "", "baseline": "dim"}
 def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Table:
     """The best network, the finalists, the head of the front and the baselines, one row each, best first.
 
-    Columns: network, each objective, latency with half the width of its interval, MACs, parameters, inside the budget
-    or not, difference of the first objective to the best baseline, which the caption names. Intervals of accuracies
-    are in the verdict and the report, where there is room.
+    Columns: network, each objective, latency with half the width of its interval, MACs, parameters, epochs where they
+    differ, inside the budget or not, difference of the first objective to the best baseline, which the caption names.
+    Intervals of accuracies are in the verdict and the report, where there is room.
     """
     from rich import box
     from rich.table import Table
@@ -31,8 +31,10 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
     aims = read_aims(study)
     names = columns(records, aims)
     known = best_baseline(records, aims)
+    rows = standings(records, aims)
+    epochs = unequal_epochs(rows)
     title = Text(f"{aims.name}: {budgets_text(aims) or 'no budget'}")
-    caption = Text(f"against: compared with {network(known)}, the best baseline" if known else "")
+    caption = Text(against_text(known, rows))
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -46,13 +48,30 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
     table.add_column("network", overflow="fold", min_width=10)
     for name in names:
         table.add_column(_HEADS.get(name) or axis_label(name), justify="right", no_wrap=True)
+    if epochs:
+        table.add_column("epochs", no_wrap=True, justify="right")
     table.add_column("in budget", overflow="fold", min_width=7)
     table.add_column("against", no_wrap=True, justify="right")
-    for row in standings(records, aims):
+    for row in rows:
         cells = [row.kind, place(row.record), *(measured(row.record, name, aims) for name in names)]
+        cells += [str(len(row.record.curve))] if epochs else []
         cells += [row.inside, gap(row, aims).removesuffix(" points")]
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[row.kind])
     return table
+
+
+def unequal_epochs(rows: Sequence[Standing]) -> bool:
+    """Whether some of the networks were trained for longer than others, which a reader has to see."""
+    return len({len(row.record.curve) for row in rows if row.record.curve}) > 1
+
+
+def against_text(known: Record | None, rows: Sequence[Standing]) -> str:
+    """What the last column compares with, and why some of it is empty."""
+    if known is None:
+        return ""
+    text = f"against: compared with {network(known)}, the best baseline"
+    others = any(row.against is None and row.record is not known for row in rows)
+    return text + (", at equal epochs only" if others else "")
 
 
 def columns(records: Sequence[Record], aims: Aims) -> list[str]:

@@ -13,6 +13,7 @@ from nas.store.record import Record
 BUDGETS = ("latency_ms <= 1.5", "macs <= 5e6")
 RUNGS = (2, 4)
 EPOCHS = 8
+FINAL = 24
 VALIDATION_IMAGES = 1440
 
 STUDY: dict[str, Any] = {
@@ -26,7 +27,7 @@ STUDY: dict[str, Any] = {
     "search": {"sampler": "tpe", "trials": 60, "rungs": list(RUNGS), "reduction": 3, "seed": 0},
     "recipe": {"epochs": EPOCHS, "optimizer": "adamw", "lr": 0.002, "batch": 64, "label_smoothing": 0.1},
     "baselines": ["zoo/resnet8", "zoo/mobilenet_tiny", "zoo/vit_nano", "zoo/convnext_pico"],
-    "finalists": {"count": 3, "epochs": 24},
+    "finalists": {"count": 3, "epochs": FINAL},
 }
 
 ENV: dict[str, Any] = {
@@ -54,7 +55,7 @@ def make_records(
     records += _baselines(rng, baselines)
     for number, source in enumerate(done[:finalists]):
         clock += 20
-        values = _learn(rng, _costs(source.decisions), EPOCHS * 3, lift=0.004)
+        values = _learn(rng, _costs(source.decisions), FINAL, lift=0.004)
         records.append(_finished(rng, number, clock, "finalist", source.decisions, values, source=source.trial))
     return records
 
@@ -253,7 +254,7 @@ def _baselines(rng: random.Random, count: int) -> list[Record]:
         costs = {"macs": macs, "params": macs / 30, "activations": macs / 90, "work": work}
         found.append(
             _finished(
-                rng, trial, 1_700_000_000.0 + 8 * trial, "baseline", {}, _learn(rng, costs, EPOCHS, lift), name=name
+                rng, trial, 1_700_000_000.0 + 8 * trial, "baseline", {}, _learn(rng, costs, FINAL, lift), name=name
             )
         )
     return found

@@ -61,6 +61,37 @@ def test_verdict_says_when_luck_may_have_chosen_the_best():
     assert "(not retrained; the best that was is trial 0 with 95.00%" in verdict(records, BUDGET).sentence
 
 
+def trained(epochs: int) -> tuple[dict[str, float], ...]:
+    return tuple({"epoch": epoch} for epoch in range(1, epochs + 1))
+
+
+def test_a_candidate_is_not_compared_with_baselines_that_were_trained_for_less():
+    records = [
+        record(0, 0.92, 1.2, "baseline", name="known", curve=trained(6)),
+        record(0, 0.94, 1.0, curve=trained(12)),
+        record(1, 0.97, 1.1, curve=trained(12)),
+        record(0, 0.93, 1.0, "finalist", source=0, curve=trained(6)),
+    ]
+    found = verdict(records, BUDGET)
+    assert found.headline == (
+        "Accuracy 97.00% at 1.100 ms; at equal training 1.00 points above the best baseline inside the budget"
+    )
+    assert (
+        "Of those trained as long as the baselines (6 epochs) the best is trial 0, retrained (93.00%" in found.sentence
+    )
+    assert "4.00 points" not in found.sentence + printed(records, BUDGET)
+    against = {(row.kind, row.record.trial): row.against for row in standings(records, BUDGET)}
+    assert against == {("best", 1): None, ("finalist", 0): pytest.approx(0.01), ("baseline", 0): None}
+    assert "known, the best baseline, at equal epochs only" in printed(records, BUDGET)
+
+
+def test_where_nothing_was_trained_as_long_as_the_baselines_nothing_is_compared():
+    records = [record(0, 0.92, 1.2, "baseline", name="known", curve=trained(6)), record(0, 0.9, 1.0, curve=trained(1))]
+    found = verdict(records, BUDGET)
+    assert found.headline == "Accuracy 90.00% at 1.000 ms"
+    assert "trained for 1 epoch, the best baseline, known, for 6 epochs: they cannot be compared." in found.sentence
+
+
 def test_verdict_without_a_network_in_the_budget_names_the_nearest():
     found = verdict([record(4, 0.9, 1.8), record(5, 0.9, 1.6)], BUDGET)
     assert not found.found
@@ -108,8 +139,9 @@ def test_rows_are_best_finalists_front_baselines():
     }
     known = best_baseline(records, STUDY)
     assert known is not None
+    assert {len(row.record.curve) == len(known.curve) for row in rows} == {True, False}
     for row in rows:
-        if row.record is known:
+        if row.record is known or len(row.record.curve) != len(known.curve):
             assert row.against is None
         else:
             assert row.against == pytest.approx(row.record.values["accuracy"] - known.values["accuracy"])

@@ -91,9 +91,10 @@ def test_a_process_that_fails_over_the_network_is_reported(monkeypatch):
 def test_memory_on_a_gpu_is_the_peak_of_the_allocator(runtime):
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    module = wide(16_384)
+    module = wide(65_536)
     found = memory.weigh(module, SHAPE, Device(kind="cuda", runtime=runtime), seed=0)
-    assert 0.98 * weights_mb(module) < found["inference_memory_mb"] < 2 * weights_mb(module)
+    workspaces_mb = 2 * 32  # what cuBLAS takes on Hopper for a stream, and once more for a graph
+    assert 0.98 * weights_mb(module) < found["inference_memory_mb"] < 1.5 * weights_mb(module) + workspaces_mb
 
 
 # Energy

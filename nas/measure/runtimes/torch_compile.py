@@ -39,12 +39,12 @@ def check(device: Device) -> None:
 def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> Callable[[], Any]:
     """Compiled and run once. Code is generated for the threads and the grad mode of this moment."""
     placed, example = eager.placed(module, example, device)
-    torch.compiler.reset()  # else the networks before count as recompilations of one function, of which there are 8
     with warnings.catch_warnings():
         # Inductor is written in part in what torch has declared old.
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
         import torch._inductor.config as inductor
 
+        torch.compiler.reset()  # else the networks before count as recompilations of one function, of which there are 8
         with inductor.patch(compile_threads=1):  # no pool of compiling processes that would live on beside us
             run = partial(torch.compile(placed, dynamic=False), example)
             run()

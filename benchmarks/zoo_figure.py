@@ -30,9 +30,10 @@ class Mark(NamedTuple):
 def figure(marks: Sequence[Mark], line: tuple[float, float]) -> str:
     """An SVG document; `line` is (a, b) of the fit latency = a * MACs ** b."""
     x = _log_scale([mark.macs for mark in marks], LEFT, WIDTH - RIGHT)
-    y = _log_scale([bound for mark in marks for bound in (mark.low, mark.high)], HEIGHT - BOTTOM, TOP)
+    heights = [bound for mark in marks for bound in (mark.low, mark.high)] + [ms for _, ms in _band(marks, line)]
+    y = _log_scale(heights, HEIGHT - BOTTOM, TOP)
     parts = [*_axis(x, [mark.macs for mark in marks], "MACs", across=True)]
-    parts += _axis(y, [mark.ms for mark in marks], "latency in ms", across=False)
+    parts += _axis(y, heights, "latency in ms", across=False)
     parts += _fit(marks, line, x, y)
     for mark in marks:
         at, look = x(mark.macs), f'stroke="{COLOURS[mark.kind]}"'
@@ -87,18 +88,24 @@ def _short(value: float) -> str:
     return f"{value:g}"
 
 
+def _band(marks: Sequence[Mark], line: tuple[float, float]) -> list[tuple[float, float]]:
+    """The four corners, in MACs and ms, of the band around the fit over all marks."""
+    ends = [min(mark.macs for mark in marks), max(mark.macs for mark in marks)]
+    first, last = ((macs, line[0] * macs ** line[1]) for macs in ends)
+    above = [(macs, ms * (1 + BAND)) for macs, ms in (first, last)]
+    return above + [(macs, ms * (1 - BAND)) for macs, ms in (last, first)]
+
+
 def _fit(
     marks: Sequence[Mark], line: tuple[float, float], x: Callable[[float], float], y: Callable[[float], float]
 ) -> list[str]:
-    ends = [min(mark.macs for mark in marks), max(mark.macs for mark in marks)]
-    fitted = [line[0] * macs ** line[1] for macs in ends]
-    corners = [(ends[0], fitted[0] * (1 + BAND)), (ends[1], fitted[1] * (1 + BAND))]
-    corners += [(ends[1], fitted[1] * (1 - BAND)), (ends[0], fitted[0] * (1 - BAND))]
+    corners = _band(marks, line)
     points = " ".join(f"{x(macs):.1f},{y(ms):.1f}" for macs, ms in corners)
-    track = f'x1="{x(ends[0]):.1f}" y1="{y(fitted[0]):.1f}" x2="{x(ends[1]):.1f}" y2="{y(fitted[1]):.1f}"'
+    (start, top), (end, other) = [(x(macs), y(ms / (1 + BAND))) for macs, ms in corners[:2]]
     return [
         f'<polygon points="{points}" fill="{LIGHT.grid}"/>',
-        f'<line {track} stroke="{LIGHT.line}" stroke-width="1.5"/>',
+        f'<line x1="{start:.1f}" y1="{top:.1f}" x2="{end:.1f}" y2="{other:.1f}" stroke="{LIGHT.line}" '
+        'stroke-width="1.5"/>',
     ]
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nas.cli.console import JsonOption, err, out, print_json, si
 from nas.cli.live import LiveProgress, duration
+from nas.cli.stopping import stoppable
 
 StudyFile = Annotated[str, typer.Argument(help="A study: a YAML file or a shipped name.", metavar="STUDY.yaml")]
 StudyFolder = Annotated[str, typer.Argument(help="A results folder, or the name of a study.", metavar="STUDY")]
@@ -53,7 +54,7 @@ def search(
         print_json(plan) if as_json else _print_estimate(plan)
         return
     try:
-        with LiveProgress(f"{config.name} -> {folder}") as live:
+        with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
             finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable)
     except KeyboardInterrupt:
         err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.")

@@ -7,8 +7,10 @@ import logging
 import math
 import os
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,7 +62,7 @@ def cluster(resources: Resources) -> Iterator[None]:
         return
     folder = _own_folder()
     try:
-        with quiet():
+        with quiet(), _own_signals():
             _start(resources, folder)
         _check_resources(resources)
         yield
@@ -68,6 +70,17 @@ def cluster(resources: Resources) -> Iterator[None]:
         with quiet():
             ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep this process's way to be terminated: Ray puts one in its place that prints a stack and aborts."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _own_folder() -> str:

@@ -71,7 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "search_minutes": "search + final (min)",
         "proposals": "proposals",
     }
-    settings = {"images": options.limit, "trials": options.trials, "epochs": options.epochs, "seeds": options.seeds}
+    settings = {
+        "device": options.device,
+        "images": options.limit,
+        "trials": options.trials,
+        "epochs": options.epochs,
+        "seeds": options.seeds,
+    }
+    settings |= {"final_epochs": options.final_epochs, "batch_size": options.batch_size}
     title = f"CIFAR-10, searched against known networks at equal latency ({settings})"
     report(title, rows, columns, environment() | {"settings": settings}, options.out, summary=summary)
 
@@ -80,10 +87,12 @@ def _study(options: argparse.Namespace, budgets: list[str], trials: int) -> Open
     overrides = {
         "data.path": str(options.data.resolve()),
         "data.limit": options.limit,
+        "device": options.device,
         "budgets": [*budgets, "macs <= 1e8"],
         "search.trials": trials,
         "search.rungs": [2, 5],
         "recipe.epochs": options.epochs,
+        "recipe.batch_size": options.batch_size,
         "baselines": list(KNOWN),
         "finalists.count": 0,
         "finalists.epochs": options.final_epochs,
@@ -143,9 +152,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="npz with train_x, train_y, test_x, test_y")
     parser.add_argument("--work", type=Path, required=True, help="folder for the studies; a run that was cut goes on")
     parser.add_argument("--out", type=Path, default=RESULTS / "vs_baselines.json")
+    parser.add_argument("--device", default="cpu", help="where latency counts: cpu, cuda or a device file")
     parser.add_argument("--limit", type=int, default=10_000, help="images of each split")
     parser.add_argument("--trials", type=int, default=24, help="networks a search trains")
     parser.add_argument("--epochs", type=int, default=10, help="of a candidate that goes all the way")
+    parser.add_argument("--batch-size", type=int, default=64, help="images at a time in training")
     parser.add_argument("--final-epochs", type=int, default=15, help="of the networks compared")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--anchors", nargs="+", default=["zoo/resnet8", "zoo/resnet20"], choices=KNOWN)

@@ -18,6 +18,7 @@
   proportional noise, or on log time, whichever predicts better when one is left out. With `prior_ms` it learns what is
   left over.
 - **Intervals**: the predictive deviation times what leaving one out says.
+- **In a search** a `Learner` holds a predictor, learns from every measurement and says when it may reject.
 - **`Predictor.fit(networks, ms, key)`**, `.update(networks, ms)` (learns anew from all, in a moment),
   `.predict(networks) -> (p50, low, high)`, `.propose(networks, count)`, `propose_first(counts, count)` before anything
   was measured, `.error` (cross-validated: Spearman, within 5% and 10%, coverage).
@@ -32,14 +33,17 @@ from nas.measure.predictor.digits import count_digits
 from nas.measure.predictor.error import HeldOutError, held_out_error
 from nas.measure.predictor.fitting import Prediction
 from nas.measure.predictor.key import Key, StaleCalibration
+from nas.measure.predictor.learner import Forecast, Learner, tells
 from nas.measure.predictor.plans import StepCost, count_plan
 from nas.measure.predictor.predictor import Predictor
 from nas.measure.predictor.proposing import propose_first
 
 __all__ = [
     "Counts",
+    "Forecast",
     "HeldOutError",
     "Key",
+    "Learner",
     "Prediction",
     "Predictor",
     "StaleCalibration",
@@ -48,4 +52,5 @@ __all__ = [
     "count_plan",
     "held_out_error",
     "propose_first",
+    "tells",
 ]

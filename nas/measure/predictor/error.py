@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,14 @@ class HeldOutError:
 
     def to_json(self) -> dict[str, float | int | None]:
         return {key: None if value != value else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> HeldOutError:
+        """What `to_json` wrote; TypeError or KeyError for anything else."""
+        found: dict[str, Any] = {
+            each.name: float("nan") if data[each.name] is None else data[each.name] for each in fields(cls)
+        }
+        return cls(**found)
 
     def __str__(self) -> str:
         return (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from nas.measure.predictor.counts import Counts, without_prior
 from nas.measure.predictor.design import Design, side_by_side
 from nas.measure.predictor.forms import Form, offset, to_ms
-from nas.measure.predictor.intervals import width
+from nas.measure.predictor.intervals import CONFIDENCE, width
 from nas.measure.predictor.regression import Array, Posterior
 
 # Predicted times lie at least at this share of the fastest that was measured: sums can fall below zero.
@@ -20,7 +19,7 @@ LEAST = 0.1
 
 
 class Prediction(NamedTuple):
-    """Predicted times in ms (n each): the middle, and the bounds within which 90% of measurements lie."""
+    """Predicted times in ms (n each): the middle, and the bounds within which 90% of measurements lie (or as asked)."""
 
     p50: Array
     low: Array
@@ -64,13 +63,8 @@ class Fit:
         size = np.maximum(latent, self.least_ms / self.unit_ms) if self.form == "relative" else np.ones(len(latent))
         return np.sqrt(variance + self.posterior.noise * size**2)
 
-    def predict(self, networks: Sequence[Counts]) -> Prediction:
-        """The times of networks, and 90% intervals for one measurement of each."""
+    def predict(self, networks: Sequence[Counts], confidence: float = CONFIDENCE) -> Prediction:
+        """The times of networks, and intervals for one measurement of each."""
         latent, variance = self.latent(networks)
-        half = self.width * self.spread(latent, variance)
+        half = width(self.posterior.residuals, self.posterior.variances, confidence) * self.spread(latent, variance)
         return Prediction(*(self.to_ms(value) for value in (latent, latent - half, latent + half)))
-
-    @cached_property
-    def width(self) -> float:
-        """Half a 90% interval in standard deviations."""
-        return width(self.posterior.residuals, self.posterior.variances)

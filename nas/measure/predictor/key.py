@@ -38,11 +38,13 @@ class Key:
 
     def changed(self, now: Key) -> dict[str, tuple[Any, Any]]:
         """What differs from `now`, by name, with both values; None for what one of them does not tell."""
-        then_all, now_all = dict(_entries(self)), dict(_entries(now))
-        names = [name for name in then_all | now_all if name not in FLEETING]
-        return {
-            name: (then_all.get(name), now_all.get(name)) for name in names if then_all.get(name) != now_all.get(name)
-        }
+        before, after = self.lasting(), now.lasting()
+        names = [name for name in before | after if before.get(name) != after.get(name)]
+        return {name: (before.get(name), after.get(name)) for name in names}
+
+    def lasting(self) -> dict[str, Any]:
+        """Every entry by its dotted name, without those that change from minute to minute."""
+        return {name: value for name, value in _entries(self) if name not in FLEETING}
 
     def check(self, now: Key) -> None:
         """Raises `StaleCalibration` that says what changed."""

@@ -17,6 +17,7 @@ from nas.measure.predictor.counts import Counts, check_alike
 from nas.measure.predictor.digits import count_digits
 from nas.measure.predictor.error import HeldOutError
 from nas.measure.predictor.fitting import Fit, Prediction
+from nas.measure.predictor.intervals import CONFIDENCE
 from nas.measure.predictor.key import Key
 from nas.measure.predictor.plans import count_plan
 from nas.measure.predictor.proposing import propose_next
@@ -69,12 +70,15 @@ class Predictor:
         """A predictor that also knows these measurements; what was measured twice counts twice."""
         return Predictor.fit([*self.networks, *counts_of(networks)], [*self.ms, *np.asarray(ms, float)], self.key)
 
-    def predict(self, networks: Sequence[Network]) -> Prediction:
-        """The times of networks, with intervals for one measurement of each. Raises `NasError` for another kind."""
+    def predict(self, networks: Sequence[Network], confidence: float = CONFIDENCE) -> Prediction:
+        """The times of networks, with intervals within which so many measurements lie, one of each network.
+
+        Raises `NasError` for networks of another kind.
+        """
         counted = self._counted(networks)
         if not counted:
             return Prediction(np.zeros(0), np.zeros(0), np.zeros(0))
-        return self.chosen.predict(counted)
+        return self.chosen.predict(counted, confidence)
 
     def propose(self, networks: Sequence[Network], count: int) -> list[int]:
         """The indices of the `count` networks to measure next, the most telling first: see `propose_next`."""

@@ -1,0 +1,93 @@
+"""The measurements of a calibration as JSON lines, one appended the moment it is taken, so that none is ever lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.arch import Plan
+from nas.cost import CostTable
+from nas.errors import InvalidArchitecture
+from nas.measure.predictor import Counts, Key, count_plan, tells
+from nas.space import Space
+from nas.store.files import append_line, read_lines, writing
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measured network; `test`: it is held out, to tell the error of what was learnt from the others."""
+
+    decisions: Mapping[str, Any]
+    plan: Plan
+    counts: Counts
+    test: bool
+    latency: Mapping[str, Any]
+
+    @property
+    def ms(self) -> float:
+        return float(self.latency["p50"])
+
+    @property
+    def seconds(self) -> float:
+        """What the measurement took."""
+        return float(self.latency["seconds"])
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is exact enough to learn from and to test on."""
+        return tells(self.latency)
+
+
+class CalibrationLog:
+    """The lines of one space on one device; those of another environment stay in the file and are left out."""
+
+    def __init__(self, file: Path, space: Space, table: CostTable) -> None:
+        self.file = file
+        self._space = space
+        self._table = table
+
+    def read(self, key: Key) -> list[Measured]:
+        """What was measured under this key, each network once. Raises `StoreError` for a file that cannot be read."""
+        found: dict[str, Measured] = {}
+        for line in read_lines(self.file):
+            if line.get("key") != digest(key):
+                continue
+            try:
+                plan = self._space.decode(line["decisions"])
+            except InvalidArchitecture:  # written by another version, in which this network could be built
+                continue
+            if plan.arch_id not in found:
+                found[plan.arch_id] = self._measured(plan, line["decisions"], line["test"], line["latency"])
+        return list(found.values())
+
+    def last(self) -> Mapping[str, Any] | None:
+        """The line of the network that was measured last, whatever the environment; None where there is none."""
+        lines = [line for line in read_lines(self.file) if "decisions" in line]
+        return lines[-1] if lines else None
+
+    def remove(self) -> None:
+        """Forget everything. Raises `StoreError`."""
+        with writing(self.file):
+            self.file.unlink(missing_ok=True)
+
+    def add(
+        self, plan: Plan, decisions: Mapping[str, Any], test: bool, latency: Mapping[str, Any], key: Key
+    ) -> Measured:
+        """Append one measurement. Raises `StoreError`."""
+        line = {"arch_id": plan.arch_id, "decisions": decisions, "test": test, "latency": latency, "key": digest(key)}
+        with writing(self.file.parent):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+        append_line(self.file, line)
+        return self._measured(plan, decisions, test, latency)
+
+    def _measured(self, plan: Plan, decisions: Mapping[str, Any], test: bool, latency: Mapping[str, Any]) -> Measured:
+        return Measured(decisions, plan, count_plan(plan, self._table.step), test, latency)
+
+
+def digest(key: Key) -> str:
+    """A key in sixteen hex digits; what changes from minute to minute (date, load) is left out."""
+    return hashlib.sha256(json.dumps(key.lasting(), sort_keys=True).encode()).hexdigest()[:16]

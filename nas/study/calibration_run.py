@@ -1,0 +1,245 @@
+"""The run of one calibration: what was measured, what can be, and what is measured next."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from nas.arch import Architecture
+from nas.errors import DeviceError, InvalidArchitecture
+from nas.measure import Device, Latency
+from nas.measure import Protocol as Procedure
+from nas.measure.predictor import HeldOutError, Key, Predictor, count_plan, held_out_error, propose_first
+from nas.space import Space
+from nas.study.calibration_log import CalibrationLog, Measured
+from nas.study.calibrations import key_of, witness_of
+from nas.study.pool import Drawn, draw_pool
+from nas.study.spaces import catalogue
+
+FIRST = 20  # networks that are measured before the predictor has a say
+BATCH = 10  # networks it proposes at a time
+LEAST_POOL = 600
+IN_A_ROW = 3  # failures, after which it is not the network's fault
+
+
+class Measures(Protocol):
+    """What measures; `nas.measure.Meter` is one."""
+
+    def measure(self, architecture: Architecture, budget_ms: float | None = None) -> Latency: ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to calibrate: `networks` to learn from, `hold_out` to test on, in `seconds` at most (None: all of them).
+
+    With a `seed` the pool of networks is the same wherever drawing it takes no longer than allowed.
+    """
+
+    space: Space
+    device: Device
+    procedure: Procedure = field(default_factory=Procedure)
+    networks: int = 150
+    hold_out: int = 100
+    seconds: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far it is: networks learnt from and held out, of which some are not to be trusted or could not be measured.
+
+    `error` is the cross-validated error so far, `eta_s` None until something was measured.
+    """
+
+    learnt: int
+    networks: int
+    tested: int
+    hold_out: int
+    not_trusted: int = 0
+    left_out: int = 0
+    failed: int = 0
+    elapsed_s: float = 0.0
+    eta_s: float | None = None
+    error: HeldOutError | None = None
+    finished: bool = False
+
+
+OnStanding = Callable[[Standing], None]
+
+
+class CalibrationRun:
+    """The state of one calibration: what was measured, and the pool of what can be."""
+
+    def __init__(self, wanted: Wanted, meter: Measures, log: CalibrationLog, on_standing: OnStanding) -> None:
+        self.wanted = wanted
+        self.measured: list[Measured] = []
+        self.key = Key()
+        self._meter = meter
+        self._log = log
+        self._on_standing = on_standing
+        self._began = time.monotonic()
+        self._failed: dict[str, str] = {}
+        self._row = 0
+        self._taken = 0  # measurements of this run
+        self._error: HeldOutError | None = None
+
+    def begin(self) -> None:
+        """Draw the pool, and find out which earlier measurements still hold by taking one of them again."""
+        pool = self._draw()
+        last = self._log.last()
+        if last is not None:
+            self._recheck(last)
+        held = sum(each.test for each in self.measured)
+        untouched = [each for each in pool if each.arch_id not in self._known]
+        self._tests = untouched[: max(0, self.wanted.hold_out - held)]
+        self._began = time.monotonic()
+
+    def _draw(self) -> list[Drawn]:
+        size = max(LEAST_POOL, 2 * (self.wanted.networks + self.wanted.hold_out))
+        pool = draw_pool(self.wanted.space, size, random.Random(self.wanted.seed))
+        self._counts = {each.arch_id: count_plan(each.plan, catalogue().step) for each in pool}
+        self._pool = {each.arch_id: each for each in pool}
+        return pool
+
+    def _recheck(self, last: Mapping[str, Any]) -> None:
+        plan = self.wanted.space.decode(last["decisions"])
+        latency = self._meter.measure(plan.architecture).to_json()
+        self.key = self._key(latency)
+        self.measured = self._log.read(self.key)
+        before = next((each for each in self.measured if each.plan.arch_id == plan.arch_id), None)
+        if before is None or not before.tells:
+            return
+        times = witness_of([before]).differs(latency)
+        if times is not None:
+            raise DeviceError(
+                f"the device must be as fast as when measuring began, but network {plan.arch_id} took "
+                f"{before.ms:.4g} ms then and takes {latency['p50']:.4g} ms now; find out what changed, or forget "
+                f"what is in {self._log.file} with --anew"
+            )
+
+    def estimate(self) -> dict[str, Any]:
+        """What would be measured, and about how long it takes by the median of a few networks."""
+        pool = sorted(self._draw(), key=lambda each: each.macs)
+        some = [pool[round(share * (len(pool) - 1))] for share in (0.1, 0.5, 0.9)]
+        self._meter.measure(some[0].plan.architecture)  # the first one starts the process
+        began = time.monotonic()
+        found = [self._meter.measure(each.plan.architecture) for each in some]
+        each_s = (time.monotonic() - began) / len(some)
+        self.key = self._key(found[0].to_json())
+        self.measured = self._log.read(self.key)
+        standing = self.standing(None)
+        left = max(0, standing.networks - standing.learnt) + max(0, standing.hold_out - standing.tested)
+        seconds = each_s * left
+        return {
+            "space": self.wanted.space.name,
+            "device": self.wanted.device.name,
+            "pool": len(pool),
+            "macs": [pool[0].macs, pool[-1].macs],
+            "networks": standing.networks,
+            "hold_out": standing.hold_out,
+            "measured_already": len(self.measured),
+            "latency_ms": [latency.p50 for latency in found],
+            "seconds_a_network": each_s,
+            "estimated_seconds": seconds if self.wanted.seconds is None else min(seconds, self.wanted.seconds),
+        }
+
+    def learn(self) -> None:
+        """Measure what the predictor proposes until there are as many as wanted, or time is up."""
+        share = self.wanted.networks / (self.wanted.networks + self.wanted.hold_out)
+        tests = {each.arch_id for each in self._tests}
+        while (left := self.wanted.networks - self._learnt) > 0 and not self._late(share):
+            offered = [each for key, each in self._pool.items() if key not in self._known and key not in tests]
+            if not offered:
+                return
+            for drawn in self._proposed(offered, left):
+                self._take(drawn, test=False)
+                if self._late(share):
+                    return
+
+    def _proposed(self, offered: Sequence[Drawn], left: int) -> list[Drawn]:
+        counts = [self._counts[each.arch_id] for each in offered]
+        tellers = [each for each in self.measured if each.tells and not each.test]
+        if len(tellers) < min(FIRST, self.wanted.networks) // 2:
+            chosen = propose_first(counts, min(FIRST, left, len(offered)))
+        else:
+            predictor = self.fit()
+            if len(tellers) >= FIRST:
+                self._error = predictor.error
+            chosen = predictor.propose(counts, min(BATCH, left, len(offered)))
+        return [offered[index] for index in chosen]
+
+    def fit(self) -> Predictor:
+        """What the networks that are not held out say."""
+        known = [each for each in self.measured if each.tells and not each.test]
+        return Predictor.fit([each.counts for each in known], [each.ms for each in known], self.key)
+
+    def test(self, predictor: Predictor) -> HeldOutError | None:
+        """Measure what is held out and say how far off the predictor is; None where nothing is."""
+        for drawn in self._tests:
+            if self._late(1.0):
+                break
+            self._take(drawn, test=True)
+        held = [each for each in self.measured if each.test and each.tells]
+        if not held:
+            return None
+        p50, low, high = predictor.predict([each.counts for each in held])
+        ms = np.array([each.ms for each in held])
+        return held_out_error(p50, ms, (low <= ms) & (ms <= high))
+
+    def _take(self, drawn: Drawn, test: bool) -> None:
+        try:
+            latency = self._meter.measure(drawn.plan.architecture).to_json()
+        except (InvalidArchitecture, DeviceError) as error:
+            self._failed[drawn.arch_id] = str(error)
+            self._row += 1
+            if self._row >= IN_A_ROW:
+                raise
+            return
+        self._row = 0
+        self._taken += 1
+        self.key = self._key(latency)
+        self.measured.append(self._log.add(drawn.plan, drawn.decisions, test, latency, self.key))
+        self._on_standing(self.standing(self._error))
+
+    def _key(self, latency: Mapping[str, Any]) -> Key:
+        return key_of(self.wanted.space, self.wanted.device, self.wanted.procedure, latency["environment"])
+
+    @property
+    def _known(self) -> set[str]:
+        return {each.plan.arch_id for each in self.measured} | self._failed.keys()
+
+    @property
+    def _learnt(self) -> int:
+        return sum(not each.test for each in self.measured)
+
+    def _late(self, share: float) -> bool:
+        seconds = self.wanted.seconds
+        return seconds is not None and time.monotonic() - self._began > share * seconds
+
+    def standing(self, error: HeldOutError | None, *, finished: bool = False) -> Standing:
+        """How far it is."""
+        wanted = self.wanted
+        tested = len(self.measured) - self._learnt
+        left = max(0, wanted.networks - self._learnt) + max(0, wanted.hold_out - tested)
+        elapsed = time.monotonic() - self._began
+        eta = elapsed / self._taken * left if self._taken else None
+        if wanted.seconds is not None and eta is not None:
+            eta = min(eta, max(0.0, wanted.seconds - elapsed))
+        return Standing(
+            learnt=self._learnt,
+            networks=wanted.networks,
+            tested=tested,
+            hold_out=wanted.hold_out,
+            not_trusted=sum(not each.latency["trusted"] for each in self.measured),
+            left_out=sum(not each.tells for each in self.measured),
+            failed=len(self._failed),
+            elapsed_s=elapsed,
+            eta_s=eta,
+            error=error,
+            finished=finished,
+        )

@@ -57,6 +57,10 @@ class DeviceError(NasError):
     """A device or runtime was asked for that this host does not offer, or a measurement could not be taken."""
 
 
+class DeviceGone(DeviceError):
+    """A device that was there is gone: what was to be measured on it waits for the next run, and nothing has failed."""
+
+
 class StoreError(NasError):
     """A results folder cannot be written, or another live process is writing it."""
 

@@ -13,6 +13,12 @@ NetworkArgument = Annotated[
     str, typer.Argument(help="A YAML path, zoo/NAME, STUDY:TRIAL or STUDY:best.", metavar="NETWORK")
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads of one inference.")]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster of a device with a resource: auto or HOST:PORT; by default RAY_ADDRESS.", metavar="ADDRESS"
+    ),
+]
 BatchOption = Annotated[int | None, typer.Option(min=1, help="Images at a time.")]
 
 
@@ -21,13 +27,15 @@ def profile(
     resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
     classes: Annotated[int | None, typer.Option(min=1, help="Classes, instead of the file's.")] = None,
     device: Annotated[str | None, typer.Option(help="Measure the latency too, on this device.")] = None,
+    address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show parameters, MACs and activations of a network, stage by stage."""
     from nas.study.networks import find_about, find_network
     from nas.study.profile import profile_network
 
-    document = profile_network(find_network(network, resolution=resolution, classes=classes), device)
+    plan = find_network(network, resolution=resolution, resolution_from="--resolution", classes=classes)
+    document = profile_network(plan, device, address=address)
     if as_json:
         print_json(document)
         return
@@ -57,6 +65,7 @@ def measure(
     runtime: Annotated[str | None, typer.Option(help="How the network is run.")] = None,
     threads: ThreadsOption = None,
     batch: BatchOption = None,
+    address: AddressOption = None,
     resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,7 +75,8 @@ def measure(
 
     err.print(f"measuring {network} on {device} ...")
     changes = {"runtime": runtime, "threads": threads, "batch": batch}
-    document = measure_network(find_network(network, resolution=resolution), device, changes)
+    plan = find_network(network, resolution=resolution, resolution_from="--resolution")
+    document = measure_network(plan, device, changes, address=address)
     if as_json:
         print_json(document)
         return

@@ -14,15 +14,15 @@ import os
 import queue
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from nas.errors import InvalidArchitecture, NasError
+from nas.errors import NasError
 from nas.measure import runtimes
 from nas.measure.devices import Device
 from nas.measure.protocol import Protocol
+from nas.measure.replies import reply_of
 
 
 class Service:
@@ -95,15 +95,7 @@ def answer(service: Service, request: Mapping[str, Any]) -> dict[str, Any]:
         "measure": service.measure,
         "weigh": service.weigh,
     }
-    try:
-        return {"ok": serve[what](argument)}
-    except InvalidArchitecture as error:
-        return {"error": {"kind": "architecture", "message": error.reason, "path": error.path}}
-    except NasError as error:
-        return {"error": {"kind": "device", "message": str(error)}}
-    except Exception as error:  # told to the parent, which raises it
-        where = traceback.format_exc(limit=-3)
-        return {"error": {"kind": "device", "message": f"{type(error).__name__}: {error}\n{where}"}}
+    return reply_of(lambda: serve[what](argument))
 
 
 def main() -> None:

@@ -16,13 +16,23 @@ from nas.measure.host import allowed_cpus, cpu_quota
 from nas.space.model import parse_model
 from nas.space.text import read, wrap
 
+EVERYWHERE = frozenset({"CPU", "GPU", "memory", "object_store_memory"})  # resources that Ray gives every node
+
 
 class Device(pydantic.BaseModel):
-    """A target with everything that changes its latency. The default is what serves one request on one core."""
+    """A target with everything that changes its latency. The default is what serves one request on one core.
+
+    With a `resource` it is on nodes of a Ray cluster, all else is meant for them, and is checked there.
+    """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    name: str = pydantic.Field("", description="shown in reports; by default cpu or cuda:INDEX")
+    name: str = pydantic.Field("", description="shown in reports; by default the resource, cpu or cuda:INDEX")
+    resource: str | None = pydantic.Field(
+        None,
+        min_length=1,
+        description="the Ray resource of the nodes that have the device; without it this host has it",
+    )
     kind: Literal["cpu", "cuda"] = pydantic.Field("cpu", description="cpu or cuda")
     index: int = pydantic.Field(0, ge=0, description="which GPU")
     cpus: tuple[int, ...] | None = pydantic.Field(
@@ -42,8 +52,27 @@ class Device(pydantic.BaseModel):
     def _named(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and not data.get("name"):
             kind = data.get("kind", "cpu")
-            return {**data, "name": f"cuda:{data.get('index', 0)}" if kind == "cuda" else str(kind)}
+            here = f"cuda:{data.get('index', 0)}" if kind == "cuda" else str(kind)
+            return {**data, "name": str(data.get("resource") or here)}
         return data
+
+    @pydantic.field_validator("resource")
+    @classmethod
+    def _of_some_nodes(cls, resource: str | None) -> str | None:
+        if resource in EVERYWHERE or (resource or "").startswith("node:"):
+            raise ValueError("must be a resource that nodes are started with, such as edge-box, not one of Ray's own")
+        return resource
+
+    @pydantic.model_serializer(mode="wrap")
+    def _without_nothing(self, handler: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Studies recorded before there were resources are still the same studies.
+        found: dict[str, Any] = handler(self)
+        return found if self.resource else {key: value for key, value in found.items() if key != "resource"}
+
+    @property
+    def at_home(self) -> Device:
+        """The same device as its own host sees it."""
+        return self.model_copy(update={"resource": None})
 
     @property
     def key(self) -> str:
@@ -71,10 +100,10 @@ def load_device(source: str | Path | Mapping[str, Any] | Device, *, check: bool 
     """The device that `source` means: `cpu`, `cuda`, `cuda:1`, a YAML file, or its mapping.
 
     Raises `SpecError` for a mistake in the text, and `DeviceError` when this host does not offer it; `check=False`
-    leaves out the second, for devices of other hosts.
+    leaves out the second. A device with a `resource` is of other hosts, which check it when it is used.
     """
     device = _parse(source)
-    if check:
+    if check and device.resource is None:
         check_device(device)
     return device
 
@@ -96,6 +125,11 @@ def _parse(source: str | Path | Mapping[str, Any] | Device) -> Device:
 
 def check_device(device: Device) -> None:
     """Raises `DeviceError` that says what this host lacks: processors, a GPU, a runtime."""
+    if device.resource is not None:
+        raise DeviceError(
+            f"device {device.name} must be used on a Ray node that offers {device.resource}, not on this host: "
+            "nas.study.meters.open_meter measures there"
+        )
     allowed = allowed_cpus()
     if device.cpus is not None:
         if missing := sorted(set(device.cpus) - set(allowed)):

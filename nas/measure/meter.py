@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
 from nas.arch import Architecture
 from nas.errors import DeviceError
 from nas.measure import runtimes
-from nas.measure.devices import Device, load_device
+from nas.measure.devices import Device, check_device, load_device
+from nas.measure.extras import check_extras
 from nas.measure.latency import Latency
 from nas.measure.lock import DeviceLock
 from nas.measure.procedure import longest_seconds
 from nas.measure.protocol import Protocol
-from nas.measure.worker import Worker
+from nas.measure.worker import ProcessDied, Worker
 
 BUILDER = "nas.measure.networks:from_architecture"
 BUILD_S = 120.0  # to start the process, load torch and build a network; what a runtime takes comes on top
+
+# A process that dies over a network may have been killed by chance, so it is started again this many times over it.
+RESTARTS = 2
 
 
 class Meter:
@@ -45,7 +50,8 @@ class Meter:
         the network in the measuring process, `module:function`: (what `measure` was given, as JSON; a seed) to
         (module, shape of one image). Raises `DeviceError` when this host does not offer the device.
         """
-        self.device = load_device(device)
+        self.device = load_device(device, check=False)
+        check_device(self.device)
         self.protocol = protocol or Protocol()
         self._lock = DeviceLock(self.device.lock_name)
         self._lock_timeout = lock_timeout
@@ -77,27 +83,65 @@ class Meter:
         With `budget_ms` it stops as soon as the answer is on one side, and takes longer where it is close. `fresh`
         measures in a process started for this network alone; `extras` are names of `EXTRAS` to be told as well, which
         takes a second (energy) or a few (memory) more. Raises `InvalidArchitecture` when the network cannot be
-        built, and `DeviceError` when it cannot be measured, or the process died or hung over it; the next
-        measurement then starts a new one.
+        built, and `DeviceError` when it cannot be measured, the process hung over it, or died `RESTARTS` + 1 times;
+        the next measurement then starts a new one.
         """
         if fresh:
             with _meter(self.device, self.protocol, self._lock_timeout, self._builder) as other:
                 return other.measure(architecture, budget_ms, extras=extras)
-        network = architecture.to_json()
-        with self._busy:
-            worker = self._running()
+        request = {"budget_ms": budget_ms, "extras": list(extras)}
+        try:
+            with self._busy:
+                return self._tried(architecture.to_json(), request)
+        except DeviceError as error:
+            raise DeviceError(f"network {architecture.arch_id} on {self.device.name}: {error}") from error
+
+    def _tried(self, network: Mapping[str, Any], request: Mapping[str, Any]) -> Latency:
+        """The measurement, taken anew in a new process where the process died over it."""
+        for _ in range(RESTARTS):
             try:
-                build_s = BUILD_S + runtimes.build_seconds(self.device.runtime)
-                worker.ask({"build": network}, build_s)
-                with self._lock.exclusive(self._lock_timeout):
-                    worker.ask({"open": True}, BUILD_S)
-                    request = {"budget_ms": budget_ms, "extras": list(extras)}
-                    found = worker.ask({"measure": request}, longest_seconds(self.protocol))
-                if {"model_mb", "inference_memory_mb"}.intersection(extras):  # needs no quiet device
-                    found |= worker.ask({"weigh": {"memory": "inference_memory_mb" in extras}}, 2 * build_s)
-            except DeviceError as error:
-                raise DeviceError(f"network {architecture.arch_id} on {self.device.name}: {error}") from error
+                return self._measured(network, request)
+            except ProcessDied:
+                continue
+        try:
+            return self._measured(network, request)
+        except ProcessDied as error:
+            raise DeviceError(f"{error}\n(so did {RESTARTS} before it, over the same network)") from error
+
+    def _measured(self, network: Mapping[str, Any], request: Mapping[str, Any]) -> Latency:
+        worker = self._running()
+        build_s = BUILD_S + runtimes.build_seconds(self.device.runtime)
+        worker.ask({"build": network}, build_s)
+        with self._lock.exclusive(self._lock_timeout):
+            worker.ask({"open": True}, BUILD_S)
+            found = worker.ask({"measure": request}, longest_seconds(self.protocol))
+        if {"model_mb", "inference_memory_mb"}.intersection(request["extras"]):  # needs no quiet device
+            found |= worker.ask({"weigh": {"memory": "inference_memory_mb" in request["extras"]}}, 2 * build_s)
         return Latency.from_json(found)
+
+    def check_extras(self, names: Collection[str]) -> None:
+        """Raises `DeviceError` for one of `EXTRAS` that is not available on the device."""
+        check_extras(self.device, names)
+
+    def environment(self) -> dict[str, Any]:
+        """What latencies depend on besides the network, as this process sees it."""
+        from nas.measure.provenance import environment
+
+        return environment(self.device)
+
+    @property
+    def lock_name(self) -> str:
+        """What trainers on the device's host share with it: the name of their `DeviceLock`."""
+        return self._lock.name
+
+    @property
+    def note(self) -> str:
+        """What a person should know who waits for a measurement: nothing, for this host is always there."""
+        return ""
+
+    def attended(self) -> AbstractContextManager[None]:
+        """While somebody waits for measurements; they end soon by themselves, so leaving it ends none."""
+        return nullcontext()
 
     def close(self) -> None:
         """Ends the process. A later measurement starts another."""

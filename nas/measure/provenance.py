@@ -23,17 +23,7 @@ def environment(device: Device) -> dict[str, Any]:
     own_threads = getattr(runtimes.runtime(device.runtime), "OWN_THREADS", False)
     found: dict[str, Any] = {
         "device": device.key,
-        "host": platform.node(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "system": f"{platform.system()} {platform.release()}",
-        "cpu": host.cpu_model(),
-        "cpus": list(host.allowed_cpus()),
-        "quota": host.cpu_quota(),
-        "virtual": host.virtualised(),
-        "governor": host.governor(),
-        "load_1min": host.load_1min(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **host_environment(),
         "threads": device.threads if own_threads else torch.get_num_threads(),
         "reference_threads": torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
@@ -57,3 +47,20 @@ def environment(device: Device) -> dict[str, Any]:
             "tf32": torch.backends.cudnn.allow_tf32,
         }
     return found
+
+
+def host_environment() -> dict[str, Any]:
+    """The hardware of this host, and the versions of what runs on it, as plain values."""
+    return {
+        "host": platform.node(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": host.cpu_model(),
+        "cpus": list(host.allowed_cpus()),
+        "quota": host.cpu_quota(),
+        "virtual": host.virtualised(),
+        "governor": host.governor(),
+        "load_1min": host.load_1min(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }

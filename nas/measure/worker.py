@@ -14,11 +14,16 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
-from nas.errors import DeviceError, InvalidArchitecture
+from nas.errors import DeviceError
 from nas.measure.devices import Device
 from nas.measure.protocol import Protocol
+from nas.measure.replies import result_of
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class ProcessDied(DeviceError):
+    """The measuring process ended by itself or was killed: over the network that it had, or by chance."""
 
 
 def child_environment(device: Device) -> dict[str, str]:
@@ -63,8 +68,8 @@ class Worker:
     def ask(self, request: Mapping[str, Any], seconds: float) -> Any:
         """The answer to a request.
 
-        Raises `InvalidArchitecture` or `DeviceError` as the process says, and `DeviceError` when it dies or gives no
-        answer within `seconds`.
+        Raises `InvalidArchitecture` or `DeviceError` as the process says, `ProcessDied` when it dies, and `DeviceError`
+        when it gives no answer within `seconds`.
         """
         try:
             self._send(request)
@@ -72,11 +77,7 @@ class Worker:
         except BaseException:
             self.end()  # a late answer would be taken for that to the next request
             raise
-        if error := reply.get("error"):
-            if error["kind"] == "architecture":
-                raise InvalidArchitecture(error["message"], path=error["path"])
-            raise DeviceError(error["message"])
-        return reply["ok"]
+        return result_of(reply)
 
     def end(self) -> None:
         """Ends the process at once; safe to call again."""
@@ -94,7 +95,7 @@ class Worker:
             self._to.write(json.dumps(request).encode() + b"\n")
             self._to.flush()
         except (BrokenPipeError, ValueError):
-            raise DeviceError(self._obituary()) from None
+            raise ProcessDied(self._obituary()) from None
 
     def _line(self, seconds: float) -> bytes:
         until = time.monotonic() + seconds
@@ -107,7 +108,7 @@ class Worker:
                     )
                 data = os.read(self._from.fileno(), 65536)
                 if not data:
-                    raise DeviceError(self._obituary())
+                    raise ProcessDied(self._obituary())
                 self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line

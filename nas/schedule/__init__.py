@@ -1,4 +1,4 @@
-"""Who runs trials: Ray Tune, or this process for debugging.
+"""Who runs trials: Ray Tune, or this process for debugging; and what measures on another node of a cluster.
 
 Names are looked up when they are used: a trainer process imports this room without the search engine.
 """
@@ -8,15 +8,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nas.schedule.work import Job, Resources, Session, Work
+from nas.schedule.work import Job, Resources, Session, Work, join_at
 
 if TYPE_CHECKING:
     from nas.schedule.ray_cluster import cluster
+    from nas.schedule.remote_meter import remote_meter
     from nas.schedule.runner import Runner, run
 
-__all__ = ["Job", "Resources", "Runner", "Session", "Work", "cluster", "run"]
+__all__ = ["Job", "Resources", "Runner", "Session", "Work", "cluster", "join_at", "remote_meter", "run"]
 
-_LATER = {"cluster": "nas.schedule.ray_cluster", "run": "nas.schedule.runner", "Runner": "nas.schedule.runner"}
+_LATER = {
+    "cluster": "nas.schedule.ray_cluster",
+    "remote_meter": "nas.schedule.remote_meter",
+    "run": "nas.schedule.runner",
+    "Runner": "nas.schedule.runner",
+}
 
 
 def __getattr__(name: str) -> Any:

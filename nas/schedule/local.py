@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import traceback
 from collections.abc import Callable
 
@@ -11,12 +12,17 @@ from nas.schedule.reason import reason_of
 from nas.schedule.work import Work
 from nas.search import Candidate, Engine
 
+WAIT_S = 0.01  # between questions for a candidate that is still looked at
+
 
 def run_local(engine: Engine, work: Work, tick: Callable[[], None]) -> None:
-    """Train every candidate that the engine gives, calling `tick` after each report and each end."""
-    while (candidate := engine.take(wait=True)) is not None:
-        tick()
-        _train(engine, work, candidate, tick)
+    """Train every candidate that the engine gives, calling `tick` after each report and each end, and while waiting."""
+    while not engine.drained:
+        candidate = engine.take()
+        if candidate is not None:
+            _train(engine, work, candidate, tick)
+        else:
+            time.sleep(WAIT_S)
         tick()
 
 

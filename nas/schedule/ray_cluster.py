@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import warnings
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import DeviceError, NasError
-from nas.schedule.work import Resources
+from nas.schedule.work import Resources, join_at
 
 # Bytes. Jobs and reports are small and networks travel as files, so the shared-memory store stays small.
 OBJECT_STORE = 100 * 2**20
@@ -44,9 +45,9 @@ _SETTINGS = {
 def cluster(resources: Resources) -> Iterator[None]:
     """Have Ray running inside the block, for several runs one after the other.
 
-    Does nothing where Ray runs in this process already. Otherwise joins `resources.address`, or starts Ray on this
-    machine with as many slots as trials run at a time, without a dashboard. Raises `DeviceError` when GPUs are asked
-    for that are not there, `NasError` when Ray cannot be reached or started.
+    Does nothing where Ray runs in this process already. Otherwise joins the cluster at `resources.address` (or
+    `$RAY_ADDRESS`), or starts Ray on this machine with as many slots as trials run at a time, without a dashboard.
+    Raises `DeviceError` when GPUs are asked for that are not there, `NasError` when Ray cannot be reached or started.
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -61,15 +62,38 @@ def cluster(resources: Resources) -> Iterator[None]:
         yield
         return
     folder = _own_folder()
+    with _mute():
+        try:
+            with quiet(), _own_signals():
+                _start(resources, folder)
+            _check_resources(resources)
+            yield
+        finally:
+            with quiet():
+                ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def running() -> bool:
+    """Whether Ray runs in this process, asked without importing it."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
+@contextlib.contextmanager
+def _mute() -> Iterator[None]:
+    """Without what Ray's driver prints of nodes that die: it would get into standard output, which may be JSON.
+
+    `log_to_driver=False` leaves these messages in, and Ray has no other switch than the one its own debugger uses.
+    """
+    from ray._private import worker
+
+    before = worker._worker_logs_enabled
+    worker._worker_logs_enabled = False
     try:
-        with quiet(), _own_signals():
-            _start(resources, folder)
-        _check_resources(resources)
         yield
     finally:
-        with quiet():
-            ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        worker._worker_logs_enabled = before
 
 
 @contextlib.contextmanager
@@ -117,10 +141,11 @@ def _start(resources: Resources, folder: str) -> None:
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "configure_logging": False}
+    address = join_at(resources.address)
     try:
-        if resources.address:
-            _knock(resources.address)
-            ray.init(address=resources.address, **options)
+        if address:
+            _knock(address)
+            ray.init(address=address, **options)
         else:
             slots = max(1, math.ceil(resources.concurrent * resources.cpus))
             custom = {name: amount * resources.concurrent for name, amount in resources.custom.items()}
@@ -133,9 +158,9 @@ def _start(resources: Resources, folder: str) -> None:
                 **options,
             )
     except (Exception, SystemExit) as error:  # Ray raises errors of many kinds when it does not come up
-        where = f"joined at {resources.address}" if resources.address else "started on this machine"
+        where = f"joined at {address}" if address else "started on this machine"
         reason = " ".join(str(error).split())[:300]
-        hint = "a cluster that asks for a token is joined with RAY_AUTH_MODE=token set; " if resources.address else ""
+        hint = "a cluster that asks for a token is joined with RAY_AUTH_MODE=token set; " if address else ""
         raise NasError(f"Ray must be {where}, but {reason}; {hint}or use runner: local") from error
 
 

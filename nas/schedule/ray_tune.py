@@ -11,7 +11,7 @@ from typing import Any
 
 from nas.errors import StoreError
 from nas.schedule.ray_cluster import cluster, quiet
-from nas.schedule.work import Resources, Work
+from nas.schedule.work import Resources, Work, join_at
 from nas.search import Engine
 
 # A trial whose process was killed is run again from its folder this many times without a new epoch, then it is failed.
@@ -42,7 +42,7 @@ class _Link:
         self.deaths: dict[str, str] = {}
         self.epochs: dict[str, int] = {}
         # On a Ray of our own the slots limit what runs, and one more candidate waits at the door.
-        self.most = resources.concurrent + (0 if resources.address else 1)
+        self.most = resources.concurrent + (0 if join_at(resources.address) else 1)
 
     def failed(self, error: BaseException | None) -> None:
         self.error = self.error or error

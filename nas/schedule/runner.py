@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 from nas.errors import NasError
@@ -14,6 +15,7 @@ from nas.search import Engine, Progress
 Runner = Literal["ray", "local"]
 
 ONE_AT_A_TIME = Resources()
+UNATTENDED = nullcontext()
 
 
 def run(
@@ -23,13 +25,16 @@ def run(
     runner: Runner = "ray",
     on_progress: Callable[[Progress], None] | None = None,
     *,
+    attended: AbstractContextManager[object] = UNATTENDED,
     every_s: float = 0.5,
 ) -> Progress:
     """Drive a search (or a list of networks) to its end and say how it stands.
 
     `engine` has not been entered yet; its results folder is being driven. `on_progress` is called now and then, at most
-    every `every_s` seconds, and at the end. Interrupted (Ctrl-C), it stops the trainers, calls `on_progress` with
-    `interrupted`, and lets the KeyboardInterrupt through; whatever was not finished goes on with the next run.
+    every `every_s` seconds, and at the end. `attended` is entered while candidates are asked for, and left before the
+    engine closes, which waits for a measurement under way: who measures learns there that nobody needs it any more.
+    Interrupted (Ctrl-C), it stops the trainers, calls `on_progress` with `interrupted`, and lets the KeyboardInterrupt
+    through; whatever was not finished goes on with the next run.
     Raises `BudgetUnreachable`, `TooManyFailures`, `StoreError` and other `NasError` after stopping the trainers.
     """
     last = 0.0
@@ -42,15 +47,16 @@ def run(
 
     with engine:
         try:
-            match runner:
-                case "local":
-                    run_local(engine, work, tick)
-                case "ray":
-                    from nas.schedule.ray_tune import run_ray
+            with attended:
+                match runner:
+                    case "local":
+                        run_local(engine, work, tick)
+                    case "ray":
+                        from nas.schedule.ray_tune import run_ray
 
-                    run_ray(engine, work, resources, tick)
-                case _:
-                    raise NasError(f"the runner must be ray or local, but got '{runner}'")
+                        run_ray(engine, work, resources, tick)
+                    case _:
+                        raise NasError(f"the runner must be ray or local, but got '{runner}'")
         except KeyboardInterrupt:
             engine.close()
             if on_progress is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -44,8 +45,9 @@ class Resources:
     """What a trial gets, and how many run at a time.
 
     `gpus` may be a fraction, so that several share one; `custom` names further Ray resources. `address` joins a running
-    Ray cluster (`auto`, `HOST:PORT`), else one is started here. On a cluster the results folder must be a path that
-    every node reaches: reports travel through Ray, checkpoints are files in the trial's folder.
+    Ray cluster (`auto`, `HOST:PORT`), as `$RAY_ADDRESS` does where it is set, else one is started here. On a cluster
+    the results folder must be a path that every node reaches: reports travel through Ray, checkpoints are files in the
+    trial's folder.
     """
 
     concurrent: int = 1
@@ -60,3 +62,8 @@ class Resources:
                 raise NasError(f"resources: {name} must be at least {least}, but got {value}")
         if self.gpus > 1 and self.gpus != int(self.gpus):
             raise NasError(f"resources: gpus must be a fraction below 1 or a whole number, but got {self.gpus}")
+
+
+def join_at(address: str | None) -> str | None:
+    """Where the Ray cluster to be joined is: at `address`, or else at `$RAY_ADDRESS`; None: one is started here."""
+    return address or os.environ.get("RAY_ADDRESS") or None

@@ -11,9 +11,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
-from nas.errors import InvalidArchitecture, NasError, StoreError
+from nas.errors import DeviceGone, InvalidArchitecture, NasError, StoreError
 from nas.search.gates import Gates, Rejected, unbuildable
 from nas.search.goals import GoalError
+from nas.search.predicted import as_numbers
 from nas.search.proposals import Draw, Proposals, as_key
 from nas.search.rungs import Rungs
 from nas.search.supply import Patience, Supply
@@ -87,7 +88,7 @@ class Intake:
             self._tell(draw, "duplicate" if rejected.gate == "duplicate" else "infeasible", rejected)
             self.supply.rejected(rejected.gate)
             return Step(None, rejected.gate, draw.drawn, draw.independent)
-        except (StoreError, GoalError):
+        except (StoreError, GoalError, DeviceGone):  # the trial stays running, and goes on with the next driver
             raise
         except NasError as error:  # a measurement that could not be taken is not the network's fault
             self._tell(draw, "failed", Rejected("latency", str(error)))
@@ -117,8 +118,9 @@ class Intake:
         if first != number:
             raise Rejected("duplicate", f"the same network as trial {first}", source=first, known=known)
         try:
-            values = self._cost(draw, plan, key, resumed)
-            latency = self._latency(draw, plan, values, resumed)
+            values = self.gates.cost(plan, draw.decisions, enforce=enforce)
+            forecast = self._predict(draw, plan, key, values, resumed)
+            latency = self._latency(draw, plan, values, forecast, resumed)
         except Rejected as rejected:
             rejected.known = known
             raise
@@ -138,23 +140,38 @@ class Intake:
         )
         return InTraining(candidate, draw.trial, dict(values), (draw.drawn, draw.independent))
 
-    def _cost(self, draw: Draw, plan: Plan, key: str, resumed: FrozenTrial | None) -> dict[str, float]:
-        values = self.gates.cost(plan, draw.decisions, enforce=self.proposals.enforce)
-        if resumed is None or not get(resumed.user_attrs, NETWORK):
-            network = {"arch_id": plan.arch_id, "folder": key, "values": values}
+    def _predict(
+        self, draw: Draw, plan: Plan, key: str, values: Mapping[str, float], resumed: FrozenTrial | None
+    ) -> dict[str, float]:
+        """Write down what is known so far and what is forecast, the first forecast where a driver died meanwhile."""
+        known = get(resumed.user_attrs, NETWORK) if resumed is not None else {}
+        measured = resumed is not None and bool(get(resumed.user_attrs, LATENCY))
+        forecast = None if measured else self.gates.forecast(plan)
+        predicted: dict[str, float] = known.get("predicted", {}) if known else as_numbers(forecast)
+        if not known:
+            network = {"arch_id": plan.arch_id, "folder": key, "values": values, "predicted": predicted or None}
             extra = {"name": draw.name or None, "source": draw.source, "decisions": differing(draw)}
-            put(draw.trial.set_user_attr, NETWORK, network | {k: v for k, v in extra.items() if v is not None})
-        return values
+            known = {k: v for k, v in (network | extra).items() if v is not None}
+            put(draw.trial.set_user_attr, NETWORK, known)
+        if self.proposals.enforce:
+            self.gates.predicted(plan, forecast, values, draw.decisions)
+        return predicted
 
     def _latency(
-        self, draw: Draw, plan: Plan, values: Mapping[str, float], resumed: FrozenTrial | None
+        self,
+        draw: Draw,
+        plan: Plan,
+        values: Mapping[str, float],
+        forecast: Mapping[str, float],
+        resumed: FrozenTrial | None,
     ) -> dict[str, Any]:
         latency = get(resumed.user_attrs, LATENCY) if resumed is not None else {}
         enforce = self.proposals.enforce
         if latency:
+            self.gates.learn(plan, latency, forecast)
             self.gates.check_latency(values, latency, draw.decisions, enforce=enforce)
             return latency
-        latency = self.gates.latency(plan, values, draw.decisions, enforce=enforce)
+        latency = self.gates.latency(plan, values, draw.decisions, enforce=enforce, forecast=forecast)
         if latency:
             put(draw.trial.set_user_attr, LATENCY, latency)
         return latency

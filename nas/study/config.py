@@ -20,6 +20,7 @@ from nas.space.text import Node, read, wrap
 from nas.train import Recipe
 
 T = TypeVar("T")
+AUTO, NONE = "auto", "none"  # of the predictor
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -56,7 +57,12 @@ class RunSettings(_Part):
     cpus: float = pydantic.Field(1, gt=0, description="CPUs a trial (a torch thread each)")
     gpus: float = pydantic.Field(0, ge=0, description="GPUs a trial; a fraction shares one")
     resources: dict[str, float] = pydantic.Field(default_factory=dict, description="other Ray resources a trial")
-    address: str | None = pydantic.Field(None, description="Ray cluster to join; without it one is started here")
+    address: str | None = pydantic.Field(
+        None, description="Ray cluster to join, auto or HOST:PORT; without it (and RAY_ADDRESS) one is started here"
+    )
+    patience_s: float = pydantic.Field(
+        600, ge=0, description="seconds to wait for the node of a device that is gone before the study stops"
+    )
 
 
 class FinalistSettings(_Part):
@@ -87,6 +93,11 @@ class StudyConfig(_Part):
         default_factory=Recipe, description="how networks train, or a file that says so"
     )
     measure: Protocol = pydantic.Field(default_factory=Protocol, description="how latency is measured")
+    predictor: str = pydantic.Field(
+        AUTO,
+        description="rejects what is surely over a latency budget: auto (a calibration of `nas calibrate` where there "
+        "is one, else it learns from the study's measurements), none, or a calibration's file",
+    )
     run: RunSettings = RunSettings()
     baselines: list[str] = pydantic.Field(
         default_factory=list, description="known networks to train by the same recipe"
@@ -144,12 +155,20 @@ def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -
     beside = path.parent
     if isinstance(space, str):
         changes["space"] = str(config.told_at(["space"], lambda: find_file(space, "search_spaces", beside).resolve()))
+    if config.predictor not in (AUTO, NONE):
+        file = config.told_at(["predictor"], lambda: find_file(config.predictor, "studies", beside))
+        changes["predictor"] = str(file.resolve())
     if isinstance(recipe, str):
         file = config.told_at(["recipe"], lambda: find_file(recipe, "studies", beside))
         changes["recipe"] = parse_model(Recipe, read(file), "a recipe")
     if isinstance(device, str):
-        changes["device"] = config.told_at(["device"], lambda: load_device(device))
+        changes["device"] = config.told_at(["device"], lambda: _find_device(device, beside))
     return config.model_copy(update=changes)
+
+
+def _find_device(name: str, beside: Path) -> Device:
+    """The device of that name, or of that file: it may be beside the study, or shipped, as devices/edge_box.yaml is."""
+    return load_device(find_file(name, "studies", beside) if name.endswith((".yaml", ".yml")) else name)
 
 
 def _override(node: Node, keys: Sequence[str], value: Any) -> Node:

@@ -12,10 +12,11 @@ from nas.arch import Plan
 from nas.build import build
 from nas.data import Dataset, Split
 from nas.errors import BudgetUnreachable, InvalidArchitecture
-from nas.measure import Meter
 from nas.search import Rungs
 from nas.store import Results
+from nas.study.meters import study_meter
 from nas.study.open import OpenStudy
+from nas.study.predicting import predictor_words
 from nas.study.run import final_recipe, price
 from nas.train import Recipe, Trainer
 
@@ -53,6 +54,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "objectives": config.objectives,
         "budgets": config.budgets,
         "sampler": config.search.sampler,
+        "predictor": predictor_words(study),
         "trials_left": trials,
         "rungs": list(study.rungs.epochs),
         "baselines": list(study.baselines),
@@ -108,7 +110,7 @@ def _epoch_seconds(study: OpenStudy, plan: Plan) -> float:
 
 
 def _measure_seconds(study: OpenStudy, plan: Plan) -> float:
-    with Meter(study.device, study.config.measure) as meter:
+    with study_meter(study.config) as meter:
         meter.measure(plan.architecture)
         start = time.perf_counter()
         meter.measure(plan.architecture)

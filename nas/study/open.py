@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from nas.arch import Plan
 from nas.cost import Cost
 from nas.data import Dataset, load_data
 from nas.errors import DeviceError, NasError
-from nas.measure import Device, check_device, check_extras
+from nas.measure import EXTRAS, Device
+from nas.schedule import join_at
 from nas.search import Budget, Goals, Objective, Rungs, make_sampler
 from nas.search.gates import MEASURED_NAMES
 from nas.search.goals import check_names
 from nas.space import Space
 from nas.study.config import StudyConfig
+from nas.study.meters import study_meter
 from nas.study.networks import find_network
 from nas.study.spaces import open_space
 from nas.study.work import REPORTED
@@ -28,12 +31,16 @@ from nas.study.work import REPORTED
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A checked study: the data is loaded, the space compiled, devices and baselines found."""
+    """A checked study: the data is loaded, the space compiled, devices and baselines found.
+
+    `lock_name` is that of the device's lock on its host, which trainers there share.
+    """
 
     config: StudyConfig
     dataset: Dataset
     space: Space
     device: Device
+    lock_name: str
     train_device: str
     goals: Goals
     rungs: Rungs
@@ -45,7 +52,6 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
 
     Raises `DataError`, `SpecError`, `DeviceError` and other `NasError` for what does not hold.
     """
-    config.told_at(["device"], lambda: check_device(config.target))
     train_device = config.told_at(["run", "gpus"], lambda: _train_device(config))
     goals = Goals.parse(config.objectives, config.budgets)
     known = {*Cost(0, 0, 0, 0).values(), *MEASURED_NAMES, *REPORTED}
@@ -53,7 +59,7 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     for key, each in wanted.items():
         for index, goal in enumerate(each):
             config.told_at([key, index], partial(check_names, goal, known))
-            config.told_at([key, index], partial(check_extras, config.target, goal.names))
+    lock_name = _check_device(config, wanted)
     settings = config.search
     config.told_at(["search", "sampler"], lambda: make_sampler(settings.sampler, settings.options, seed=settings.seed))
     rungs = config.told_at(
@@ -64,19 +70,30 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
     space = open_space(config.space, **given)
     space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
-    given["resolution"] = dataset.resolution
+    given |= {"resolution": dataset.resolution, "resolution_from": "the data's resolution"}
     baselines = {
         name: config.told_at(["baselines", index], partial(find_network, name, results=results, **given))
         for index, name in enumerate(config.baselines)
     }
-    return OpenStudy(config, dataset, space, config.target, train_device, goals, rungs, baselines)
+    return OpenStudy(config, dataset, space, config.target, lock_name, train_device, goals, rungs, baselines)
+
+
+def _check_device(config: StudyConfig, wanted: Mapping[str, Sequence[Objective | Budget]]) -> str:
+    """The name of the device's lock. Raises `DeviceError` when it is not there, or cannot tell what goals name."""
+    with contextlib.ExitStack() as stack:
+        meter = config.told_at(["device"], lambda: stack.enter_context(study_meter(config)))
+        for key, goals in wanted.items():
+            for index, goal in enumerate(goals):
+                if names := sorted(goal.names.intersection(EXTRAS)):
+                    config.told_at([key, index], partial(meter.check_extras, names))
+        return meter.lock_name
 
 
 def _train_device(config: StudyConfig) -> str:
     """Where trials train. Raises `DeviceError` when a GPU is asked for and absent."""
     if config.run.gpus <= 0:
         return "cpu"
-    if config.run.address is None and not torch.cuda.is_available():
+    if join_at(config.run.address) is None and not torch.cuda.is_available():
         raise DeviceError(
             f"run.gpus must be 0 on a host without a CUDA device, but got {config.run.gpus:g}: torch "
             f"{torch.__version__} finds none here; set it to 0 to train on the CPU"

@@ -6,28 +6,35 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from nas.arch import Plan
-from nas.measure import EXTRAS, Device, Latency, Meter, load_device
+from nas.measure import EXTRAS, Device, Latency, load_device
+from nas.study.meters import open_meter
 from nas.study.spaces import catalogue
 
 
-def profile_network(plan: Plan, device: str | None = None) -> dict[str, Any]:
-    """Costs of the whole network and of each stage; with `device`, its latency there as well."""
+def profile_network(plan: Plan, device: str | None = None, *, address: str | None = None) -> dict[str, Any]:
+    """Costs of the whole network and of each stage; with `device`, its latency there as well.
+
+    `address`: the Ray cluster that has the device where it names a resource.
+    """
     document = catalogue().profile(plan).to_json()
     if device is not None:
-        document["latency_ms"] = latency_json(_measure(plan, load_device(device)))
+        document["latency_ms"] = latency_json(_measure(plan, load_device(device), address=address))
     return document
 
 
-def measure_network(plan: Plan, device: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+def measure_network(
+    plan: Plan, device: str, changes: Mapping[str, Any], *, address: str | None = None
+) -> dict[str, Any]:
     """The latency of a network on a device, some of whose settings may be changed (`threads`, `batch`, `runtime`).
 
-    And its memory, size and energy; None what is not available here. `evidence` has what disturbed it.
+    And its memory, size and energy; None what is not available there. `evidence` has what disturbed it. `address`: the
+    Ray cluster that has the device where it names a resource.
     """
     target = load_device(device)
     given = {key: value for key, value in changes.items() if value is not None}
     if given:
         target = Device.model_validate(target.model_dump() | given)
-    latency = _measure(plan, target, EXTRAS)
+    latency = _measure(plan, target, EXTRAS, address=address)
     return {
         "name": plan.name,
         "arch_id": plan.arch_id,
@@ -39,8 +46,8 @@ def measure_network(plan: Plan, device: str, changes: Mapping[str, Any]) -> dict
     }
 
 
-def _measure(plan: Plan, device: Device, extras: Collection[str] = ()) -> Latency:
-    with Meter(device) as meter:
+def _measure(plan: Plan, device: Device, extras: Collection[str] = (), *, address: str | None = None) -> Latency:
+    with open_meter(device, address=address) as meter:
         return meter.measure(plan.architecture, extras=extras)
 
 

@@ -14,6 +14,7 @@ from nas.errors import NasError, StoreError
 from nas.report import best, write_report
 from nas.space.text import read
 from nas.store import Record, Results
+from nas.store.files import read_json
 from nas.study.spaces import catalogue
 
 
@@ -28,13 +29,23 @@ class Finished:
 
 def open_results(study: str | Path, base: Path = Path("results")) -> Results:
     """The results of a study, by its folder or by its name within `base`. Raises `NasError` naming those there are."""
-    for folder in (Path(study), base / study):
-        if (folder / "study.yaml").is_file():
-            config = read_resolved(folder)
-            return Results(folder, storage=config["search"]["storage"], name=config["name"])
+    folder = _folder_of(study, base)
+    if folder is not None:
+        config = read_resolved(folder)
+        return Results(folder, storage=config["search"]["storage"], name=config["name"])
     there = sorted(path.parent.name for path in base.glob("*/study.yaml"))
     known = f"in {base}/ there are: {', '.join(there)}" if there else f"there are none in {base}/ yet"
     raise NasError(f"'{study}' must be a results folder or the name of one; {known}")
+
+
+def is_results(study: str | Path, base: Path) -> bool:
+    """Whether this is a results folder, or the name of one within `base`."""
+    return _folder_of(study, base) is not None
+
+
+def _folder_of(study: str | Path, base: Path) -> Path | None:
+    folders = (Path(study), base / study)
+    return next((folder for folder in folders if (folder / "study.yaml").is_file()), None)
 
 
 def read_resolved(folder: Path) -> dict[str, Any]:
@@ -64,7 +75,7 @@ def stored_plan(results: Results, record: Record) -> Plan:
 def write_results(results: Results) -> Finished:
     """Write the report, the front and the table of a results folder from its records."""
     study = read_resolved(results.folder)
-    env = json.loads(results.env_file.read_text(encoding="utf-8"))
+    env = read_json(results.env_file) or {}  # not there yet where a first run ended before its device was reached
     records = tuple(results.records())
     write_report(results.folder, records, study, env)
     return Finished(results.folder, study, records)

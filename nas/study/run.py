@@ -11,16 +11,18 @@ from typing import Any
 
 from nas.arch import Plan
 from nas.errors import BudgetUnreachable, StoreError
-from nas.measure import DeviceLock, Meter, environment
+from nas.measure import DeviceLock
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
 from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
 from nas.space.text import write
 from nas.store import Results, Role
-from nas.store.files import write_json, write_text
+from nas.store.files import read_json, write_json, write_text
 from nas.study.config import StudyConfig
 from nas.study.keep import keep_best
+from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
 from nas.study.open import OpenStudy
+from nas.study.predicting import learner_for
 from nas.study.results import Finished, read_resolved, stored_plan, write_results
 from nas.study.spaces import catalogue
 from nas.study.work import REPORTED, TrainWork
@@ -29,7 +31,7 @@ from nas.train import Recipe
 OnProgress = Callable[[Progress], None]
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
-MAY_GROW = ("search.trials", "finalists", "baselines", "run", "data.path")
+MAY_GROW = ("search.trials", "finalists", "baselines", "run", "predictor", "data.path")
 
 
 def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
@@ -52,10 +54,11 @@ def _run(study: OpenStudy, folder: Path, on_progress: OnProgress, skip_unreadabl
     results = Results(folder, storage=config.search.storage, name=config.name)
     with results.driving():
         _note_study(results, study)
-        write_json(results.env_file, environment(study.device))
         # One Ray for all three steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
-        with Meter(study.device, config.measure) as meter, runner:
+        with runner, study_meter(config) as meter:
+            write_json(results.env_file, environment_of(meter))
+            on_progress = with_note(meter, on_progress)
             _search(study, results, meter, on_progress, skip_unreadable)
             known = [Network(name, plan) for name, plan in study.baselines.items()]
             train_networks(study, results, meter, "baseline", known, on_progress, skip_unreadable)
@@ -68,9 +71,13 @@ def _run(study: OpenStudy, folder: Path, on_progress: OnProgress, skip_unreadabl
     return finished
 
 
-def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnProgress, skip_unreadable: bool) -> None:
+def _search(
+    study: OpenStudy, results: Results, meter: AnyMeter, on_progress: OnProgress, skip_unreadable: bool
+) -> None:
     settings = study.config.search
     proposals = SpaceProposals(study.space, settings.sampler, settings.options, seed=settings.seed)
+    learner, about = learner_for(study, meter)
+    write_json(results.env_file, {**read_json(results.env_file), **about})
     engine = Engine(
         results,
         proposals,
@@ -82,15 +89,16 @@ def _search(study: OpenStudy, results: Results, meter: Meter, on_progress: OnPro
         trials=settings.trials,
         seed=settings.seed,
         reported=REPORTED,
+        predictor=learner,
     )
     work = _work(study, study.config.training, skip_unreadable)
-    run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
+    run(engine, work, _resources(study.config), study.config.run.runner, on_progress, attended=meter.attended())
 
 
 def train_networks(
     study: OpenStudy,
     results: Results,
-    meter: Meter,
+    meter: AnyMeter,
     role: Role,
     networks: list[Network],
     on_progress: OnProgress,
@@ -119,7 +127,7 @@ def train_networks(
         reported=REPORTED,
     )
     work = _work(study, recipe, skip_unreadable, test=True)
-    run(engine, work, _resources(study.config), study.config.run.runner, on_progress)
+    run(engine, work, _resources(study.config), study.config.run.runner, on_progress, attended=meter.attended())
 
 
 def _finalists(study: OpenStudy, results: Results) -> list[Network]:
@@ -157,7 +165,7 @@ def _work(study: OpenStudy, recipe: Recipe, skip_unreadable: bool, *, test: bool
         recipe=recipe,
         device=study.train_device,
         threads=max(1, int(study.config.run.cpus)),
-        lock=DeviceLock(study.device.lock_name),
+        lock=DeviceLock(study.lock_name),
         test=test,
         skip_unreadable=skip_unreadable,
     )

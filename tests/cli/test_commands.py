@@ -98,7 +98,7 @@ def test_measure_keys(nas):
 
 
 def test_measure_tells_what_else_it_found_and_what_is_not_available(nas, monkeypatch):
-    monkeypatch.setattr("nas.study.profile._measure", lambda plan, device, extras=(): LATENCY)
+    monkeypatch.setattr("nas.study.profile._measure", lambda plan, device, extras, address: LATENCY)
     text = nas("measure", "zoo/lenet5", "--threads", "1", "--batch", "2")
     assert "p50 1.500 ms [1.400, 1.600], p90 1.700 ms, p99 1.800 ms, 80 pairs" in text
     assert "memory of an inference 3.25 MiB, model on disk 0.25 MiB, energy an image: not available here" in text

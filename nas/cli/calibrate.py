@@ -13,6 +13,7 @@ from rich.text import Text
 
 from nas.cli.console import JsonOption, err, out, print_json, si
 from nas.cli.live import LOG_EVERY_S, duration
+from nas.cli.networks import AddressOption
 from nas.cli.spaces import FileArgument
 
 
@@ -25,6 +26,7 @@ def calibrate(
     resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
     classes: Annotated[int | None, typer.Option(min=1, help="Classes, instead of the file's.")] = None,
     channels: Annotated[int | None, typer.Option(min=1, help="Input channels, instead of the file's.")] = None,
+    address: AddressOption = None,
     budget_ms: Annotated[float | None, typer.Option(help="Fail if no network found is as fast as this.")] = None,
     seed: Annotated[int, typer.Option(help="Of the networks that are drawn.")] = 0,
     out_file: Annotated[
@@ -40,10 +42,11 @@ def calibrate(
 
     Searches of that space on that device then reject by prediction what is surely over their latency budgets.
     """
-    from nas.measure import Meter, load_device
+    from nas.measure import load_device
     from nas.study.calibrate import Wanted, calibrate, check_budget
     from nas.study.calibrate import estimate as estimate_calibration
     from nas.study.calibrations import file_for
+    from nas.study.meters import open_meter
     from nas.study.spaces import open_space
 
     target = load_device(device)
@@ -51,7 +54,7 @@ def calibrate(
     seconds = None if minutes is None else 60 * minutes
     wanted = Wanted(space, target, networks=networks, hold_out=hold_out, seconds=seconds, seed=seed)
     path = out_file or file_for(space, target)
-    with Meter(target, wanted.procedure) as meter:
+    with open_meter(target, wanted.procedure, address=address) as meter:
         if dry_run:
             err.print("drawing networks and measuring a few ...")
             found = estimate_calibration(wanted, meter, path)

@@ -39,6 +39,7 @@ def search(
     from nas.study.config import read_study
     from nas.study.estimate import estimate
     from nas.study.open import open_study, results_folder
+    from nas.study.predicting import check_named
     from nas.study.run import run_study
 
     path = str(data.resolve()) if data else None
@@ -46,6 +47,7 @@ def search(
     config = read_study(study, overrides)
     folder = results_folder(config, out_folder)
     opened = open_study(config, results=folder.parent, skip_unreadable=skip_unreadable)
+    check_named(opened)
     if opened.dataset.skipped:
         err.print(f"left out {len(opened.dataset.skipped)} unreadable images, the first: {opened.dataset.skipped[0]}")
     if dry_run:

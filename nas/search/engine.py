@@ -19,14 +19,16 @@ from nas.errors import NasError
 from nas.search.gates import REPORTED, Gates, Measure, Price
 from nas.search.goals import GoalError, Goals
 from nas.search.intake import Intake, Known, make_supply
+from nas.search.predicted import Forecaster
 from nas.search.proposals import Proposals, SpaceProposals
 from nas.search.rungs import Rungs, Standings
-from nas.search.stock import Stock, take_stock
+from nas.search.stock import Stock, learn_again, take_stock
 from nas.search.supply import Patience
 from nas.search.tally import Progress, Tally
 from nas.search.trials import Candidate, InTraining, end_trial
 from nas.space.expression import MissingName
 from nas.store import Results, State
+from nas.store.record import GATES
 from nas.store.storage import quiet, storage_errors
 
 Outcome = tuple[State, str | None]
@@ -45,7 +47,8 @@ class Engine:
     `proposals` say where networks come from, `price` and `measure` what they cost (see `Gates`), `objectives` and
     `budgets` what is wanted. `trials` networks enter training; those that a gate turns away do not count; a list of
     networks has a length of its own. `look_ahead` candidates are kept ready by a thread (0: gated when taken).
-    `max_failures` failures in a row end the search.
+    `max_failures` failures in a row end the search. `predictor` learns from every measurement and turns away what is
+    surely over a budget on latency (see `Gates`).
 
     All methods may be called from any thread. Use as a context manager: entering reads what is there and takes up what
     a dead driver left. Errors of gating (`BudgetUnreachable`, `StoreError`, ...) are raised by `take`.
@@ -68,6 +71,7 @@ class Engine:
         always_measure: bool = False,
         max_failures: int = 5,
         patience: Patience = PATIENCE,
+        predictor: Forecaster | None = None,
     ) -> None:
         self.results = results
         self.proposals = proposals
@@ -75,7 +79,9 @@ class Engine:
         self.asked = trials
         constraints = proposals.space.cost_constraints if isinstance(proposals, SpaceProposals) else ()
         self.goals = Goals.parse(objectives, budgets, constraints)
-        self.gates = Gates(self.goals, price, measure, reported=reported, always_measure=always_measure)
+        self.gates = Gates(
+            self.goals, price, measure, reported=reported, always_measure=always_measure, predictor=predictor
+        )
         self._seed = seed
         self._look_ahead = look_ahead
         self._max_failures = max_failures
@@ -104,6 +110,8 @@ class Engine:
             most = self.asked if self.proposals.left is None else None
             stock = take_stock(self._study, self.results, self.proposals.role, self.gates, known, most)
         self._use(stock)
+        if isinstance(self.proposals, SpaceProposals):
+            learn_again(stock, self.proposals, self.gates)
         rng = random.Random(f"{self._seed}/{stock.trials}")
         supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
         self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
@@ -131,7 +139,7 @@ class Engine:
         for past in stock.finished:
             self._tally.draw(*past.drawn)
             if not past.entered:
-                if past.record.gate in ("structure", "duplicate", "cost", "latency"):
+                if past.record.gate in GATES:
                     self._tally.reject(past.record.gate)
                 continue
             self._entered += 1

@@ -1,4 +1,4 @@
-"""The cheap gates, in order of their price: structure, costs, measured latency. Training comes after all of them."""
+"""The cheap gates, in order of price: structure, costs, predicted, measured latency. Training comes after them all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from nas.arch import Plan
 from nas.errors import InvalidArchitecture
 from nas.search.goals import Goals
+from nas.search.predicted import Forecast, Forecaster, as_numbers, audited
 from nas.store.attributes import EXTRA_NAMES, latency_values
 
 Price = Callable[[Plan], Mapping[str, float]]
@@ -56,6 +57,9 @@ class Gates:
     as a hint of how exact it has to be. It is measured only where an objective or a budget names it, or one of the
     values that are measured with it (memory, size, energy). Taking a
     disturbed measurement again is the measurer's part; one that is still not trusted is marked as such.
+
+    `predictor` learns from what is measured, and turns away what is over a budget on `latency_ms` at both ends of the
+    interval that it is sure of.
     """
 
     def __init__(
@@ -66,11 +70,13 @@ class Gates:
         *,
         reported: Collection[str] = REPORTED,
         always_measure: bool = False,
+        predictor: Forecaster | None = None,
     ) -> None:
         self.goals = goals
         self.measures = measure is not None and (goals.needs_latency or bool(goals.extras) or always_measure)
         self._price = price
         self._measure = measure
+        self._predictor = predictor if self.measures else None
         self._reported = reported
         self._names_checked = False
 
@@ -93,8 +99,49 @@ class Gates:
             self._check("cost", values, decisions)
         return values
 
+    def forecast(self, plan: Plan) -> Forecast | None:
+        """The latency that is expected, None where nobody can tell."""
+        return self._predictor.forecast(plan) if self._predictor is not None else None
+
+    def predicted(
+        self, plan: Plan, forecast: Forecast | None, values: Mapping[str, float], decisions: Mapping[str, Any]
+    ) -> None:
+        """The gate of the predictor; raises `Rejected` for what is surely over a budget, but for some (`audited`)."""
+        broken = self.surely_over(forecast, values, decisions)
+        if not broken or forecast is None or audited(plan):
+            return
+        reason = (
+            f"{', '.join(broken)}: predicted {forecast.p50:.4g} ms, surely between {forecast.least:.4g} and "
+            f"{forecast.most:.4g} ms"
+        )
+        constraints = self.goals.excesses({**values, "latency_ms": forecast.p50}, decisions)
+        raise Rejected("predicted", reason, values, constraints)
+
+    def surely_over(
+        self, forecast: Forecast | None, values: Mapping[str, float], decisions: Mapping[str, Any]
+    ) -> list[str]:
+        """The budgets that a network exceeds whatever its latency is, within what the predictor is sure of."""
+        if forecast is None or self._predictor is None or not self._predictor.reliable:
+            return []
+        at = [
+            self.goals.excesses({**values, "latency_ms": ms}, decisions)
+            for ms in (forecast.least, forecast.p50, forecast.most)
+        ]
+        return [key for key in at[0] if all(excesses[key] > 0 for excesses in at)]
+
+    def learn(self, plan: Plan, latency: Mapping[str, Any], forecast: Mapping[str, float]) -> None:
+        """Tell the predictor of a measurement, and what was forecast before it."""
+        if self._predictor is not None and latency:
+            self._predictor.learn(plan, latency, forecast or None)
+
     def latency(
-        self, plan: Plan, values: Mapping[str, float], decisions: Mapping[str, Any], *, enforce: bool = True
+        self,
+        plan: Plan,
+        values: Mapping[str, float],
+        decisions: Mapping[str, Any],
+        *,
+        enforce: bool = True,
+        forecast: Mapping[str, float] | None = None,
     ) -> dict[str, Any]:
         """The latency gate: the measurement as JSON, empty when nothing asks for it; raises `Rejected`."""
         if not self.measures or self._measure is None:
@@ -103,6 +150,7 @@ class Gates:
             found = as_json(self._measure(plan, self.goals.latency_budget_ms))
         except InvalidArchitecture as error:
             raise unbuildable(error, values) from None
+        self.learn(plan, found, as_numbers(self.forecast(plan)) if forecast is None else forecast)
         self.check_latency(values, found, decisions, enforce=enforce)
         return found
 

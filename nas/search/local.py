@@ -20,12 +20,17 @@ from nas.search.spaces import Decisions, Space
 
 @dataclass(frozen=True)
 class Priced:
-    """A network that can be built, with its costs and by how much they exceed each budget that they decide."""
+    """A network that can be built, with its costs and by how much they exceed each budget that they decide.
+
+    `predicted_ms` is the latency that is forecast, where it can be; `slow`: it surely exceeds a budget.
+    """
 
     decisions: Mapping[str, Any]
     plan: Plan
     values: Mapping[str, float]
     excesses: Mapping[str, float]
+    predicted_ms: float | None = None
+    slow: bool = False
 
     @property
     def feasible(self) -> bool:
@@ -33,7 +38,9 @@ class Priced:
 
     @property
     def size(self) -> float:
-        """What stands in for latency before it is measured."""
+        """What stands in for latency before it is measured: its forecast, or MACs."""
+        if self.predicted_ms is not None:
+            return self.predicted_ms
         return float(next((self.values[name] for name in ("macs", "params") if name in self.values), 0.0))
 
 
@@ -44,11 +51,14 @@ def price(space: Space, gates: Gates, decisions: Mapping[str, Any]) -> Priced | 
         values = gates.cost(plan, decisions, enforce=False)
     except (InvalidArchitecture, Rejected):
         return None
-    return Priced(decisions, plan, values, gates.goals.excesses(values, decisions))
+    forecast = gates.forecast(plan)
+    predicted_ms = forecast.p50 if forecast is not None else None
+    slow = bool(gates.surely_over(forecast, values, decisions))
+    return Priced(decisions, plan, values, gates.goals.excesses(values, decisions), predicted_ms, slow)
 
 
 class LocalProposals:
-    """Unseen networks within the budgets that costs decide: by turns near a good one, and anywhere.
+    """Unseen networks within the budgets that costs and the predictor decide: by turns near a good one, and anywhere.
 
     `seen` says whether a network is known already, by decisions and plan. `tries` and `seconds` bound one proposal.
     """
@@ -73,8 +83,8 @@ class LocalProposals:
     def propose(self, good: Sequence[Decisions], rng: random.Random, pressure: float = 0.0) -> Mapping[str, Any] | None:
         """One network, None when none was found.
 
-        `pressure` from 0 to 1 prefers small networks (few macs), and from one half on those near a good one, for when
-        the measured latency is what turns them away.
+        `pressure` from 0 to 1 prefers small networks (fast by prediction, else few macs), and from one half on those
+        near a good one, for when latency is what turns them away. What is surely too slow is not proposed.
         """
         self._turn += 1
         near = good and (self._turn % 2 or pressure >= 0.5)
@@ -85,7 +95,8 @@ class LocalProposals:
         for decisions in itertools.islice(source, self._tries):
             self.looked_at += 1
             priced = price(self.space, self.gates, decisions)
-            if priced is not None and priced.feasible and not self._seen(decisions, priced.plan):
+            good_enough = priced is not None and priced.feasible and not priced.slow
+            if priced is not None and good_enough and not self._seen(decisions, priced.plan):
                 found.append(priced)
             if len(found) >= wanted or time.monotonic() > deadline:
                 break

@@ -10,10 +10,11 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.errors import InvalidArchitecture
 from nas.search.gates import Gates
 from nas.search.goals import GoalError, Goals
 from nas.search.intake import Known, drop
-from nas.search.proposals import as_key
+from nas.search.proposals import Draw, Proposals, as_key
 from nas.search.trials import end_trial
 from nas.space.expression import MissingName
 from nas.store import Record, Results, Role
@@ -92,6 +93,18 @@ def _past(trial: FrozenTrial, results: Results, role: Role, known: Known) -> Pas
     drawn = end.get("drawn", (0, 0))
     costs = {**network.get("values", {}), **latency_values(record.latency or {})}
     return Past(record, entered, (drawn[0], drawn[1]), costs)
+
+
+def learn_again(stock: Stock, proposals: Proposals, gates: Gates) -> None:
+    """Teach the predictor what earlier drivers measured, in the order in which they did."""
+    for past in stock.finished:
+        record = past.record
+        if record.latency:
+            try:
+                plan = proposals.decode(Draw(None, record.decisions))
+            except InvalidArchitecture:  # written by another version of the blocks
+                continue
+            gates.learn(plan, record.latency, record.predicted)
 
 
 def _was_training(results: Results, trial: FrozenTrial) -> bool:

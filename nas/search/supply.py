@@ -53,16 +53,18 @@ class Supply:
         self._row = 0
         self._duplicates = 0
         self._measured = 0
+        self._slow = 0  # by measurement or by prediction
         self._probes = 0
         self._reachable: list[Mapping[str, Any]] = []
 
     def passed(self) -> None:
-        self._row = self._duplicates = self._measured = 0
+        self._row = self._duplicates = self._measured = self._slow = 0
 
     def rejected(self, gate: str) -> None:
         self._row += 1
         self._duplicates = self._duplicates + 1 if gate == "duplicate" else 0
         self._measured += gate == "latency"
+        self._slow += gate in ("latency", "predicted")
 
     def next(self, good: Sequence[Mapping[str, Any]], any_passed: bool) -> Draw | None:
         """The next draw, None when there is none; then `note` says why.
@@ -80,7 +82,7 @@ class Supply:
         if self._row < patience.rejections and self._duplicates < patience.duplicates:
             return self._proposals.ask()
         near = [dict(decisions) for decisions in (*good, *self._reachable)]
-        pressure = min(1.0, self._measured / 20)
+        pressure = min(1.0, self._slow / 20)
         for _ in range(2):
             decisions = self._local.propose(near, self._rng, pressure)
             if decisions is not None:
@@ -98,7 +100,7 @@ class Supply:
         self._probes += 1
         decisions = find_reachable(self._space, self._gates, self._rng)
         self._reachable.append(decisions)
-        self._row = self._measured = 0
+        self._row = self._measured = self._slow = 0
         return self._proposals.ask(decisions=decisions)
 
     def _end(self, note: str) -> Draw | None:

@@ -23,7 +23,7 @@ class Best:
 class Progress:
     """A moment of a search. `asked` networks are to enter training; `done` of them have left it.
 
-    `rejected` counts by gate (structure, duplicate, cost, latency) what never entered. `best` is by objective.
+    `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
     `independent` of `drawn` parameters were drawn without the sampler's model. `eta_s` is None until something is done.
     `note` says what a person should know: why a search ended before all it was asked for.
     """

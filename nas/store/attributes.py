@@ -75,11 +75,13 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
     network = get(trial.user_attrs, NETWORK)
     latency = get(trial.user_attrs, LATENCY)
     end = get(trial.user_attrs, END)
+    predicted = network.get("predicted", {})
     values = {**network.get("values", {}), **latency_values(latency)}
     told = trial.state.is_finished()
     if not told and curve:
         values |= {key: value for key, value in curve[-1].items() if isinstance(value, int | float)}
     values |= end.get("values", {}) if told else {}
+    values |= {"predicted_ms": predicted["p50"]} if predicted else {}
     return Record(
         trial=trial.number,
         state=end.get("state", _STATES[trial.state]) if told else "running",
@@ -88,11 +90,12 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         name=network.get("name", ""),
         decisions=network.get("decisions") or end.get("decisions") or trial.params,
         values=values,
-        interval=_intervals(values, latency),
+        interval=_intervals(values, latency, predicted),
         constraints=trial.constraints,
         gate=end.get("gate"),
         reason=end.get("reason"),
         latency=latency or None,
+        predicted=predicted,
         curve=tuple(curve),
         rung=end.get("rung"),
         source=network.get("source", end.get("source")),
@@ -103,9 +106,16 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
     )
 
 
-def _intervals(values: Mapping[str, float], latency: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """95% bounds: of the latency as measured, of accuracies by how many images they were counted on."""
+def _intervals(
+    values: Mapping[str, float], latency: Mapping[str, Any], predicted: Mapping[str, float]
+) -> dict[str, tuple[float, float]]:
+    """95% bounds: of the latency as measured, of accuracies by how many images they were counted on.
+
+    90% bounds: of the latency as predicted.
+    """
     found = {}
+    if predicted:
+        found["predicted_ms"] = (predicted["low"], predicted["high"])
     if {"low", "high"} <= latency.keys():
         found["latency_ms"] = (float(latency["low"]), float(latency["high"]))
     for name, count in (("accuracy", "validation_images"), ("test_accuracy", "test_images")):

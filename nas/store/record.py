@@ -9,6 +9,9 @@ from typing import Any, Literal
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "duplicate"]
 Role = Literal["candidate", "baseline", "finalist"]
 
+# What may turn a network away before it trains, in order of price.
+GATES = ("structure", "duplicate", "cost", "predicted", "latency")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -16,8 +19,9 @@ class Record:
 
     `values` holds every number by name: accuracy (0 to 1), latency_ms, macs, params, activations, peak_bytes, loss;
     `interval` the bounds of those that have any. `constraints` maps each budget to what exceeds it: feasible when <= 0.
-    `gate` names what rejected it (structure, duplicate, cost, latency), `reason` says why in words. `latency` is the
-    whole measurement with its environment and flags. `curve` has one mapping an epoch.
+    `gate` names what rejected it (one of `GATES`), `reason` says why in words. `latency` is the whole measurement with
+    its environment and flags, `predicted` the latency forecast before it was taken (`p50` and 90% bounds `low`, `high`,
+    in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch.
     """
 
     trial: int
@@ -32,6 +36,7 @@ class Record:
     gate: str | None = None
     reason: str | None = None
     latency: Mapping[str, Any] | None = None
+    predicted: Mapping[str, float] = field(default_factory=dict)
     curve: tuple[Mapping[str, Any], ...] = ()
     rung: int | None = None
     source: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,8 @@ from nas.study.pool import Drawn, draw_pool
 from nas.study.spaces import catalogue
 
 FIRST = 20  # networks that are measured before the predictor has a say
-BATCH = 10  # networks it proposes at a time
+BATCH = 10  # networks between two looks at the predictor
+ASKED = 0.5  # the share of them that it proposes; the others come at random, so that its intervals hold for such
 LEAST_POOL = 600
 IN_A_ROW = 3  # failures, after which it is not the network's fault
 
@@ -163,15 +165,18 @@ class CalibrationRun:
 
     def _proposed(self, offered: Sequence[Drawn], left: int) -> list[Drawn]:
         counts = [self._counts[each.arch_id] for each in offered]
-        tellers = [each for each in self.measured if each.tells and not each.test]
-        if len(tellers) < min(FIRST, self.wanted.networks) // 2:
-            chosen = propose_first(counts, min(FIRST, left, len(offered)))
+        known = sum(each.tells and not each.test for each in self.measured)
+        size = min(BATCH if known >= FIRST // 2 else FIRST, left, len(offered))
+        asked = math.ceil(ASKED * size)
+        if known < FIRST // 2:
+            chosen = propose_first(counts, asked)
         else:
             predictor = self.fit()
-            if len(tellers) >= FIRST:
+            if known >= FIRST:
                 self._error = predictor.error
-            chosen = predictor.propose(counts, min(BATCH, left, len(offered)))
-        return [offered[index] for index in chosen]
+            chosen = predictor.propose(counts, asked)
+        others = [index for index in range(len(offered)) if index not in set(chosen)]
+        return [offered[index] for index in (*chosen, *others[: size - asked])]
 
     def fit(self) -> Predictor:
         """What the networks that are not held out say."""

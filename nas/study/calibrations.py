@@ -18,7 +18,7 @@ from nas.arch import Plan
 from nas.errors import NasError, StoreError
 from nas.measure import Device
 from nas.measure import Protocol as Procedure
-from nas.measure.predictor import HeldOutError, Key, Predictor
+from nas.measure.predictor import HeldOutError, Key, Predictor, StaleCalibration
 from nas.space import Space
 from nas.store.files import read_json, write_text, writing
 
@@ -131,6 +131,25 @@ def identity(space: Space) -> str:
 def key_of(space: Space, device: Device, protocol: Procedure, environment: Mapping[str, Any]) -> Key:
     """What a calibration holds for; `environment` is that of a measurement on the device."""
     return Key(identity(space), device.key, environment, protocol.model_dump(mode="json"))
+
+
+def check_here(
+    calibration: Calibration,
+    space: Space,
+    device: Device,
+    protocol: Procedure,
+    latency: Mapping[str, Any] | None = None,
+) -> None:
+    """Raises `StaleCalibration` that says what is not as it was when calibrating.
+
+    Without `latency`, a measurement of its witness, only what is known beforehand is compared: space, device, protocol.
+    """
+    then = calibration.predictor.key
+    environment = latency["environment"] if latency is not None else then.environment
+    then.check(key_of(space, device, protocol, environment))
+    witness = calibration.witness
+    if latency is not None and witness.differs(latency) is not None:
+        raise StaleCalibration({f"the time of its network {witness.arch_id}, ms": (witness.ms, latency["p50"])})
 
 
 def folder() -> Path:

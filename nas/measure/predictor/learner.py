@@ -32,9 +32,6 @@ class Forecast:
     least: float
     most: float
 
-    def to_json(self) -> dict[str, float]:
-        return {"p50": self.p50, "low": self.low, "high": self.high}
-
 
 def tells(latency: Mapping[str, Any]) -> bool:
     """Whether a measurement is exact enough to learn from."""

@@ -15,13 +15,15 @@ class StepCost(Protocol):
     """What a block costs; `nas.cost.Cost` is one."""
 
     @property
+    def params(self) -> int: ...
+    @property
     def macs(self) -> int: ...
     @property
     def activations(self) -> int: ...
 
 
 def count_plan(plan: Plan, cost: Callable[[Step], StepCost] | None = None, prior_ms: float | None = None) -> Counts:
-    """The counts of one network. `cost` (such as `CostTable.step`) adds the MACs and activations of its blocks.
+    """The counts of one network. `cost` (such as `CostTable.step`) adds parameters, MACs and activations of its blocks.
 
     Levels: block types; types with each of their fields; stage and type with its fields; type with all fields and
     shapes, and place. The elements that a block reads and writes are known without `cost`.
@@ -33,7 +35,7 @@ def count_plan(plan: Plan, cost: Callable[[Step], StepCost] | None = None, prior
             sizes = {COUNT: 1.0, "elements": float(_elements(step))}
             if cost is not None:
                 found = cost(step)
-                sizes |= {"macs": float(found.macs), "activations": float(found.activations)}
+                sizes |= {name: float(getattr(found, name)) for name in ("params", "macs", "activations")}
             facets = _facets(block)
             share = len(facets) ** -0.5 if facets else 1.0
             for measure, size in sizes.items():

@@ -35,11 +35,12 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_locks_and_cache(tmp_path_factory):
-    """Tests neither wait for the measurements of others nor touch the user's cache."""
+    """Tests neither wait for the measurements of others nor touch the user's cache and calibrations."""
     folder = tmp_path_factory.mktemp("host")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAS_LOCK_DIR", str(folder / "locks"))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
         yield
 
 

@@ -104,6 +104,7 @@ def check_shared_uses(steps: Iterable[Step]) -> None:
             first = seen.setdefault(use.name, use)
             if first != use:
                 raise InvalidArchitecture(
-                    f"a shared part must be the same wherever it is used, but is {first.made_of} and {use.made_of}",
+                    f"a shared part must be the same wherever it is used, but is {first.made_of} and {use.made_of};"
+                    " use it where the widths are the same, or write it as a var, which is copied",
                     path=f"shared.{use.name}",
                 )

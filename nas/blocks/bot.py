@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape, TokenShape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, MixerPart, NormPart
+from nas.blocks.fields import ActPart, LaterAttentionPart, MixerPart, NormPart
 from nas.blocks.pooled_shortcut import pooled
 from nas.blocks.registry import make
 from nas.blocks.residual import ResidualBlock
@@ -25,7 +25,7 @@ class BoT(ResidualBlock):
     """
 
     takes = "map"
-    examples = ({"ratio": 0.5}, {"heads": 1, "mixer": "pool"})
+    examples = ({"ratio": 0.5}, {"heads": 1, "mixer": "pool"}, {"attention": "eca"})
 
     class Config(base.Config):
         """A bottleneck with attention."""
@@ -35,6 +35,9 @@ class BoT(ResidualBlock):
         mixer: MixerPart = Field(Part("relative_embedding"), description="what mixes the pixels")
         norm: NormPart = Field(Part("batch"), description="normalisation after each convolution and the mixer")
         act: ActPart = Field(Part("relu"), description="activation")
+        attention: LaterAttentionPart = Field(
+            Part("none"), description="channel attention on the branch before the sum"
+        )
 
     def __init__(self, config: BoT.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -49,13 +52,14 @@ class BoT(ResidualBlock):
         self.mixer_norm = make("norm", config.norm, inner)
         self.mixer_act = make("act", config.act)
         self.project = ConvUnit(inner, out, 1, norm=config.norm, act=NONE)
+        self.attention = make("attention", config.attention, out, shape.channels)
         self.shortcut = Shortcut(shape.channels, out, stride, "conv", config.norm)
         self.act = make("act", config.act)
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.mixer(self.reduce(x).flatten(2).transpose(1, 2))
         branch = pooled(mixed.transpose(1, 2).unflatten(2, self.grid), self.stride, "mean")
-        branch = self.project(self.mixer_act(self.mixer_norm(branch)))
+        branch = self.attention(self.project(self.mixer_act(self.mixer_norm(branch))))
         return self.act(self.add(self.shortcut(x), branch))
 
     def last_norm(self) -> nn.Module | None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nas.arch import Fields, Part, Shape, SharedPart, Value
 from nas.blocks import base
-from nas.blocks.fields import ActPart, FamilyMap, NormPart
+from nas.blocks.fields import ActPart, FamilyMap, LaterAttentionPart, NormPart
 from nas.blocks.registry import make
 from nas.blocks.units import NONE
 
@@ -54,7 +54,7 @@ class Cell(base.BlockModule):
     strides = False
     examples = (
         {"edges": {"0>1": "conv3", "0>2": "pool3", "1>2": "conv1", "0>3": "skip", "2>3": "conv3"}},
-        {"edges": {"0>1": "pool3", "1>2": "conv1"}},
+        {"edges": {"0>1": "pool3", "1>2": "conv1"}, "attention": "se"},
     )
 
     class Config(base.Config):
@@ -65,10 +65,12 @@ class Cell(base.BlockModule):
         )
         norm: NormPart = Field(Part("batch"), description="normalisation of the convolutions")
         act: ActPart = Field(Part("relu"), description="activation before the convolutions")
+        attention: LaterAttentionPart = Field(Part("none"), description="attention on the last node")
 
     def __init__(self, config: Cell.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
         self.edges = nn.ModuleDict()
+        self.attention = make("attention", config.attention, in_shape.channels, in_shape.channels)
         self.into: list[list[tuple[int, str]]] = [[] for _ in range(1 + max(_ends(edge)[1] for edge in config.edges))]
         for edge, op in config.edges.items():
             assert isinstance(op, Part | SharedPart)
@@ -82,4 +84,4 @@ class Cell(base.BlockModule):
         for edges in self.into[1:]:
             terms = [self.edges[name](nodes[start]) for start, name in edges]
             nodes.append(sum(terms[1:], terms[0]) if terms else torch.zeros_like(x))
-        return nodes[-1]
+        return self.attention(nodes[-1])

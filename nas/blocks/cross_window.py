@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nas.arch import TokenShape
 from nas.blocks import base
-from nas.blocks.multihead import MultiHeadMixer
+from nas.blocks.multihead import MultiHeadMixer, nearest_heads
 from nas.blocks.partition import Partition, attend, fitting_sides, grid_of
 from nas.errors import InvalidArchitecture
 
@@ -36,8 +36,12 @@ class CrossWindowMixer(MultiHeadMixer):
         else:
             self.partitions = [Partition(grid, grid[0], wide), Partition(grid, high, grid[1])]
         if heads % len(self.partitions):
+            near = nearest_heads(heads, in_shape.channels, even=True)
+            would = f"{near} would fit, and so would" if near else "what would fit is"
             raise InvalidArchitecture(
-                f"must be even, one half for each direction of the stripes, but got {heads}", path="heads"
+                f"must be even, one half for each direction of the stripes, but got {heads}; {would} a stripe of"
+                f" {max(grid)} (the whole grid)",
+                path="heads",
             )
         channels = in_shape.channels // len(self.partitions)
         self.local = nn.ModuleList(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import pydantic
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
 from nas.arch import Fields, Part, SharedPart, Value
@@ -48,8 +49,16 @@ class FamilyMap:
         return core_schema.with_info_plain_validator_function(validate)
 
 
+class Later:
+    """Marks a field that a block got after networks had been stored and named.
+
+    At its default it is left out of the canonical form, so that the `arch_id` of a network that does not use it stays.
+    """
+
+
 ActPart = Annotated[Part, Family("act")]
 AttentionPart = Annotated[Part, Family("attention")]
+LaterAttentionPart = Annotated[Part, Family("attention"), Later()]
 ConvPart = Annotated[Part, Family("conv")]
 GatePart = Annotated[Part, Family("gate")]
 MixerPart = Annotated[Part, Family("mixer")]
@@ -101,11 +110,24 @@ def _plain_part(family: str, value: Any, path: str) -> Part:
 
 
 def resolve_fields(config: type[Config], values: Mapping[str, Any], path: str | None = None) -> Fields:
-    """Every field of a config explicit, as values; raises `InvalidArchitecture`, its path the field."""
+    """Every field of a config explicit, as values, but those marked `Later` at their default.
+
+    Raises `InvalidArchitecture`, its path the field.
+    """
     if not isinstance(values, Mapping):
         raise InvalidArchitecture(f"must be a mapping of fields, but got {values!r}", path=path)
     resolved = validate(config, {name: _frozen(value) for name, value in values.items()}, path)
-    return Fields({name: getattr(resolved, name) for name in type(resolved).model_fields})
+    return Fields(
+        {
+            name: getattr(resolved, name)
+            for name, info in type(resolved).model_fields.items()
+            if not _left_out(info, getattr(resolved, name))
+        }
+    )
+
+
+def _left_out(info: FieldInfo, value: Any) -> bool:
+    return any(isinstance(mark, Later) for mark in info.metadata) and value == info.default
 
 
 def validate(config: type[Config], values: Mapping[str, Any], path: str | None = None) -> Config:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape, TokenShape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, MixerPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, LaterAttentionPart, MixerPart, NormPart, OddInt
 from nas.blocks.partition import Partition
 from nas.blocks.registry import make
 from nas.blocks.transformer import Transformer
@@ -27,7 +27,7 @@ class MobileViT(base.BlockModule):
 
     takes = "map"
     strides = False
-    examples = ({"width": 16, "heads": 2, "patch": 1}, {"width": 8, "heads": 2, "depth": 1})
+    examples = ({"width": 16, "heads": 2, "patch": 1}, {"width": 8, "heads": 2, "depth": 1, "attention": "se"})
 
     class Config(base.Config):
         """A MobileViT block."""
@@ -42,6 +42,7 @@ class MobileViT(base.BlockModule):
         norm: NormPart = Field(Part("batch"), description="normalisation after each convolution")
         token_norm: NormPart = Field(Part("layer"), description="normalisation in and after the transformers")
         act: ActPart = Field(Part("silu"), description="activation of convolutions and perceptrons")
+        attention: LaterAttentionPart = Field(Part("none"), description="channel attention on the output")
 
     def __init__(self, config: MobileViT.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -60,10 +61,11 @@ class MobileViT(base.BlockModule):
         self.norm = make("norm", config.token_norm, width)
         self.project = ConvUnit(width, out, 1, norm=norm, act=act)
         self.fuse = ConvUnit(channels + out, out, kernel, norm=norm, act=act)
+        self.attention = make("attention", config.attention, out, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.project(self.across(self.widen(self.local(x))))
-        return self.fuse(torch.cat((x, mixed), 1))
+        return self.attention(self.fuse(torch.cat((x, mixed), 1)))
 
     def across(self, x: Tensor) -> Tensor:
         """The transformers with their norm, each group of pixels as an image of its own."""

@@ -43,9 +43,13 @@ class MultiHeadMixer(base.PartModule):
 def check_heads(channels: int, heads: int) -> None:
     """Heads must divide the channels; raises `InvalidArchitecture` with the nearest that do."""
     if channels % heads:
-        fitting = [each for each in range(1, channels + 1) if channels % each == 0]
-        nearest = sorted(sorted(fitting, key=lambda each: abs(each - heads))[:2])
         raise InvalidArchitecture(
-            f"must divide the channels ({channels}), but got {heads}; {' or '.join(map(str, nearest))} would fit",
+            f"must divide the channels ({channels}), but got {heads}; {nearest_heads(heads, channels)} would fit",
             path="heads",
         )
+
+
+def nearest_heads(heads: int, channels: int, *, even: bool = False) -> str:
+    """The two (even) numbers of heads nearest to one that divide the channels, in words; empty where there is none."""
+    fitting = [each for each in range(1, channels + 1) if channels % each == 0 and not (even and each % 2)]
+    return " or ".join(map(str, sorted(sorted(fitting, key=lambda each: abs(each - heads))[:2])))

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from nas.arch import MapShape, Part, PyramidShape, Shape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, LaterAttentionPart, NormPart, OddInt
+from nas.blocks.registry import make
 from nas.blocks.rounding import floored
 from nas.blocks.units import ConvUnit, as_map
 from nas.errors import InvalidArchitecture
@@ -39,7 +40,7 @@ class Pyramid(PyramidBlock):
 
     takes = "map"
     out = "fixed"
-    examples = ({"factors": [2]}, {"factors": [1, 2]})
+    examples = ({"factors": [2]}, {"factors": [1, 2], "attention": "eca"})
 
     class Config(base.Config):
         """A pyramid made of a map."""
@@ -50,6 +51,7 @@ class Pyramid(PyramidBlock):
         kernel: OddInt = Field(3, ge=1, le=63, description="side of the kernels in pixels, odd")
         norm: NormPart = Field(Part("batch"), description="normalisation")
         act: ActPart = Field(Part("relu"), description="activation")
+        attention: LaterAttentionPart = Field(Part("none"), description="attention on each coarser map")
 
     def __init__(self, config: Pyramid.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -59,11 +61,14 @@ class Pyramid(PyramidBlock):
             ConvUnit(before, width, config.kernel, stride=2, norm=config.norm, act=config.act)
             for before, width in itertools.pairwise(widths)
         )
+        self.attentions = nn.ModuleList(
+            make("attention", config.attention, width, before) for before, width in itertools.pairwise(widths)
+        )
 
     def forward(self, x: Tensor) -> Maps:
         maps = [x]
-        for unit in self.coarser:
-            maps.append(unit(maps[-1]))
+        for unit, attention in zip(self.coarser, self.attentions, strict=True):
+            maps.append(attention(unit(maps[-1])))
         return tuple(maps)
 
 
@@ -74,6 +79,7 @@ class PyramidConv(PyramidBlock):
     """
 
     takes = "pyramid"
+    examples = ({}, {"attention": "se"})
 
     class Config(base.Config):
         """A convolution on each map of a pyramid."""
@@ -82,6 +88,7 @@ class PyramidConv(PyramidBlock):
         kernel: OddInt = Field(1, ge=1, le=63, description="side of the kernels in pixels, odd")
         norm: NormPart = Field(Part("batch"), description="normalisation")
         act: ActPart = Field(Part("relu"), description="activation")
+        attention: LaterAttentionPart = Field(Part("none"), description="attention on each map")
 
     def __init__(self, config: PyramidConv.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -93,9 +100,14 @@ class PyramidConv(PyramidBlock):
             ConvUnit(each.channels, width, config.kernel, norm=config.norm, act=config.act)
             for each, width in zip(shape.maps, widths, strict=True)
         )
+        self.attentions = nn.ModuleList(
+            make("attention", config.attention, width, each.channels)
+            for each, width in zip(shape.maps, widths, strict=True)
+        )
 
     def forward(self, x: Maps) -> Maps:
-        return tuple(unit(each) for unit, each in zip(self.units, x, strict=True))
+        each = zip(self.units, self.attentions, x, strict=True)
+        return tuple(attention(unit(one)) for unit, attention, one in each)
 
 
 class MultiScaleDense(PyramidBlock):
@@ -108,7 +120,7 @@ class MultiScaleDense(PyramidBlock):
     """
 
     takes = "pyramid"
-    examples = ({"growth": 8}, {"growth": 8, "factors": [1, 2], "drop_finest": True})
+    examples = ({"growth": 8}, {"growth": 8, "factors": [1, 2], "drop_finest": True, "attention": "se"})
 
     class Config(base.Config):
         """A layer of MSDNet."""
@@ -124,6 +136,7 @@ class MultiScaleDense(PyramidBlock):
         kernel: OddInt = Field(3, ge=1, le=63, description="side of the kernels in pixels, odd")
         norm: NormPart = Field(Part("batch"), description="normalisation")
         act: ActPart = Field(Part("relu"), description="activation")
+        attention: LaterAttentionPart = Field(Part("none"), description="attention on what each branch appends")
 
     def __init__(self, config: MultiScaleDense.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -167,7 +180,7 @@ class MultiScaleDense(PyramidBlock):
 
 
 class _Branch(nn.Sequential):
-    """1x1 convolution where there is a bottleneck, then the kxk one with the stride."""
+    """1x1 convolution where there is a bottleneck, then the kxk one with the stride, then attention."""
 
     def __init__(self, config: MultiScaleDense.Config, shape: MapShape, out: int, scale: int, stride: int) -> None:
         unit = partial(ConvUnit, norm=config.norm, act=config.act)
@@ -176,7 +189,8 @@ class _Branch(nn.Sequential):
         if config.bottlenecks:
             inner = min(inner, config.bottlenecks[scale] * out)
             units.append(unit(shape.channels, inner, 1))
-        super().__init__(*units, unit(inner, out, config.kernel, stride=stride))
+        attention = make("attention", config.attention, out, shape.channels)
+        super().__init__(*units, unit(inner, out, config.kernel, stride=stride), attention)
 
 
 class Select(base.BlockModule):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from nas.arch import Part, Shape
 from nas.blocks import base
 from nas.blocks.branches import ParallelConv
-from nas.blocks.fields import ActPart, AttentionPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, AttentionPart, LaterAttentionPart, NormPart, OddInt
 from nas.blocks.registry import make
 from nas.blocks.rep_conv import kernels
 from nas.blocks.residual import ResidualBlock
@@ -68,6 +68,7 @@ class ConvFFN(ResidualBlock):
     takes = "map"
     out = "fixed"
     strides = False
+    examples = ({}, {"attention": "se"})
 
     class Config(base.Config):
         """Feed-forward layers on a map."""
@@ -75,6 +76,7 @@ class ConvFFN(ResidualBlock):
         mlp_ratio: float = Field(4.0, ge=0.01, le=64, description="hidden channels / channels")
         norm: NormPart = Field(Part("batch"), description="normalisation of the input and after each convolution")
         act: ActPart = Field(Part("gelu"), description="activation between the convolutions")
+        attention: LaterAttentionPart = Field(Part("none"), description="attention on the branch before the sum")
 
     def __init__(self, config: ConvFFN.Config, in_shape: Shape, out: int | None, stride: int) -> None:
         super().__init__(config, in_shape, out, stride)
@@ -83,9 +85,10 @@ class ConvFFN(ResidualBlock):
         self.norm = make("norm", config.norm, channels)
         self.expand = ConvUnit(channels, hidden, 1, norm=config.norm, act=config.act)
         self.project = ConvUnit(hidden, channels, 1, norm=config.norm, act=NONE)
+        self.attention = make("attention", config.attention, channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.add(x, self.project(self.expand(self.norm(x))))
+        return self.add(x, self.attention(self.project(self.expand(self.norm(x)))))
 
     def last_norm(self) -> nn.Module | None:
         return self.project.norm

@@ -109,9 +109,9 @@ def extra_lines(document: dict[str, Any]) -> list[str]:
 
 
 def about_line(about: Any) -> str:
-    """One line with the paper and its accuracy; empty where the file says neither."""
+    """One line with the paper, its accuracy and a note; empty where the file says nothing of them."""
     top1 = f"published top-1 {about.top1:g}%" if about.top1 is not None else ""
-    return "; ".join(part for part in (about.paper, top1) if part)
+    return "; ".join(part for part in (about.paper, top1, about.note) if part)
 
 
 def sizes(shape: list[Any]) -> str:

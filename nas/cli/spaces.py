@@ -41,7 +41,7 @@ def space(
         f"feasible: {share['value']:.1%} of {share['samples']} vectors build and meet the space's cost constraints "
         f"(95% interval {share['low']:.1%} to {share['high']:.1%})"
     )
-    for reason, count in list(description["unbuildable"].items())[:3]:
+    for reason, count in description["unbuildable"].items():
         out.print(f"cannot be built, {count} of {share['samples']}: {reason}", highlight=False, markup=False)
     out.print(_samples_table(description["examples"]))
 

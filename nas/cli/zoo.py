@@ -17,6 +17,7 @@ app = typer.Typer(help="List the known networks that ship, or widen one to a sea
 def zoo(
     context: typer.Context,
     family: Annotated[str | None, typer.Option(help="Only the networks of this family.")] = None,
+    notes: Annotated[bool, typer.Option("--notes", help="Show what is to be noted instead of the papers.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the known networks that ship, or widen one to a search space."""
@@ -33,13 +34,20 @@ def zoo(
     table.add_column("family", no_wrap=True)
     for column in ("params", "MACs", "pixels", "top-1"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("paper", overflow="ellipsis", no_wrap=True, ratio=1)
+    last = "note" if notes else "paper"
+    table.add_column(last, overflow="fold" if notes else "ellipsis", no_wrap=not notes, ratio=1)
     for row in rows:
         top1 = "" if row["top1"] is None else f"{row['top1']:.1f}"
         numbers = (si(row["params"]), si(row["macs"]), str(row["resolution"]), top1)
-        table.add_row(row["name"], row["family"] or "", *numbers, row["paper"] or "")
+        name = row["name"] + (" *" if row["note"] and not notes else "")
+        table.add_row(name, row["family"] or "", *numbers, row[last] or "")
     out.print(table)
-    out.print("top-1: published, ImageNet-1k, in percent", style="dim")
+    said = (
+        "top-1: published, ImageNet-1k, in percent, of one model and one crop at these pixels where no note says else"
+    )
+    out.print(said, style="dim", highlight=False)
+    if not notes and any(row["note"] for row in rows):
+        out.print("* there is a note on it: nas zoo --notes", style="dim", highlight=False)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from nas.space.decisions import BadDecisions, Decision, Decisions, Draw, Label
 from nas.space.expression import Expression, ExpressionError, parse
 from nas.space.node import Node, wrap
 from nas.space.operators import choice, each, optional, range_
+from nas.space.refusals import Refusals
 from nas.space.sampling import EmptySpace
 from nas.space.space import Space, decided_plan, load_network, load_space
 from nas.space.text import read, read_text, write
@@ -22,6 +23,7 @@ __all__ = [
     "ExpressionError",
     "Label",
     "Node",
+    "Refusals",
     "Size",
     "Space",
     "choice",

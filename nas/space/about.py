@@ -9,7 +9,10 @@ from nas.space.node import Node
 
 
 class About(pydantic.BaseModel):
-    """`top1` is the published ImageNet-1k accuracy in percent, of one model and one crop; None where none is known."""
+    """`top1` is the published ImageNet-1k accuracy in percent; None where none is known.
+
+    It is that of one model and one crop, at the resolution of the file, where `note` does not say otherwise.
+    """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
 

@@ -114,11 +114,19 @@ class Decoder:
             raise InvalidArchitecture("a network must have at least one block, but all vanish")
         self._checker.check(decisions, run.recorded)
         if self._shares:
-            check_shared_uses(run.steps)
+            self._check_shared(run)
         network = self.network
         if run.exits:  # one that vanished is none
             spans = [span for span in spans if not span.exit or span.stop > span.start]
         return Plan(network.name, shape, network.classes, tuple(run.steps), tuple(spans), train, tuple(run.exits))
+
+    def _check_shared(self, run: Run) -> None:
+        try:
+            check_shared_uses(run.steps)
+        except InvalidArchitecture as error:
+            node = next(group.node for group in self.network.groups if group.name == error.path)
+            mark = node.mark if node.mark.line else None
+            raise InvalidArchitecture(error.reason, path=error.path, mark=mark) from None
 
     def _shape(self, run: Run) -> MapShape:
         key = (read_key(self._input, run.decisions), self._input_context.key(run))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nas.errors import SpecError, nearest
+from nas.errors import Mark, SpecError, nearest
 from nas.space.expression import parse
 from nas.space.node import Node
 from nas.space.text import read, wrap
@@ -95,11 +95,12 @@ def _over(base: Node, top: Node, key: str) -> Node:
 
 
 def with_input(
-    tree: Node, classes: int | None, channels: int | None, resolution: int | None
+    tree: Node, classes: int | None, channels: int | None, resolution: int | None, resolution_from: str = ""
 ) -> tuple[Node, frozenset[str]]:
     """The tree for given data: what a data set says of classes, channels and resolution replaces what is written.
 
-    Also the names that only the replaced values may have used.
+    Also the names that only the replaced values may have used. `resolution_from` is the mark of the resolution, where
+    it comes from no line of a file.
     """
     entries = dict(tree.mapping("a space"))
     gone: list[Node] = []
@@ -111,13 +112,25 @@ def with_input(
         sizes = dict(before.mapping("input"))
         if resolution is not None:
             gone += [sizes.pop(key) for key in SIZES if key in sizes]
-            sizes["resolution"] = _given(resolution, "input.resolution", before)
+            given = _given(resolution, "input.resolution", before)
+            sizes["resolution"] = replace(given, mark=Mark(resolution_from, 0, 0)) if resolution_from else given
         if channels is not None:
             gone += [sizes.pop("channels")] if "channels" in sizes else []
             sizes["channels"] = _given(channels, "input.channels", before)
         entries["input"] = replace(before, value=sizes, keys=dict.fromkeys(sizes, before.mark) | dict(before.keys))
     keys = dict.fromkeys(entries, tree.mark) | dict(tree.keys)
     return replace(tree, value=entries, keys=keys), frozenset(name for node in gone for name in _names(node))
+
+
+def with_resolutions(tree: Node, sides: Iterable[int]) -> tuple[Node, frozenset[str]]:
+    """The tree with a choice of resolutions, and the names that only the replaced one may have used."""
+    tree, gone = with_input(tree, None, None, 1)
+    size = tree.mapping("a space")["input"]
+    mark, path = size.mark, "input.resolution"
+    options = Node(tuple(Node(side, mark, path) for side in sides), mark, path)
+    choice = Node({"choice": options}, mark, path, {"choice": mark})
+    size = replace(size, value={**size.mapping("input"), "resolution": choice})
+    return replace(tree, value={**tree.mapping("a space"), "input": size}), gone
 
 
 def _given(value: int, path: str, parent: Node) -> Node:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from nas.arch import Plan
-from nas.errors import InvalidArchitecture, NasError
+from nas.errors import InvalidArchitecture, NasError, SpecError
 from nas.space.decisions import Decision, Decisions, Draw, Label
+from nas.space.refusals import Refusals
 
 MAX_TRIES = 2_000
 
@@ -26,6 +26,8 @@ class Decodable(Protocol):
     def name(self) -> str: ...
 
     def decode(self, decisions: Mapping[str, Label]) -> Plan: ...
+
+    def told(self, decisions: Mapping[str, Label], error: InvalidArchitecture) -> SpecError: ...
 
 
 def draw_uniformly(rng: random.Random) -> Draw:
@@ -44,14 +46,14 @@ def draw_uniformly(rng: random.Random) -> Draw:
 
 def sample(space: Decodable, propose: Callable[[], Decisions]) -> Decisions:
     """Proposes until something decodes. Raises `EmptySpace` with the commonest reasons when nothing does."""
-    reasons: Counter[str] = Counter()
+    refusals = Refusals()
     for _ in range(MAX_TRIES):
         decisions = propose()
         try:
             space.decode(decisions)
         except InvalidArchitecture as error:
-            reasons[str(error)] += 1
+            refusals.add(decisions, error)
             continue
         return decisions
-    said = "; ".join(f"{reason} ({count} times)" for reason, count in reasons.most_common(3))
+    said = "; ".join(f"{reason} ({count} times)" for reason, count in refusals.commonest(3, space.told).items())
     raise EmptySpace(f"{space.name}: none of {MAX_TRIES:,} networks drawn at random can be built: {said}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from nas.space.counting import Counter, Size
 from nas.space.decisions import Decision, Decisions, Draw, Label
 from nas.space.decoder import Decoder
 from nas.space.domains import possible_values
+from nas.space.evaluation import Frame, evaluate
 from nas.space.expression import Expression
 from nas.space.forms import Network
-from nas.space.loading import load_tree, with_input
+from nas.space.loading import load_tree, with_input, with_resolutions
 from nas.space.moves import crossover, neighbours
 from nas.space.node import Node
+from nas.space.resolution import told
 from nas.space.sampling import EmptySpace, draw_uniformly, sample
 from nas.space.vectors import encode, label_at
 from nas.space.yaml_out import network_tree, network_yaml
@@ -128,6 +130,20 @@ class Space:
         """
         return self.decoder.decode(decisions)
 
+    def told(self, decisions: Mapping[str, Label], error: InvalidArchitecture) -> SpecError:
+        """What `decode` raised, as an error to show: it names the nearest resolutions at which it would not."""
+        return told(self, decisions, error)
+
+    def side(self, decisions: Mapping[str, Label]) -> int | None:
+        """The resolution under decisions; None where the input is given by height and width."""
+        form = self.network.resolution
+        return None if form is None else int(evaluate(form, Frame(decisions)))
+
+    def at_resolutions(self, sides: Iterable[int]) -> Space:
+        """The same space with a choice of resolutions instead of its own. Raises `SpecError` where they do not fit."""
+        tree, replaced = with_resolutions(self.tree, sides)
+        return Space(tree, self.catalogue, self.name, self._spared | replaced)
+
     def neighbours(self, decisions: Mapping[str, Label]) -> Iterator[Decisions]:
         """All points of the space that differ in one answer, and in what that answer opens or closes."""
         return neighbours(self, decisions)
@@ -171,15 +187,17 @@ def load_space(
     classes: int | None = None,
     channels: int | None = None,
     resolution: int | None = None,
+    resolution_from: str = "",
     roots: Sequence[Path] = (),
 ) -> Space:
     """The space of a file, of a name under one of the `roots` (`zoo/resnet50`), or of a tree in Python.
 
-    What is known of the data (`classes`, `channels`, `resolution`) replaces what the source says of it.
+    What is known of the data (`classes`, `channels`, `resolution`) replaces what the source says of it;
+    `resolution_from` says in errors where the resolution comes from (an option, the data).
     Raises `SpecError` for the first mistake, with file, line and column.
     """
     tree, name, inherited = load_tree(source, roots)
-    tree, replaced = with_input(tree, classes, channels, resolution)
+    tree, replaced = with_input(tree, classes, channels, resolution, resolution_from)
     return Space(tree, catalogue, name, inherited | replaced)
 
 
@@ -190,15 +208,23 @@ def load_network(
     classes: int | None = None,
     channels: int | None = None,
     resolution: int | None = None,
+    resolution_from: str = "",
     roots: Sequence[Path] = (),
 ) -> Plan:
     """The plan of a space with no choice left, from where `load_space` takes it.
 
     Raises `SpecError` where a choice is left or the network cannot be built.
     """
-    return decided_plan(
-        load_space(source, catalogue, classes=classes, channels=channels, resolution=resolution, roots=roots)
+    space = load_space(
+        source,
+        catalogue,
+        classes=classes,
+        channels=channels,
+        resolution=resolution,
+        resolution_from=resolution_from,
+        roots=roots,
     )
+    return decided_plan(space)
 
 
 def decided_plan(space: Space) -> Plan:
@@ -209,7 +235,8 @@ def decided_plan(space: Space) -> Plan:
         raise space.tree.fail(
             f"a network must leave no choice, but '{open_ones[0]}'{more} must be decided: it is a space"
         )
+    decisions = space.walk(lambda decision: decision.values[0])
     try:
-        return space.decode(space.walk(lambda decision: decision.values[0]))
+        return space.decode(decisions)
     except InvalidArchitecture as error:
-        raise SpecError(error.reason, mark=error.mark, path=error.path) from error
+        raise space.told(decisions, error) from error

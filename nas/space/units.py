@@ -138,13 +138,18 @@ class ExitUnit(ChainUnit):
         self._at = stage.name  # the nodes' own paths begin with `exit`
         self.leave = stage.leave
         self._classes = classes
+        at = stage.node.get("exit")
+        self._mark = at.mark if at is not None and at.mark.line else None
 
     def decode(self, run: Run) -> None:
         shape, start = run.shape, len(run.steps)
         source = run.source if run.source is not None else start - 1
         super().decode(run)
         if len(run.steps) > start:
-            check_end(run.shape, self._classes, self.name)
+            try:
+                check_end(run.shape, self._classes, self.name)
+            except InvalidArchitecture as error:
+                raise InvalidArchitecture(error.reason, path=error.path, mark=self._mark) from None
             run.exits.append(len(run.steps) - 1)
             run.shape, run.source = shape, source
 

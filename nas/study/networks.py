@@ -2,30 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nas.arch import Plan
+from nas.errors import NasError
 from nas.files import find_file, shipped
-from nas.space import About, load_network, read, read_about
-from nas.study.results import find_record, open_results, stored_plan
-from nas.study.spaces import catalogue
+from nas.space import About, decided_plan, load_space, network_tree, read, read_about
+from nas.study.results import find_record, is_results, open_results, stored_plan
+from nas.study.spaces import catalogue, check_whole
+
+RESULTS = Path("results")
 
 
-def find_network(name: str, *, results: Path = Path("results"), **given: Any) -> Plan:
-    """The network that `name` means; `given` are `classes`, `channels` and `resolution` to set instead of the file's.
+def find_network(
+    name: str,
+    *,
+    results: Path = RESULTS,
+    classes: int | None = None,
+    channels: int | None = None,
+    resolution: int | None = None,
+    resolution_from: str = "",
+) -> Plan:
+    """The network that `name` means, with `classes`, `channels` and `resolution` where given instead of its own.
 
+    `resolution_from` says in errors where the resolution comes from. A trial is called by its study and its number.
     Raises `NasError` that says what was looked for and what there is.
     """
-    if ":" in name and not Path(name).exists():
-        study, _, trial = name.partition(":")
-        found = open_results(study, results)
-        return stored_plan(found, find_record(found, trial))
-    return load_network(find_file(name, "search_spaces"), catalogue(), roots=[shipped("search_spaces")], **given)
+    given = {"classes": classes, "channels": channels, "resolution": resolution, "resolution_from": resolution_from}
+    if not _is_trial(name):
+        return _opened(_file(name, results), given)
+    plan = _trial(name, results)
+    own = (plan.classes, plan.input.channels, plan.input.height, plan.input.width)
+    if own == (classes or own[0], channels or own[1], resolution or own[2], resolution or own[3]):
+        return plan
+    return _opened(network_tree(_of_any_classes(plan)), given)
+
+
+def _opened(source: Path | dict[str, Any], given: Mapping[str, Any]) -> Plan:
+    space = load_space(source, catalogue(), roots=[shipped("search_spaces")], **given)
+    plan = decided_plan(space)
+    check_whole(space, plan)
+    return plan
+
+
+def _of_any_classes(plan: Plan) -> Plan:
+    """The plan with classifiers that do not say for how many classes, as in a file."""
+    table = catalogue()
+    steps = [
+        replace(step, block=replace(step.block, out=None)) if table.block(step.block.type).out == "classes" else step
+        for step in plan.steps
+    ]
+    return replace(plan, steps=tuple(steps))
 
 
 def find_about(name: str) -> About:
     """What the file that `name` means says of its network; nothing of a trial of a study."""
-    if ":" in name and not Path(name).exists():
+    if _is_trial(name):
         return About()
     return read_about(read(find_file(name, "search_spaces")).get("about"))
+
+
+def _is_trial(name: str) -> bool:
+    return ":" in name and not Path(name).exists()
+
+
+def _trial(name: str, results: Path) -> Plan:
+    study, _, trial = name.partition(":")
+    found = open_results(study, results)
+    record = find_record(found, trial)
+    number = str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
+    return replace(stored_plan(found, record), name=f"{found.folder.resolve().name}:{number}")
+
+
+def _file(name: str, results: Path) -> Path:
+    try:
+        return find_file(name, "search_spaces")
+    except NasError:
+        if is_results(name, results):
+            raise NasError(
+                f"a network must be named, but '{name}' holds the results of a study: write {name}:best,"
+                f" or {name}:TRIAL with a number, finalist/0 or an arch_id"
+            ) from None
+        raise

@@ -25,7 +25,7 @@ from nas.space import Space
 from nas.study.config import StudyConfig
 from nas.study.meters import study_meter
 from nas.study.networks import find_network
-from nas.study.spaces import open_space
+from nas.study.spaces import check_whole, open_space
 from nas.study.work import REPORTED
 
 
@@ -69,7 +69,8 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     dataset = config.told_at(["data"], lambda: load_data(config.data, skip_unreadable=skip_unreadable))
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
     space = open_space(config.space, **given)
-    space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
+    found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
+    check_whole(space, space.decode(found))
     given |= {"resolution": dataset.resolution, "resolution_from": "the data's resolution"}
     baselines = {
         name: config.told_at(["baselines", index], partial(find_network, name, results=results, **given))

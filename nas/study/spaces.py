@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
 from functools import cache
 from typing import Any
 
 from platformdirs import user_cache_path
 
+from nas.arch import Plan, check_end
 from nas.cost import CostTable
 from nas.errors import InvalidArchitecture
 from nas.files import find_file, shipped
-from nas.space import Space, load_space
+from nas.space import Refusals, Space, load_space
 from nas.store.share import wilson
 
 log = logging.getLogger(__name__)
 
 EXAMPLES = 10
+REASONS = 3  # why vectors cannot be built, the commonest
 
 
 @cache
@@ -39,6 +40,14 @@ def open_space(source: str | dict[str, Any], **given: Any) -> Space:
     return load_space(target, catalogue(), roots=[shipped("search_spaces")], **given)
 
 
+def check_whole(space: Space, plan: Plan) -> None:
+    """A network to be trained or measured ends in logits. Raises `SpecError` at the head where it does not."""
+    try:
+        check_end(plan.steps[-1].out_shape, plan.classes)
+    except InvalidArchitecture as error:
+        raise (space.tree.get("head") or space.tree).fail(error.reason) from None
+
+
 def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
     """Sampled networks that can be built, each with its decisions, parameters and MACs."""
     table = catalogue()
@@ -55,29 +64,30 @@ def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
     return rows
 
 
-def feasible_fraction(space: Space, samples: int, rng: random.Random) -> tuple[dict[str, Any], Counter[str]]:
+def feasible_fraction(space: Space, samples: int, rng: random.Random) -> tuple[dict[str, Any], Refusals]:
     """The share of decision vectors that build and meet the space's own cost constraints, from a sample of them.
 
-    With Wilson's 95% interval (1927); beside it why vectors could not be built, and how many.
+    With Wilson's 95% interval (1927); beside it why vectors could not be built.
     """
     table, good = catalogue(), 0
-    reasons: Counter[str] = Counter()
+    refusals = Refusals()
     for _ in range(samples):
+        decisions = space.draw(rng)
         try:
-            plan = space.decode(space.draw(rng))
+            plan = space.decode(decisions)
         except InvalidArchitecture as error:
-            reasons[str(error)] += 1
+            refusals.add(decisions, error)
             continue
         values = table.plan(plan).values()
         good += all(constraint.evaluate(values) for constraint in space.cost_constraints)
     low, high = wilson(good, samples)
-    return {"value": good / samples, "low": low, "high": high, "samples": samples}, reasons
+    return {"value": good / samples, "low": low, "high": high, "samples": samples}, refusals
 
 
 def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:
     """Everything `nas space` shows: name, exact size, decisions, feasible share, what cannot be built, examples."""
     size = space.size()
-    fraction, reasons = feasible_fraction(space, samples, random.Random(seed))
+    fraction, refusals = feasible_fraction(space, samples, random.Random(seed))
     return {
         "name": space.name,
         "size": str(size.value),
@@ -86,6 +96,6 @@ def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:
             {"name": d.name, "kind": d.kind, "values": list(d.values), "when": d.when} for d in space.decisions
         ],
         "feasible_fraction": fraction,
-        "unbuildable": dict(reasons.most_common()),
+        "unbuildable": refusals.commonest(REASONS, space.told),
         "examples": draw(space, EXAMPLES, random.Random(seed)),
     }

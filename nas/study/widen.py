@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def widen_network(name: str) -> Widened:
     """
     tree, plan = _opened(name)
     tree.pop("about", None)
-    tree["name"] = f"around_{plan.name}"
+    tree["name"] = f"around_{re.sub(r'[^A-Za-z0-9_.-]+', '_', plan.name)}"
     proposals, bare = propose(tree, catalogue(), math.prod(step.block.stride for step in plan.steps))
     space = _that_loads(tree, proposals)
     _drop_unbuildable(space, proposals)

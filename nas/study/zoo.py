@@ -61,4 +61,5 @@ def _row(space: Space, cost: Cost) -> dict[str, Any]:
         "resolution": size.height,
         "paper": about.paper or None,
         "top1": about.top1,
+        "note": about.note or None,
     }

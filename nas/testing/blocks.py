@@ -76,7 +76,8 @@ class BlockContract(RunningContract):
         seen = [case.block.fields for case in (*example_cases(name), *varied_cases(name))]
         assert seen, "no example could be built on any shape"
         for field, each in spec.fields.items():
-            found = {getattr(fields[field], "kind", fields[field]) for fields in seen}
+            values = [fields.get(field, each.default) for fields in seen]  # those that came later are left out
+            found = {getattr(value, "kind", value) for value in values}
             offered = blocks.part_names(str(each.family)) if each.kind == "part" else each.options
             assert set(offered) <= found, f"{field} could not be built with {set(offered) - found}"
             assert each.kind != "bool" or found == {True, False}, f"{field} could be built with {found} only"

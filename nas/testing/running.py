@@ -89,7 +89,7 @@ def _cases_of_parts(name: str) -> list[Case]:
     found: dict[tuple[str, str], Case] = {}
     for case in varied_cases(name):
         for field in large or families:
-            value = case.block.fields[field]
+            value = case.block.fields.get(field)
             if isinstance(value, Part):
                 found.setdefault((field, value.kind), case)
     return list(dict.fromkeys([*_first_cases(name), *found.values()]))

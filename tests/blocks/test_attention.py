@@ -6,12 +6,20 @@ import torch.nn.functional as F
 from known_networks import b
 
 from nas import blocks
-from nas.arch import MapShape
+from nas.arch import MapShape, PyramidShape
 from nas.blocks.registry import make
 from nas.errors import InvalidArchitecture
+from nas.testing.cases import Case, example_cases
 
 SIZES = [(8, 8), (7, 9), (1, 1), (1, 5)]
 HOSTS = [name for name in blocks.names() if "attention" in blocks.block(name).fields]
+MAPS = (MapShape(16, 8, 8), MapShape(16, 7, 9), MapShape(24, 5, 5))
+PYRAMIDS = (
+    PyramidShape((MapShape(16, 8, 8), MapShape(32, 4, 4))),
+    PyramidShape((MapShape(16, 12, 10), MapShape(32, 6, 5), MapShape(64, 3, 3))),
+)
+# Their convolutions belong to the mixer, which is an attention itself.
+MIXING = {"strided_transformer", "transformer"}
 
 
 def attention(kind, channels=32, block_channels=16, **fields):
@@ -106,9 +114,9 @@ def test_a_gate_must_be_one():
 @pytest.mark.parametrize("host", HOSTS)
 def test_every_attention_works_in_every_block_that_takes_one(host, kind):
     example = {**blocks.BLOCKS[host].examples[0], "attention": kind}
-    for shape in (MapShape(16, 8, 8), MapShape(16, 7, 9), MapShape(24, 5, 5)):
-        module = blocks.create(b(host, **example), shape)
-        x = torch.randn(shape.tensor(3))
+    for shape in PYRAMIDS if blocks.BLOCKS[host].takes == "pyramid" else MAPS:
+        case = Case(b(host, **example), shape)
+        module, x = case.create(), case.input()
         module.train()(x).sum().backward()
         module.eval()
         with torch.no_grad():
@@ -117,6 +125,57 @@ def test_every_attention_works_in_every_block_that_takes_one(host, kind):
             with torch.autocast("cpu", torch.bfloat16):
                 assert module(x).isfinite().all()
         assert module.out_shape(outputs).tensor(3) == outputs.shape
+
+
+def test_every_convolutional_block_takes_one():
+    convolutional = {
+        name
+        for name in blocks.names()
+        for case in example_cases(name)
+        if any(isinstance(module, torch.nn.Conv2d) for module in case.create().modules())
+    }
+    assert convolutional >= {"bot", "cell", "conv_ffn", "mobilevit", "multi_scale_dense", "pyramid", "pyramid_conv"}
+    assert convolutional - set(HOSTS) == MIXING
+
+
+class Shut(torch.nn.Module):
+    def forward(self, x):
+        return torch.zeros_like(x)
+
+
+@pytest.mark.parametrize(
+    ("host", "shape", "left"),
+    [
+        ("bot", MAPS[0], lambda module, x: module.shortcut(x).relu()),
+        ("conv_ffn", MAPS[0], lambda module, x: x),
+        ("mobilevit", MAPS[0], lambda module, x: torch.zeros_like(x)),
+        ("cell", MAPS[0], lambda module, x: torch.zeros_like(x)),
+        ("pyramid", MAPS[0], lambda module, x: (x, torch.zeros(3, 32, 4, 4))),
+        ("pyramid_conv", PYRAMIDS[0], lambda module, x: tuple(map(torch.zeros_like, x))),
+        ("multi_scale_dense", PYRAMIDS[0], lambda module, x: tuple(F.pad(each, (0, 0, 0, 0, 0, 8)) for each in x)),
+    ],
+)
+def test_what_a_shut_attention_leaves_of_a_block(host, shape, left):
+    """The shortcut, what came, or nothing: so attention acts on the branch, on what is new, or on the output."""
+    fields = {**blocks.BLOCKS[host].examples[0], "attention": "se"} | ({"factors": [1, 1]} if "dense" in host else {})
+    module = blocks.create(b(host, **({"factors": [2], "attention": "se"} if host == "pyramid" else fields)), shape)
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child).__name__ == "SqueezeExcite":
+                setattr(parent, name, Shut())
+    x = torch.randn(shape.tensor(3)) if isinstance(shape, MapShape) else tuple(
+        torch.randn(each.tensor(3)) for each in shape.maps
+    )  # fmt: skip
+    torch.testing.assert_close(module(x), left(module, x))
+
+
+@pytest.mark.parametrize("host", ["bot", "cell", "conv_ffn", "mobilevit", "multi_scale_dense", "pyramid"])
+def test_a_block_without_one_is_named_as_before_it_took_one(host):
+    example = {key: value for key, value in blocks.BLOCKS[host].examples[0].items() if key != "attention"}
+    plain = b(host, **example)
+    assert "attention" not in plain.canonical
+    assert b(host, **example, attention="none") == plain
+    assert '"attention":{"@se"' in b(host, **example, attention="se").canonical
 
 
 def test_attention_stands_where_it_is_told():

@@ -103,6 +103,13 @@ def test_an_impossible_shape_names_the_block(run_nas, tmp_path):
             "at s1.0.block.transformer.mixer.cross_window.stripe",
             "but got 3; 1, 2, 4, 8, 16 would fit",
         ),
+        (
+            32,
+            1,
+            "transformer: {heads: 3, mixer: {cross_window: {stripe: 2}}}",
+            "at s1.0.block.transformer.heads",
+            "but got 3; 2 or 4 would fit, and so would a stripe of 16",
+        ),
         (30, 1, "mobilevit: {width: 32}", "at s1.0.block.mobilevit.patch", "(15x15), but got 2; 1, 3, 5, 15 would fit"),
         (32, 1, "conv: {groups: 5}", "at s1.0.block.conv.groups", "24 and 24 channels; 4 or 6 would fit"),
         (8, 1, "maxpool: {kernel: 7, padding: 0}", "at s1.0.block.maxpool.kernel", "a kernel of at most 4"),
@@ -131,6 +138,118 @@ def test_what_does_not_fit_is_told_with_its_place_and_what_would(
     assert "net.yaml:6:" in words
     assert place in words
     assert message in words
+
+
+WINDOWS = """nas: 1
+name: windows
+input: {resolution: 56}
+classes: 3
+stem: [conv: {out: 8, kernel: 4, stride: 4, padding: 0}]
+stages:
+  - {name: s1, block: {transformer: {heads: 2, mixer: {window: {size: 7}}}}}
+head: [pool, classifier]
+"""  # at 4 r to 4 r + 3 pixels, for r = 1 to 7, 14, 21, ... tokens a side
+
+
+@pytest.fixture
+def windows(tmp_path):
+    path = tmp_path / "windows.yaml"
+    path.write_text(WINDOWS)
+    return path
+
+
+def test_a_resolution_that_does_not_suit_is_told_with_the_option_and_the_nearest(run_nas, windows):
+    assert run_nas("profile", windows)[0] == 0
+    for command in ("profile", "measure"):
+        code, out, err = run_nas(command, windows, "--resolution", "70")
+        words = " ".join(err.split())
+        assert (code, out) == (2, "")
+        assert "--resolution 70 does not suit windows: the nearest that fit are 56 and 84; " in words
+        assert "windows.yaml:7:" in words
+        assert "must divide the grid (17x17), but got 7; 1, 17 would fit" in words
+
+
+def test_a_resolution_of_ones_own_on_another_network_is_told_with_its_line(run_nas, windows, tmp_path):
+    (tmp_path / "mine.yaml").write_text("nas: 1\nextends: windows\ninput: {resolution: 70}\n")
+    code, _, err = run_nas("profile", tmp_path / "mine.yaml")
+    words = " ".join(err.split())
+    assert code == 2
+    assert "mine.yaml:3:21: at input.resolution: 70 does not suit the network: the nearest that fit are 56" in words
+    assert "windows.yaml:7:71: at s1.0.block.transformer.mixer.window.size" in words
+
+
+def test_a_resolution_in_the_same_file_is_offered_beside_the_block(run_nas, windows):
+    windows.write_text(WINDOWS.replace("56", "70"))
+    code, _, err = run_nas("profile", windows)
+    words = " ".join(err.split())
+    assert code == 2
+    assert "windows.yaml:7:71: at s1.0.block.transformer.mixer.window.size: must divide" in words
+    assert "or change the resolution 70 (" in words
+    assert "windows.yaml:3:21): the nearest that fit are 56 and 84" in words
+
+
+def test_what_no_resolution_mends_names_none(run_nas, windows):
+    windows.write_text(WINDOWS.replace("heads: 2", "heads: 3"))
+    code, _, err = run_nas("profile", windows, "--resolution", "28")
+    assert code == 2
+    assert "2 or 4 would fit" in err
+    assert "nearest that fit" not in err
+
+
+def test_a_resolution_among_others_is_told_with_its_option(run_nas, windows, tmp_path):
+    text = "nas: 1\nname: mine\nextends: windows\ninput: {resolution: {choice: [56, 70]}}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    code, out, _ = run_nas("space", tmp_path / "mine.yaml", "--samples", "20")
+    words = " ".join(out.split())
+    assert code == 0
+    assert "mine.yaml:4:35: at input.resolution.choice.1: 70 does not suit the network" in words
+    assert "the nearest that fit are 56 and 84" in words
+    (tmp_path / "mine.yaml").write_text(text.replace("56", "65"))
+    code, _, err = run_nas("sample", tmp_path / "mine.yaml")
+    words = " ".join(err.split())
+    assert code == 2
+    assert "none of 2,000 networks drawn at random can be built" in words
+    assert "mine.yaml:4:31: at input.resolution.choice.0: 65 does not suit the network" in words
+
+
+def test_a_baseline_that_does_not_suit_the_data(run_nas, tiny_study, write_study, windows):
+    code, _, err = run_nas("search", write_study(tiny_study | {"baselines": [str(windows)]}), "--dry-run")
+    assert code == 0, err  # the window covers a map of 2x2 tokens
+    windows.write_text(WINDOWS.replace("kernel: 4, stride: 4", "kernel: 16, stride: 16"))
+    code, _, err = run_nas("search", write_study(tiny_study | {"baselines": [str(windows)]}), "--dry-run")
+    words = " ".join(err.split())
+    assert code == 2
+    assert "study.yaml:" in words
+    assert "at baselines.0: the data's resolution 8 does not suit windows: the nearest that fits is 16" in words
+
+
+def test_an_exit_a_shared_part_and_an_end_are_told_with_their_place(run_nas, windows, tmp_path):
+    windows.write_text(WINDOWS.replace("size: 7}}}}", "size: 7}}}}, exit: [pool]"))
+    code, _, err = run_nas("profile", windows)
+    assert code == 2
+    assert "windows.yaml:7:84: at s1.exit: an exit must end in one vector of 3 classes" in " ".join(err.split())
+    windows.write_text(WINDOWS.replace(", classifier", ""))
+    code, _, err = run_nas("profile", windows)
+    assert code == 2
+    assert "windows.yaml:8:7: at head: the network must end in one vector of 3 classes" in " ".join(err.split())
+    shared = (
+        "nas: 1\ninput: {resolution: 8}\nclasses: 3\nshared: {att: se}\nstages:\n"
+        "  - {name: s1, out: 8, block: {conv: {attention: $att}}}\n"
+        "  - {name: s2, out: 16, block: {conv: {attention: $att}}}\nhead: [pool, classifier]\n"
+    )
+    (tmp_path / "shared.yaml").write_text(shared)
+    code, _, err = run_nas("profile", tmp_path / "shared.yaml")
+    words = " ".join(err.split())
+    assert code == 2
+    assert "shared.yaml:4:15: at shared.att: a shared part must be the same wherever it is used" in words
+    assert "or write it as a var" in words
+
+
+def test_a_space_whose_networks_end_in_no_logits(run_nas, tiny_study, write_study):
+    tiny_study["space"] = tiny_study["space"] | {"head": ["pool"]}
+    code, _, err = run_nas("search", write_study(tiny_study), "--dry-run")
+    assert code == 2
+    assert "add a classifier" in err
 
 
 def test_missing_and_empty_data(run_nas, tiny_study, write_study, tmp_path):

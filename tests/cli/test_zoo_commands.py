@@ -16,7 +16,7 @@ input: {resolution: 8}
 classes: 2
 head: [pool, classifier]
 """
-KEYS = ["name", "family", "params", "macs", "resolution", "paper", "top1"]
+KEYS = ["name", "family", "params", "macs", "resolution", "paper", "top1", "note"]
 
 
 @pytest.fixture
@@ -46,7 +46,19 @@ def test_zoo_names_the_nearest_family(run_nas):
 
 def test_zoo_of_a_folder(folder):
     row = {"name": "good", "family": "Good", "params": 8, "macs": 6, "resolution": 8, "paper": "Doe, Good (2020)"}
-    assert zoo_rows(folder=folder) == [row | {"top1": None}]
+    assert zoo_rows(folder=folder) == [row | {"top1": None, "note": None}]
+
+
+def test_zoo_marks_and_shows_notes(nas):
+    text = nas("zoo", "--family", "ResNet")
+    assert "resnet50 *" in text
+    assert "nas zoo --notes" in text
+    assert "ten-crop accuracy" not in text
+    text = nas("zoo", "--family", "ResNet", "--notes")
+    assert "resnet50 *" not in text
+    assert "ten-crop accuracy" in text
+    rows = {row["name"]: row for row in json.loads(nas("zoo", "--family", "ResNet", "--json"))}
+    assert rows["resnet18"]["note"] == "ten-crop accuracy"
 
 
 @pytest.mark.parametrize(
@@ -76,4 +88,6 @@ def test_profile_says_the_paper(nas, folder):
     assert "Doe, Good (2020)\n" in nas("profile", folder / "good.yaml")
     (folder / "good.yaml").write_text(GOOD.replace("(2020)'", "(2020)', top1: 77.15"), encoding="utf-8")
     assert "Doe, Good (2020); published top-1 77.15%\n" in nas("profile", folder / "good.yaml")
+    (folder / "good.yaml").write_text(GOOD.replace("(2020)'", "(2020)', note: ten-crop"), encoding="utf-8")
+    assert "Doe, Good (2020); ten-crop\n" in nas("profile", folder / "good.yaml")
     assert "about" not in json.loads(nas("profile", folder / "good.yaml", "--json"))

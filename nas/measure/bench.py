@@ -45,7 +45,8 @@ class Bench:
     def sampler(self, run: Run) -> Sampler:
         """A sampler of a network, warmed up."""
         run_s = warm_up(self.clock, run, self.protocol)
-        return Sampler(self.clock, run, self.reference, run_s, self.reference_s, self.protocol)
+        alone = self.device.kind == "cpu" and self.device.threads == 1
+        return Sampler(self.clock, run, self.reference, run_s, self.reference_s, self.protocol, alone)
 
     def saw(self, seconds: float) -> None:
         """Takes the reference's time in the pairs that counted: well below the quiet time, that one was not quiet."""

@@ -5,33 +5,47 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from nas.measure.devices import Device
 
 Run = Callable[[], Any]
 
 
+class Times(NamedTuple):
+    """Seconds of single inferences, and how many of all of them together our thread did not have the processor."""
+
+    seconds: list[float]
+    taken_s: float = 0.0
+
+
 class Clock(Protocol):
     """Times inferences."""
 
-    def times(self, run: Run, skip: int, count: int) -> list[float]:
-        """Seconds of `count` inferences, each from its call to its result; `skip` more run before them, untimed."""
+    def times(self, run: Run, skip: int, count: int) -> Times:
+        """Of `count` inferences, each from its call to its result; `skip` more run before them, untimed."""
         ...
 
 
 class WallClock:
-    """For runtimes whose result is there when the call returns."""
+    """For runtimes whose result is there when the call returns.
 
-    def times(self, run: Run, skip: int, count: int) -> list[float]:
+    What was taken is the time by the wall clock less that for which the kernel had our thread on a processor: others
+    ran there, or the hypervisor, or the kernel held us back.
+    """
+
+    def times(self, run: Run, skip: int, count: int) -> Times:
         now = time.perf_counter_ns
         for _ in range(skip):
             run()
+        before = time.thread_time_ns()
         stamps = [now()]
         for _ in range(count):
             run()
             stamps.append(now())
-        return [(b - a) / 1e9 for a, b in itertools.pairwise(stamps)]
+        had = time.thread_time_ns() - before
+        taken = max(0, stamps[-1] - stamps[0] - had)
+        return Times([(b - a) / 1e9 for a, b in itertools.pairwise(stamps)], taken / 1e9)
 
 
 class CudaClock:
@@ -50,7 +64,7 @@ class CudaClock:
             self._start = torch.cuda.Event(enable_timing=True)
             self._end = torch.cuda.Event(enable_timing=True)
 
-    def times(self, run: Run, skip: int, count: int) -> list[float]:
+    def times(self, run: Run, skip: int, count: int) -> Times:
         for _ in range(skip):
             run()
         self._synchronize(self._device)
@@ -61,7 +75,7 @@ class CudaClock:
             self._end.record()
             self._end.synchronize()
             seconds.append(self._start.elapsed_time(self._end) / 1e3)
-        return seconds
+        return Times(seconds)
 
 
 def clock_for(device: Device) -> Clock:

@@ -16,14 +16,16 @@ from nas.measure.clock import Run
 from nas.measure.latency import SERIOUS, Latency
 from nas.measure.protocol import Protocol
 from nas.measure.sampling import Rounds, Sampler
-from nas.measure.statistics import Pairs, drift, interval, log_ratio, quietest, widened
+from nas.measure.statistics import TOUCHED, Pairs, drift, interval, log_ratio, quietest, taken_of, widened
 
 GROWTH = 1.25  # rounds are added by this factor between looks at the interval
 EARLY_PAIRS = 24  # enough for a decision against a budget far away
 # For stopping early the interval is looked at again and again, so it must be surer than the one reported.
 EARLY_CONFIDENCE = 0.998
 STRADDLE = 2  # time and pairs are multiplied by this when the budget lies inside the interval
-LEAST_SHARE = 0.95  # of processor time over wall time in the pairs that count
+# The share of time that others may have taken from the pairs that count: where it is in the result, and where it was
+# subtracted. What they did to caches meanwhile is not known, so not more than the kernel takes from real-time threads.
+MOST_TAKEN, MOST_SUBTRACTED = TOUCHED, 0.1
 PAUSE_S = 0.2  # before a measurement is taken again
 
 
@@ -78,14 +80,12 @@ def _attempt(bench: Bench, sampler: Sampler, budget_ms: float | None) -> Latency
     half = (bounds[1] - bounds[0]) / 2
     p50, low, high = (1e3 * math.exp(quiet + x) for x in (middle, *widened(middle, bounds, protocol.floor)))
     slowdown = math.exp(level - quiet) - 1
-    share = float(np.median(np.asarray(sampler.rounds.share)[chosen.any(axis=1)].min(axis=1)))
+    taken = taken_of(pairs, chosen)
     disturbed = float(np.mean(pairs.reference > quiet + math.log1p(protocol.tolerance)))
 
     flags |= {
         "not_converged": half > protocol.limit and not flags.get("decided_early"),
-        "contended": slowdown > protocol.tolerance
-        or contention.contended(evidence)
-        or (bench.device.kind == "cpu" and share < LEAST_SHARE),
+        "contended": slowdown > protocol.tolerance or contention.contended(evidence) or taken > _most_taken(sampler),
         "drift": abs(drift(pairs, protocol.keep)) > max(protocol.limit, 3 * half),
         "throttled": contention.throttled(evidence),
         "reference_unstable": bench.unstable,
@@ -109,11 +109,15 @@ def _attempt(bench: Bench, sampler: Sampler, budget_ms: float | None) -> Latency
         evidence={
             "slowdown": round(slowdown, 4),
             "disturbed_pairs": round(disturbed, 4),
-            "cpu_share": round(share, 4),
+            "cpu_share": round(1 - taken, 4),
             "reference_ms": 1e3 * bench.quiet_s,
             **evidence,
         },
     )
+
+
+def _most_taken(sampler: Sampler) -> float:
+    return MOST_SUBTRACTED if sampler.subtracts else MOST_TAKEN
 
 
 def _sample(bench: Bench, sampler: Sampler, budget_ms: float | None) -> tuple[Pairs, dict[str, bool]]:
@@ -131,7 +135,9 @@ def _sample(bench: Bench, sampler: Sampler, budget_ms: float | None) -> tuple[Pa
         count = len(pairs)
         out = count >= most or time.perf_counter() > began + seconds
         chosen = quietest(pairs, protocol.keep)
-        calm = np.median(pairs.reference[chosen]) <= quiet + math.log1p(protocol.tolerance)
+        level = float(np.median(pairs.reference[chosen]))
+        ours = taken_of(pairs, chosen) <= _most_taken(sampler)
+        calm = ours and level <= quiet + math.log1p(protocol.tolerance)
         if calm and bound is not None and count >= EARLY_PAIRS:
             low, high = interval(pairs, protocol.keep, EARLY_CONFIDENCE, protocol.seed)
             decided = bound < low - protocol.floor or high + protocol.floor < bound
@@ -158,10 +164,10 @@ def _tail(rounds: Rounds, pairs: Pairs, calm: float, p50: float) -> tuple[float,
     `calm` is the log of the slowest time of the reference that is still calm; it has to be so before and after. The
     result has the units of `p50`. Without twenty such runs all runs speak.
     """
-    ours = np.asarray(rounds.share)[:, 0] >= LEAST_SHARE
+    ours = np.array([[half.taken <= TOUCHED for half in block] for block in rounds.model]).all(axis=1)
     calm_rounds = np.flatnonzero((pairs.reference <= calm).all(axis=1) & ours)
-    runs = [time for i in calm_rounds for half in rounds.model[i] for time in half]
+    runs = [time for i in calm_rounds for half in rounds.model[i] for time in half.seconds]
     if len(runs) < 20:
-        runs = [time for halves in rounds.model for half in halves for time in half]
+        runs = [time for block in rounds.model for half in block for time in half.seconds]
     middle, p90, p99 = np.quantile(runs, [0.5, 0.9, 0.99])
     return float(p50 * max(1.0, p90 / middle)), float(p50 * max(1.0, p99 / middle))

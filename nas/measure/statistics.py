@@ -13,14 +13,19 @@ Array = NDArray[np.float64]
 
 FEWEST = 6  # pairs that count, however few there are
 RESAMPLES = 400
+TOUCHED = 0.01  # a pair from which more of its time than this was taken counts only where there are too few others
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Log times of neighbouring blocks, each of shape (rounds, 2): two pairs a round, in the order they were run."""
+    """Log times of neighbouring blocks, each of shape (rounds, 2): two pairs a round, in the order they were run.
+
+    `taken` is the share of their time for which our thread did not have the processor, of the same shape.
+    """
 
     model: Array
     reference: Array
+    taken: Array | None = None
 
     def __len__(self) -> int:
         return self.model.size
@@ -31,8 +36,12 @@ class Pairs:
 
     @cached_property
     def effort(self) -> Array:
-        """What the pairs are ranked by. The sum is orthogonal to the ratio: choosing small sums favours no ratio."""
-        return self.model + self.reference
+        """What the pairs are ranked by. The sum is orthogonal to the ratio: choosing small sums favours no ratio.
+
+        Pairs from which time was taken come behind all others.
+        """
+        total = self.model + self.reference
+        return total if self.taken is None else total + np.where(self.taken > TOUCHED, 1e3, 0.0)
 
 
 def counted(size: int, keep: float) -> int:
@@ -46,6 +55,11 @@ def quietest(pairs: Pairs, keep: float) -> NDArray[np.bool_]:
     chosen = np.zeros(len(pairs), dtype=bool)
     chosen[np.argpartition(pairs.effort, count - 1, axis=None)[:count]] = True
     return chosen.reshape(pairs.effort.shape)
+
+
+def taken_of(pairs: Pairs, chosen: NDArray[np.bool_]) -> float:
+    """The share of time that was taken from the middle one of the chosen pairs."""
+    return 0.0 if pairs.taken is None else float(np.median(pairs.taken[chosen]))
 
 
 def log_ratio(pairs: Pairs, keep: float) -> float:

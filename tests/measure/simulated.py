@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nas.measure.clock import Run
+from nas.measure.clock import Run, Times
 
 REFERENCE_S = 0.35e-3
 
@@ -16,7 +16,8 @@ REFERENCE_S = 0.35e-3
 class Simulated:
     """A run of the reference takes `REFERENCE_S` times `slow(now)` plus noise, one of the network `ratio` times that.
 
-    `now` is simulated time in seconds. `model_only(now)` slows only the network.
+    `now` is simulated time in seconds. `model_only(now)` slows only the network. `taken(now, took)` is for how many
+    seconds of a run that begins now and would take so long the processor is taken away; the clock sees them.
     """
 
     network: Run
@@ -24,14 +25,17 @@ class Simulated:
     noise: float = 0.01
     slow: Callable[[float], float] = lambda now: 1.0
     model_only: Callable[[float], float] = lambda now: 1.0
+    taken: Callable[[float, float], float] = lambda now, took: 0.0
     now: float = 0.0
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
 
-    def times(self, run: Run, skip: int, count: int) -> list[float]:
+    def times(self, run: Run, skip: int, count: int) -> Times:
         base = REFERENCE_S * (self.ratio * self.model_only(self.now) if run is self.network else 1.0)
-        seconds = []
-        for _ in range(skip + count):
+        seconds, taken_s = [], 0.0
+        for i in range(skip + count):
             took = base * self.slow(self.now) * (1 + self.noise * self.rng.exponential())
-            self.now += took
-            seconds.append(took)
-        return seconds[skip:]
+            away = self.taken(self.now, took)
+            self.now += took + away
+            seconds.append(took + away)
+            taken_s += away if i >= skip else 0.0
+        return Times(seconds[skip:], taken_s)

@@ -3,8 +3,10 @@ from __future__ import annotations
 import copy
 import gc
 import importlib
+import math
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -13,9 +15,9 @@ from torch import nn
 import nas.measure
 from nas.arch import MapShape
 from nas.errors import DeviceError
-from nas.measure import Device, Protocol, environment, measure, runtimes
+from nas.measure import Device, Protocol, environment, measure, runtimes, sampling
 from nas.measure.agreement import first, usual
-from nas.measure.clock import WallClock
+from nas.measure.clock import Times, WallClock
 from nas.measure.measuring import prepare
 from nas.measure.networks import settle
 from nas.measure.reference import reference
@@ -151,7 +153,52 @@ def test_a_long_network_runs_once_a_half_beside_a_longer_block_of_the_reference(
     sampler = Sampler(WallClock(), lambda: order.append("M"), lambda: order.append("R"), 0.05, 1e-3, Protocol())
     sampler.add(1, float("inf"))
     assert "".join(order).count("M") == 2
-    assert "".join(order).endswith("R" * 21)
+    # The reference settles for 7 ms, then ten runs of 1 ms in each half: a block of 10 ms.
+    assert "".join(order).endswith("M" + "R" * 27)
+
+
+@pytest.mark.parametrize("run_s", [0.003, 0.03, 0.3, 0.6])
+def test_real_time_threads_rest_before_the_kernel_stops_them(monkeypatch, run_s):
+    class Clockwork:
+        now, worked = 0.0, 0.0
+        longest = 0.0
+
+        def times(self, run, skip, count):
+            self.now += (skip + count) * run()
+            self.worked += (skip + count) * run()
+            self.longest = max(self.longest, self.worked)
+            return Times([run()] * count)
+
+        def perf_counter(self):
+            return self.now
+
+        def sleep(self, seconds):
+            self.now += seconds
+            self.worked = 0.0
+            naps.append(seconds)
+
+    naps: list[float] = []
+    clock = Clockwork()
+    monkeypatch.setattr(sampling, "time", clock)
+    monkeypatch.setattr(sampling, "realtime_now", lambda: True)
+    sampler = Sampler(clock, lambda: run_s, lambda: 1e-3, run_s, 1e-3, Protocol())
+    sampler.add(math.ceil(4 / run_s), math.inf)
+    assert clock.longest <= 0.9  # of a second Linux grants 0.95
+    assert min(naps) > 0.05
+    assert sum(naps) < 0.11 * clock.now
+
+    monkeypatch.setattr(sampling, "realtime_now", lambda: False)
+    naps.clear()
+    Sampler(clock, lambda: run_s, lambda: 1e-3, run_s, 1e-3, Protocol()).add(math.ceil(4 / run_s), math.inf)
+    assert naps == []
+
+
+def test_the_clock_tells_what_was_taken_from_our_thread():
+    asleep = WallClock().times(lambda: time.sleep(0.02), 0, 2)
+    assert asleep.taken_s > 0.03
+    assert len(asleep.seconds) == 2
+    awake = WallClock().times(lambda: sum(range(100)), 1, 2)
+    assert 0 <= awake.taken_s <= sum(awake.seconds)
 
 
 def test_warming_up_goes_on_while_runs_get_faster():
@@ -161,7 +208,7 @@ def test_warming_up_goes_on_while_runs_get_faster():
         def times(self, run, skip, count):
             times = [0.01 / min(500, self.ran + i + 1) for i in range(count)]
             self.ran += skip + count
-            return times
+            return Times(times)
 
     clock = Warming()
     assert warm_up(clock, lambda: None, Protocol(warmup_ms=0)) < 0.01 / 30
@@ -218,5 +265,5 @@ def test_cuda_times_cover_the_work_not_only_its_launch():
     from nas.measure.clock import CudaClock
 
     a = torch.randn(4096, 4096, device="cuda")
-    long, short = (CudaClock(0).times(lambda n=n: [a @ a for _ in range(n)], 3, 5) for n in (8, 1))
+    long, short = (CudaClock(0).times(lambda n=n: [a @ a for _ in range(n)], 3, 5).seconds for n in (8, 1))
     assert min(long) > 5 * min(short)

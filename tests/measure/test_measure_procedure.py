@@ -28,9 +28,11 @@ def quick(monkeypatch):
     calibration.store(Device(), Calibration(1.0, 0.0))  # too old to hold
 
 
-def measured(protocol: Protocol = PROTOCOL, budget_ms: float | None = None, **how) -> tuple[Latency, Simulated]:
+def measured(
+    protocol: Protocol = PROTOCOL, budget_ms: float | None = None, device: Device | None = None, **how
+) -> tuple[Latency, Simulated]:
     clock = Simulated(network)
-    found = Bench(Device(), protocol, clock)
+    found = Bench(device or Device(), protocol, clock)
     for key, value in how.items():
         setattr(clock, key, value)
     clock.now, clock.rng = 0.0, np.random.default_rng(7)
@@ -65,6 +67,55 @@ def test_a_device_that_is_never_quiet_is_not_trusted_and_not_far_off():
     assert "contended" in latency.flags
     assert latency.p50 == pytest.approx(TRUE_MS, rel=0.02)
     assert latency.evidence["slowdown"] == pytest.approx(0.5, abs=0.03)
+
+
+def each_second(now: float, took: float) -> float:
+    """50 ms a second, as Linux takes them from threads of real-time priority."""
+    return 0.05 * (math.floor(now + took) - math.floor(now))
+
+
+def each_run(share: float):
+    return lambda now, took: share * took
+
+
+def test_long_runs_that_were_stopped_now_and_then_are_left_out():
+    latency, _ = measured(ratio=150.0, taken=each_second)
+    assert latency.trusted
+    assert latency.flags == ()
+    assert latency.p50 == pytest.approx(150 * REFERENCE_S * 1e3, rel=0.01)
+    assert latency.evidence["cpu_share"] == 1.0
+
+
+def test_what_is_taken_from_every_run_of_seconds_is_subtracted():
+    latency, _ = measured(ratio=4000.0, taken=each_second)
+    assert latency.trusted
+    assert latency.p50 == pytest.approx(4000 * REFERENCE_S * 1e3, rel=0.01)
+    assert 0.93 < latency.evidence["cpu_share"] < 0.98
+
+
+def test_with_several_threads_what_is_taken_is_not_known_and_not_subtracted():
+    latency, _ = measured(ratio=4000.0, taken=each_second, device=Device(threads=2))
+    assert "contended" in latency.flags
+    assert not latency.trusted
+
+
+def test_an_interruption_of_microseconds_in_every_long_run_does_no_harm():
+    latency, _ = measured(ratio=150.0, taken=lambda now, took: 50e-6 if took > 0.01 else 0.0)
+    assert latency.trusted
+    assert latency.flags == ()
+
+
+@pytest.mark.parametrize("ratio", [1.0, 3.0, 150.0, 1000.0])
+@pytest.mark.parametrize("share", [0.12, 1.0])
+def test_a_busy_core_that_takes_its_share_of_every_run_is_seen(ratio, share):
+    latency, _ = measured(ratio=ratio, taken=each_run(share))
+    assert "contended" in latency.flags
+    assert not latency.trusted
+
+
+def test_two_percent_are_too_much_where_they_cannot_be_subtracted():
+    latency, _ = measured(ratio=150.0, taken=each_run(0.02))
+    assert "contended" in latency.flags
 
 
 def test_what_does_not_converge_says_so():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.measure.statistics import Pairs, counted, drift, interval, log_ratio, quietest, widened
+from nas.measure.statistics import Pairs, counted, drift, interval, log_ratio, quietest, taken_of, widened
 
 TRUE = np.log(3.0)
 
@@ -36,6 +36,22 @@ def test_choosing_the_quietest_favours_no_ratio():
     pairs = [Pairs(TRUE + rng.normal(0, 0.1, (200, 2)), rng.normal(0, 0.1, (200, 2))) for _ in range(100)]
     errors = [log_ratio(p, 2.2) - TRUE for p in pairs]
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(len(errors))
+
+
+def test_pairs_from_which_time_was_taken_count_only_where_there_are_too_few_others():
+    rng = np.random.default_rng(5)
+    steady, taken = made(rng, 6), np.zeros((6, 2))
+    taken[:3, 0] = 0.3
+    touched = Pairs(steady.model + np.where(taken > 0, np.log(1.3), 0.0), steady.reference, taken)
+    chosen = quietest(touched, 2.2)
+    assert chosen.sum() == 8
+    assert not chosen[taken > 0].any()
+    assert taken_of(touched, chosen) == 0.0
+    assert log_ratio(touched, 2.2) == pytest.approx(TRUE, abs=0.02)
+    every = Pairs(touched.model, touched.reference, np.full((6, 2), 0.02))
+    assert taken_of(every, quietest(every, 2.2)) == 0.02
+    grains = Pairs(steady.model, steady.reference, np.full((6, 2), 0.005))  # of half a percent nobody is afraid
+    assert (quietest(grains, 2.2) == quietest(steady, 2.2)).all()
 
 
 @pytest.mark.parametrize("slow", [0.0, 0.3])

@@ -35,7 +35,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search for the best network under the study's budgets, or go on where an earlier run stopped."""
-    from nas.report import summary_table, verdict
+    from nas.report import verdict
     from nas.study.config import read_study
     from nas.study.estimate import estimate
     from nas.study.open import open_study, results_folder
@@ -67,7 +67,7 @@ def search(
 
         print_json(json.loads((folder / "front.json").read_text(encoding="utf-8")))
     else:
-        out.print(summary_table(finished.records, finished.study))
+        _print_tables(finished.records, finished.study)
         out.print(found.sentence)
         out.print(f"report {folder / 'report.html'}", highlight=False)
         if found.found:
@@ -118,6 +118,15 @@ def show(
             for name, value in record[title].items():
                 table.add_row(name, _words(value))
             out.print(table)
+    known = {name: value for name, value in found["latencies"].items() if value}
+    if len(known) > 1:
+        table = Table(title="latency (ms)", title_justify="left")
+        for column in ("", "ms", "low", "high"):
+            table.add_column(column, justify="right" if column else "left")
+        for name, value in known.items():
+            words = name.replace("_", " ") + ("" if value["trusted"] else " (not trusted)")
+            table.add_row(words, *(f"{value[key]:.4g}" for key in ("ms", "low", "high")))
+        out.print(table)
     if found["stages"]:
         table = Table(title="stages", title_justify="left")
         for column in ("stage", "block", "output", "params", "MACs"):
@@ -137,7 +146,7 @@ def show(
 
 def report(study: StudyFolder, as_json: JsonOption = False) -> None:
     """Write report.html, front.json and trials.parquet again from what is recorded, and print the summary."""
-    from nas.report import summary_table, verdict
+    from nas.report import verdict
     from nas.study.results import open_results, write_results
 
     results = open_results(study)
@@ -147,9 +156,18 @@ def report(study: StudyFolder, as_json: JsonOption = False) -> None:
 
         print_json(json.loads(results.front_file.read_text(encoding="utf-8")))
         return
-    out.print(summary_table(finished.records, finished.study))
+    _print_tables(finished.records, finished.study)
     out.print(verdict(finished.records, finished.study).sentence)
     out.print(f"report {results.report_file}", highlight=False)
+
+
+def _print_tables(records: Any, study: Any) -> None:
+    """What a study ends with: the networks beside each other, and their latencies as predicted and measured."""
+    from nas.report import latency_table, summary_table
+
+    out.print(summary_table(records, study))
+    if (table := latency_table(records, study)) is not None:
+        out.print(table)
 
 
 def _print_estimate(plan: dict[str, Any]) -> None:

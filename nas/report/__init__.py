@@ -3,6 +3,7 @@
 from nas.report.files import write_report
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume, over_time, reference_point
+from nas.report.latencies import latencies_of, latency_table
 from nas.report.standing import standings, verdict
 from nas.report.svg import front_svg
 from nas.report.table import summary_table
@@ -12,6 +13,8 @@ __all__ = [
     "front",
     "front_svg",
     "hypervolume",
+    "latencies_of",
+    "latency_table",
     "over_time",
     "reference_point",
     "standings",

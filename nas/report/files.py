@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nas.report.aims import Aims, read_aims
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume
+from nas.report.latencies import predictor_error, with_search
 from nas.report.page import page
 from nas.report.sections import plain
 from nas.report.standing import ranked
@@ -36,16 +37,18 @@ def write_report(
         place.mkdir(parents=True, exist_ok=True)
     aims = read_aims(study)
     write_text(place / "front.json", json.dumps(front_document(records, aims), indent=1, allow_nan=False) + "\n")
-    _write_parquet(place / "trials.parquet", trials_table(records, aims))
+    _write_parquet(place / "trials.parquet", trials_table(with_search(records), aims))
     write_text(place / "report.html", page(records, aims, env))
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:
-    """What `front.json` holds: study, objectives, budgets, front, baselines, best, hypervolume.
+    """What `front.json` holds: study, objectives, budgets, front, baselines, best, hypervolume, predictor.
 
-    The hypervolume is measured from `hypervolume.reference_point`. Numbers that are not finite become null.
+    The hypervolume is measured from `hypervolume.reference_point`. `predictor` is the error of predictions made before
+    a candidate was measured, null where there were none; a finalist's values have its `predicted_ms` and
+    `search_latency_ms` too. Numbers that are not finite become null.
     """
-    aims = read_aims(study)
+    aims, records = read_aims(study), with_search(records)
     leader = best(records, aims)
     return {
         "study": aims.name,
@@ -55,6 +58,7 @@ def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -
         "baselines": [trial_document(r) for r in ranked([r for r in records if r.role == "baseline"], aims)],
         "best": trial_document(leader) if leader else None,
         "hypervolume": _finite(hypervolume(records, aims)),
+        "predictor": predictor_error(records),
     }
 
 

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas.store.record import Record
-
-GATES = ("structure", "duplicate", "cost", "latency")
+from nas.store.record import GATES, Record
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ class Gate:
 def gates(records: Sequence[Record]) -> list[Gate]:
     """The steps in their order: the gates, failures, each rung, the budget of the trained ones. Candidates only.
 
-    A gate unknown here stands after the known ones. Trials that still run count as gone on as far as training.
+    A gate unknown here stands after the known ones; that of the predictor is there where it turned anything away.
+    Trials that still run count as gone on as far as training.
     """
     left = [r for r in records if r.role == "candidate"]
     steps: list[Gate] = []
@@ -39,7 +38,8 @@ def gates(records: Sequence[Record]) -> list[Gate]:
         steps.append(Gate(name, len(left), len(left) - len(gone), tuple(reasons.most_common(3))))
         left[:] = [r for r in left if id(r) not in gone]
 
-    names = dict.fromkeys([*GATES, *sorted({r.gate for r in left if r.gate})])
+    seen = {r.gate for r in left if r.gate}
+    names = dict.fromkeys([*(g for g in GATES if g != "predicted" or g in seen), *sorted(seen)])
     for name in names:
         step(name, [r for r in left if gate_of(r) == name])
     failed = [r for r in left if r.state == "failed"]

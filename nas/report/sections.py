@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.report.aims import Aims
 from nas.report.compared import comparison
+from nas.report.predictions import predicted_beside_measured
 from nas.report.rows import latency_rows, network_rows
 from nas.report.theme import LIGHT
 from nas.store.record import Record
@@ -99,7 +100,8 @@ def _latency(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str
         "The median with its interval, then the slower tail. A measurement that did not converge or was disturbed "
         "is not to be trusted; its flags say why."
     )
-    return _table("latency", "Latency measurements", lead, "No latency was measured.", rows, data)
+    made = _table("latency", "Latency measurements", lead, "No latency was measured.", rows, data)
+    return made.replace("</section>", predicted_beside_measured(records, aims) + "</section>")
 
 
 def _table(key: str, title: str, lead: str, empty: str, rows: dict[str, Any], data: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ _LABELS = {
     "params": "parameters",
     "peak_bytes": "peak memory",
     "latency_ms": "latency",
+    "predicted_ms": "predicted latency",
+    "search_latency_ms": "latency in the search",
     "model_mb": "model size",
     "energy_mj": "energy an image",
     "macro_f1": "macro F1",

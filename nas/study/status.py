@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from nas.report import best, front
+from nas.report import best, front, latencies_of
 from nas.store import Record, Results
 from nas.study.results import find_record, read_resolved, stored_plan
 from nas.study.spaces import catalogue
@@ -50,7 +50,10 @@ def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) ->
 
 
 def trial_details(results: Results, reference: str) -> dict[str, Any]:
-    """One trial's record, and its architecture block by block with costs where it has one."""
+    """One trial's record, its architecture block by block with costs where it has one, and its latencies.
+
+    `latencies`: as predicted, as measured in the search, as measured again at the end; null what there is none of.
+    """
     record = find_record(results, reference)
     stages: list[dict[str, Any]] = []
     if record.folder:
@@ -62,4 +65,5 @@ def trial_details(results: Results, reference: str) -> dict[str, Any]:
                 stages.append(
                     row | {"params": cost.params, "macs": cost.macs, "fields": step.block.to_json()["fields"]}
                 )
-    return {"record": record.to_json(), "stages": stages}
+    latencies = latencies_of(record, results.records()).to_json()
+    return {"record": record.to_json(), "stages": stages, "latencies": latencies}

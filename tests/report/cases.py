@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from make_records import STUDY, make_records
+from make_records import STUDY, make_records, with_predictions
 
 from nas.store.record import Record
 
@@ -60,6 +60,7 @@ def cases() -> dict[str, Case]:
         "loss and macs": (full, loss),
         "expression": (full, expression),
         "accuracy budget": (full, floor),
+        "predicted": (with_predictions(full), STUDY),
         "running": ([dataclasses.replace(r, state="running", finished=None) for r in full[:30]], STUDY),
         "one": ([next(r for r in full if r.feasible)], STUDY),
         "broken values": (full + broken, STUDY),

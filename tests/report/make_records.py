@@ -6,6 +6,7 @@ import hashlib
 import math
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nas.store.record import Record
@@ -58,6 +59,32 @@ def make_records(
         values = _learn(rng, _costs(source.decisions), FINAL, lift=0.004)
         records.append(_finished(rng, number, clock, "finalist", source.decisions, values, source=source.trial))
     return records
+
+
+def with_predictions(records: list[Record], off: float = 0.05, rejected: int = 9) -> list[Record]:
+    """The same study with a predictor: every measured candidate was predicted, some were turned away for it."""
+    rng, found = random.Random(1), list[Record]()
+    for record in records:
+        if record.role == "candidate" and record.latency is not None:
+            ms = record.latency["p50"] * rng.gauss(1, off)
+            predicted = {"p50": ms, "low": ms * (1 - 1.64 * off), "high": ms * (1 + 1.64 * off)}
+        elif record.gate == "cost" and rejected:
+            rejected -= 1
+            predicted = {"p50": 3.0, "low": 2.8, "high": 3.2}
+            reason = "latency_ms <= 1.5: predicted 3 ms, surely between 2.5 and 3.5 ms"
+            record = replace(record, gate="predicted", reason=reason, constraints={BUDGETS[0]: 1.5})
+        else:
+            found.append(record)
+            continue
+        found.append(
+            replace(
+                record,
+                predicted=predicted,
+                values={**record.values, "predicted_ms": predicted["p50"]},
+                interval={**record.interval, "predicted_ms": (predicted["low"], predicted["high"])},
+            )
+        )
+    return found
 
 
 def _decide(rng: random.Random) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import itertools
 
 from cases import CASES
-from make_records import make_records
+from make_records import make_records, with_predictions
 
 from nas.report.gates import gates
 from nas.store.record import Record
@@ -22,6 +22,13 @@ def test_gates_stand_in_their_order_and_lose_what_the_records_say():
     assert all(a.went_on == b.came for a, b in itertools.pairwise(steps))
 
 
+def test_the_predictor_s_gate_stands_before_the_measured_latency():
+    steps = gates(with_predictions(make_records(0, 60, 300)))
+    assert [s.name for s in steps[:5]] == ["structure", "duplicate", "cost", "predicted", "latency"]
+    assert steps[3].lost == 9
+    assert steps[3].reasons[0][0].startswith("latency_ms <= 1.5: predicted 3 ms")
+
+
 def test_the_commonest_reasons_are_kept():
     records = [Record(i, "infeasible", gate="cost", reason="macs" if i % 3 else "params") for i in range(9)]
     cost = next(step for step in gates(records) if step.name == "cost")
@@ -30,14 +37,14 @@ def test_the_commonest_reasons_are_kept():
 
 def test_unknown_gates_running_and_pruned_without_a_curve_have_steps_too():
     records = [
-        Record(0, "infeasible", gate="predicted"),
+        Record(0, "infeasible", gate="elsewhere"),
         Record(1, "running"),
         Record(2, "pruned"),
         Record(3, "duplicate"),
         Record(4, "complete"),
     ]
     lost = {step.name: step.lost for step in gates(records) if step.lost}
-    assert lost == {"duplicate": 1, "predicted": 1, "still running": 1, "stopped early": 1}
+    assert lost == {"duplicate": 1, "elsewhere": 1, "still running": 1, "stopped early": 1}
     assert gates(records)[-1].went_on == 1
 
 

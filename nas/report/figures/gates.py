@@ -17,6 +17,7 @@ _TITLES = {
     "structure": "structure",
     "duplicate": "seen before",
     "cost": "cost",
+    "predicted": "predicted latency",
     "latency": "latency",
     "budget": "within the budget",
 }

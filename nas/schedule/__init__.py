@@ -12,14 +12,14 @@ from nas.schedule.work import Job, Resources, Session, Work, join_at
 
 if TYPE_CHECKING:
     from nas.schedule.ray_cluster import cluster
-    from nas.schedule.remote_meter import remote_meter
+    from nas.schedule.remote import remote_meter
     from nas.schedule.runner import Runner, run
 
 __all__ = ["Job", "Resources", "Runner", "Session", "Work", "cluster", "join_at", "remote_meter", "run"]
 
 _LATER = {
     "cluster": "nas.schedule.ray_cluster",
-    "remote_meter": "nas.schedule.remote_meter",
+    "remote_meter": "nas.schedule.remote",
     "run": "nas.schedule.runner",
     "Runner": "nas.schedule.runner",
 }

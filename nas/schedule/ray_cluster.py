@@ -23,7 +23,6 @@ from nas.schedule.work import Resources, join_at
 # Bytes. Jobs and reports are small and networks travel as files, so the shared-memory store stays small.
 OBJECT_STORE = 100 * 2**20
 
-# Set before Ray is imported, where the user has not said otherwise.
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
@@ -41,6 +40,12 @@ _SETTINGS = {
 }
 
 
+def ray_settings() -> None:
+    """Keep Ray to what we need of it, where the user has not said otherwise; before it is imported."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
 @contextlib.contextmanager
 def cluster(resources: Resources) -> Iterator[None]:
     """Have Ray running inside the block, for several runs one after the other.
@@ -49,8 +54,7 @@ def cluster(resources: Resources) -> Iterator[None]:
     `$RAY_ADDRESS`), or starts Ray on this machine with as many slots as trials run at a time, without a dashboard.
     Raises `DeviceError` when GPUs are asked for that are not there, `NasError` when Ray cannot be reached or started.
     """
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
+    ray_settings()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

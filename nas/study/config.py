@@ -81,7 +81,7 @@ class StudyConfig(_Part):
         description="a search space: a file, a shipped name, or the tree itself"
     )
     data: DataSpec
-    device: str | Device = pydantic.Field("cpu", description="where latency counts: cpu, cuda, or a device file")
+    device: Device | str = pydantic.Field("cpu", description="where latency counts: cpu, cuda, or a device file")
     objectives: list[str] = pydantic.Field(
         default=["maximize accuracy", "minimize latency_ms"],
         min_length=1,

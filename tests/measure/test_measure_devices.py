@@ -72,6 +72,30 @@ def test_what_the_host_does_not_offer_is_an_error_before_work_starts(tree, messa
     assert load_device(tree, check=False).name == "cpu"
 
 
+def test_a_device_of_another_node_is_checked_there():
+    device = load_device({"resource": "edge-box", "threads": 1000, "runtime": "of the box"})
+    assert (device.name, device.resource) == ("edge-box", "edge-box")
+    assert device.at_home == device.model_copy(update={"resource": None})
+    assert device.key == device.at_home.key
+    with pytest.raises(DeviceError, match="device edge-box must be used on a Ray node that offers edge-box"):
+        check_device(device)
+    with pytest.raises(DeviceError, match="threads must be at most"):
+        check_device(device.at_home)
+
+
+@pytest.mark.parametrize("resource", ["GPU", "memory", "node:10.0.0.1"])
+def test_a_resource_is_one_that_only_some_nodes_have(resource):
+    with pytest.raises(SpecError, match=f"must be a resource that nodes are started with.*but got '{resource}'"):
+        load_device({"resource": resource})
+
+
+def test_a_device_of_this_host_is_written_as_before_there_were_resources():
+    assert "resource" not in Device().model_dump()
+    assert "resource" not in Device().model_dump_json()
+    device = Device(resource="edge-box", threads=2)
+    assert Device.model_validate(device.model_dump()) == device
+
+
 def test_unknown_name():
     with pytest.raises(DeviceError, match="must be cpu, cuda, cuda:INDEX or a YAML file, but got 'tpu'"):
         load_device("tpu")

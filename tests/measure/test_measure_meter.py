@@ -123,10 +123,18 @@ def test_what_a_network_does_wrong_is_reported_and_the_next_one_is_measured(odd,
     assert odd._worker.pid == first
 
     name = asked_for("die while measured").arch_id
-    with pytest.raises(DeviceError, match=f"network {name} on cpu: the measuring process ended by signal SIGKILL"):
+    with pytest.raises(
+        DeviceError,
+        match=f"network {name} on cpu: the measuring process ended by signal SIGKILL(.*\n)*.*so did 2 before it",
+    ):
         odd.measure(asked_for("die while measured"))
     assert odd.measure(asked_for("plain")).p50 > 0
     assert odd._worker.pid != first
+
+
+def test_a_measurement_that_was_cut_off_is_taken_anew(odd):
+    assert odd.measure(asked_for("die once")).p50 > 0
+    assert (Path(os.environ["NAS_LOCK_DIR"]) / "died").exists()
 
 
 def test_a_process_that_hangs_is_ended(odd, monkeypatch):
@@ -179,6 +187,11 @@ def test_it_ends_with_its_parent_killed_in_the_middle_of_a_measurement():
 def test_devices_that_are_not_there_are_refused_before_any_work():
     with pytest.raises(DeviceError, match="usable cores"):
         Meter(Device(threads=4000))
+
+
+def test_a_device_of_another_node_is_not_measured_here():
+    with pytest.raises(DeviceError, match="must be used on a Ray node that offers edge-box, not on this host"):
+        Meter(Device(resource="edge-box"))
 
 
 def test_closing_twice_and_sending_a_copy(real):

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import pytest
 from slow_work import SlowWork
 from tiny import TinySpace, latency, price
 
-from nas.errors import BudgetUnreachable, DeviceError, NasError
-from nas.schedule import Resources, cluster, run
+from nas.arch import Plan
+from nas.errors import BudgetUnreachable, DeviceError, NasError, StoreError
+from nas.schedule import Resources, cluster, join_at, run
 from nas.schedule.reason import reason_of
 from nas.search import Engine, Progress, Rungs, SpaceProposals, TooManyFailures
 from nas.store import Record, Results
@@ -123,6 +126,68 @@ def test_error_of_a_gate_stops_the_search(results: Results, runner: str) -> None
     with results.driving(), pytest.raises(BudgetUnreachable):
         run(make(results, budgets=["macs <= 1"]), SlowWork(0.0), TWO, runner)
     assert entered(results) == []
+
+
+class Full(SlowWork):
+    """Finds the disk full once the next network is being measured."""
+
+    def open(self, job: Mapping[str, Any]) -> Any:
+        assert MEASURING.wait(30)
+        raise StoreError("no space left")
+
+
+MEASURING = threading.Event()
+
+
+def test_who_measures_is_told_that_nobody_waits_before_it_is_waited_for(results: Results) -> None:
+    left, told = threading.Event(), []
+
+    @contextmanager
+    def attended() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            left.set()
+
+    def measure(plan: Plan, budget_ms: float | None) -> Any:
+        if (results.folder / "measured").exists():
+            MEASURING.set()
+            told.append(left.wait(20))
+        (results.folder / "measured").touch()
+        return latency(plan)
+
+    with results.driving(), pytest.raises(StoreError, match="no space left"):
+        run(make(results, measure=measure, budgets=[]), Full(), runner="local", attended=attended())
+    assert told == [True]
+
+
+def test_progress_goes_on_while_nothing_is_ready(results: Results) -> None:
+    shown, told = threading.Event(), []
+
+    def measure(plan: Plan, budget_ms: float | None) -> Any:
+        told.append(shown.wait(20))
+        return latency(plan)
+
+    with results.driving():
+        engine = make(results, measure=measure, trials=1)
+        run(engine, SlowWork(0.0), runner="local", on_progress=lambda progress: shown.set(), every_s=0)
+    assert set(told) == {True}
+
+
+def test_ray_prints_nothing_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    from ray._private.worker import print_to_stdstream
+
+    print_to_stdstream({"lines": ["a node has been marked dead"], "pid": "raylet", "is_err": False}, False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_cluster_is_joined_where_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert join_at(None) is None
+    assert join_at("auto") == "auto"
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert join_at(None) == "10.0.0.1:6379"
+    assert join_at("auto") == "auto"
 
 
 def test_wrong_runner(results: Results) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from made_up_meter import SPACE, MadeUpMeter
 
-from nas.errors import BudgetUnreachable, DeviceError, NasError, StoreError
+from nas.errors import BudgetUnreachable, DeviceError, DeviceGone, NasError, StoreError
 from nas.measure import Device, Protocol
 from nas.measure.predictor import StaleCalibration, count_plan
 from nas.study.calibrate import calibrate, check_budget, lines_beside
@@ -181,6 +181,16 @@ def test_a_network_that_cannot_be_measured_is_left_out_and_three_in_a_row_end_it
 
     with pytest.raises(DeviceError, match="the device is gone"):
         run(wanted, tmp_path / "other.json", MadeUpMeter(before=all_of_them))
+
+
+def test_a_device_that_is_gone_for_good_ends_it_at_once(wanted, tmp_path):
+    def gone(count, architecture):
+        raise DeviceGone(f"gone at the measurement {count}")
+
+    meter = MadeUpMeter(before=gone)
+    with pytest.raises(DeviceGone, match="gone at the measurement"):
+        run(wanted, tmp_path / "c.json", meter)
+    assert meter.measured.total() <= 1
 
 
 def test_a_budget_below_the_fastest_network_names_it(wanted, tmp_path):

@@ -7,7 +7,7 @@ import logging
 import pytest
 from made_up_meter import SPACE, MadeUpMeter
 
-from nas.errors import InvalidArchitecture, SpecError
+from nas.errors import DeviceGone, InvalidArchitecture, SpecError
 from nas.measure import Device
 from nas.study.calibrate import calibrate
 from nas.study.calibration_run import Wanted
@@ -66,6 +66,16 @@ def test_without_one_the_study_learns_by_itself(opened, caplog):
     assert not learner.reliable
     assert about == {"predictor": "learns from this study's measurements"} == {"predictor": predictor_words(opened())}
     assert not caplog.records
+
+
+def test_a_device_that_is_gone_is_no_reason_to_refuse_a_calibration(opened, calibrated):
+    calibrated()
+
+    def gone(count, architecture):
+        raise DeviceGone("gone")
+
+    with pytest.raises(DeviceGone):
+        learner_for(opened(), MadeUpMeter(before=gone))
 
 
 @pytest.mark.parametrize(

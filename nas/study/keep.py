@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import safetensors.torch
@@ -11,6 +12,7 @@ from nas.arch import Plan
 from nas.space import network_yaml
 from nas.store import Record, Results
 from nas.store.files import write_json, write_text, writing
+from nas.study.results import trial_name
 from nas.train import Checkpoint, latest
 
 WEIGHTS, NETWORK, ARCHITECTURE, NUMBERS = "weights.safetensors", "network.yaml", "architecture.json", "record.json"
@@ -22,6 +24,7 @@ def keep_best(results: Results, record: Record, plan: Plan) -> Path:
     The weights are those the accuracy was measured with (averaged ones where the recipe averages). The folder is
     replaced as a whole. Raises `StoreError` when it cannot be written or the trial's checkpoint is damaged.
     """
+    plan = replace(plan, name=trial_name(results, record))
     fresh = results.best_folder.with_name(".best.partial")
     with writing(fresh):
         shutil.rmtree(fresh, ignore_errors=True)

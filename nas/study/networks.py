@@ -11,7 +11,7 @@ from nas.arch import Plan
 from nas.errors import NasError
 from nas.files import find_file, shipped
 from nas.space import About, decided_plan, load_space, network_tree, read, read_about
-from nas.study.results import find_record, is_results, open_results, stored_plan
+from nas.study.results import find_record, is_results, open_results, stored_plan, trial_name
 from nas.study.spaces import catalogue, check_whole
 
 RESULTS = Path("results")
@@ -73,8 +73,7 @@ def _trial(name: str, results: Path) -> Plan:
     study, _, trial = name.partition(":")
     found = open_results(study, results)
     record = find_record(found, trial)
-    number = str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
-    return replace(stored_plan(found, record), name=f"{found.folder.resolve().name}:{number}")
+    return replace(stored_plan(found, record), name=trial_name(found, record))
 
 
 def _file(name: str, results: Path) -> Path:

@@ -72,6 +72,12 @@ def stored_plan(results: Results, record: Record) -> Plan:
     return lower(Architecture.from_json(json.loads(file.read_text(encoding="utf-8"))), catalogue())
 
 
+def trial_name(results: Results, record: Record) -> str:
+    """What the network of a trial is called: the results folder and the trial, as it may be asked for again."""
+    number = str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
+    return f"{results.folder.resolve().name}:{number}"
+
+
 def write_results(results: Results) -> Finished:
     """Write the report, the front and the table of a results folder from its records."""
     study = read_resolved(results.folder)

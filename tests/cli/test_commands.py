@@ -47,7 +47,9 @@ def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
 
     again = json.loads(nas("profile", folder / "best" / "network.yaml", "--json"))
     assert again["arch_id"] == front["best"]["arch_id"]
-    assert json.loads(nas("profile", "tiny:best", "--json"))["macs"] == again["macs"]
+    named = json.loads(nas("profile", "tiny:best", "--json"))
+    assert named["macs"] == again["macs"]
+    assert named["name"] == again["name"] == f"tiny:{front['best']['role']}/{front['best']['trial']}"
 
     assert json.loads(nas("report", "tiny", "--json")) == front
     before = {p: p.stat().st_mtime_ns for p in (folder / "trials").rglob("curve.jsonl")}
@@ -56,6 +58,23 @@ def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
     tiny_study["search"] = tiny_study["search"] | {"trials": 4}
     nas("search", write_study(tiny_study), "--json")
     assert json.loads(nas("status", "tiny", "--json"))["asked"] == 4
+
+
+def test_a_trial_is_called_by_its_study_and_takes_other_data(nas, run_nas, tiny_study, write_study, tmp_path):
+    nas("search", write_study(tiny_study | {"finalists": {"count": 0}}))
+    own = json.loads(nas("profile", "tiny:0", "--json"))
+    assert own["name"] == "tiny:0"
+    assert own["resolution"] == 8
+    other = json.loads(nas("profile", "tiny:0", "--resolution", "12", "--classes", "7", "--json"))
+    assert (other["name"], other["resolution"], other["classes"]) == ("tiny:0", 12, 7)
+    assert other["arch_id"] != own["arch_id"]
+    assert other["macs"] > own["macs"]
+    nas("zoo", "widen", "tiny:0", "--write", "around.yaml")
+    assert "name: around_tiny_0\n" in (tmp_path / "around.yaml").read_text()
+    for name in ("tiny", "results/tiny"):
+        code, _, err = run_nas("profile", name)
+        assert code == 2
+        assert f"holds the results of a study: write {name}:best, or {name}:TRIAL" in " ".join(err.split())
 
 
 def test_dry_run_writes_nothing(nas, tiny_study, write_study, tmp_path):

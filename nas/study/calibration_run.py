@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nas.arch import Architecture
-from nas.errors import DeviceError, InvalidArchitecture
+from nas.errors import DeviceError, DeviceGone, InvalidArchitecture
 from nas.measure import Device, Latency
 from nas.measure import Protocol as Procedure
 from nas.measure.predictor import HeldOutError, Key, Predictor, count_plan, held_out_error, propose_first
@@ -199,6 +199,8 @@ class CalibrationRun:
     def _take(self, drawn: Drawn, test: bool) -> None:
         try:
             latency = self._meter.measure(drawn.plan.architecture).to_json()
+        except DeviceGone:  # no network's fault, and the next one would wait in vain as long
+            raise
         except (InvalidArchitecture, DeviceError) as error:
             self._failed[drawn.arch_id] = str(error)
             self._row += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.arch import Plan
-from nas.errors import InvalidArchitecture, NasError
+from nas.errors import DeviceGone, InvalidArchitecture, NasError
 from nas.measure.predictor import Counts, Learner, count_plan
 from nas.study.calibration_run import Measures
 from nas.study.calibrations import Calibration, check_here, kept_for, read_calibration
@@ -63,6 +63,8 @@ def _found(study: OpenStudy, meter: Measures) -> tuple[Path, Calibration] | None
     for file in kept_for(study.space, study.device):
         try:
             return file, _tried(_read(file, study), study, meter)
+        except DeviceGone:
+            raise
         except NasError as error:
             refused = refused or f"{file} is not used: {error}"
     if refused:

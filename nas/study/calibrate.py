@@ -14,8 +14,8 @@ from nas.errors import BudgetUnreachable, NasError, StoreError
 from nas.measure.predictor import Predictor, count_plan
 from nas.store.files import check_writable, writing
 from nas.study.calibration_log import CalibrationLog, Measured
-from nas.study.calibration_run import LEAST_POOL, CalibrationRun, Measures, OnStanding, Standing, Wanted
-from nas.study.calibrations import Calibration, read_calibration, witness_of
+from nas.study.calibration_run import LEAST_POOL, CalibrationRun, OnStanding, Standing, Wanted
+from nas.study.calibrations import Calibration, Measures, read_calibration, witness_of
 from nas.study.pool import Drawn, draw_pool
 from nas.study.spaces import catalogue
 

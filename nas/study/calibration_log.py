@@ -65,9 +65,9 @@ class CalibrationLog:
         return list(found.values())
 
     def last(self) -> Mapping[str, Any] | None:
-        """The line of the network that was measured last, whatever the environment; None where there is none."""
+        """The line of the network that was measured last, a trusted one if there is any, whatever the environment."""
         lines = [line for line in read_lines(self.file) if "decisions" in line]
-        return lines[-1] if lines else None
+        return next((line for line in reversed(lines) if line["latency"]["trusted"]), lines[-1] if lines else None)
 
     def remove(self) -> None:
         """Forget everything. Raises `StoreError`."""

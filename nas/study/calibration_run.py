@@ -7,18 +7,17 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from nas.arch import Architecture
 from nas.errors import DeviceError, DeviceGone, InvalidArchitecture
-from nas.measure import Device, Latency
+from nas.measure import Device
 from nas.measure import Protocol as Procedure
 from nas.measure.predictor import HeldOutError, Key, Predictor, count_plan, held_out_error, propose_first
 from nas.space import Space
-from nas.study.calibration_log import CalibrationLog, Measured
-from nas.study.calibrations import key_of, witness_of
+from nas.study.calibration_log import CalibrationLog, Measured, digest
+from nas.study.calibrations import Measures, Witness, key_of
 from nas.study.pool import Drawn, draw_pool
 from nas.study.spaces import catalogue
 
@@ -27,12 +26,6 @@ BATCH = 10  # networks between two looks at the predictor
 ASKED = 0.5  # the share of them that it proposes; the others come at random, so that its intervals hold for such
 LEAST_POOL = 600
 IN_A_ROW = 3  # failures, after which it is not the network's fault
-
-
-class Measures(Protocol):
-    """What measures; `nas.measure.Meter` is one."""
-
-    def measure(self, architecture: Architecture, budget_ms: float | None = None) -> Latency: ...
 
 
 @dataclass(frozen=True)
@@ -110,17 +103,15 @@ class CalibrationRun:
 
     def _recheck(self, last: Mapping[str, Any]) -> None:
         plan = self.wanted.space.decode(last["decisions"])
-        latency = self._meter.measure(plan.architecture).to_json()
+        then = last["latency"]
+        witness = Witness(last["decisions"], plan.arch_id, then["p50"], then["low"], then["high"])
+        latency = witness.measure(plan, self._meter)
         self.key = self._key(latency)
         self.measured = self._log.read(self.key)
-        before = next((each for each in self.measured if each.plan.arch_id == plan.arch_id), None)
-        if before is None or not before.tells:
-            return
-        times = witness_of([before]).differs(latency)
-        if times is not None:
+        if digest(self.key) == last["key"] and then["trusted"] and witness.differs(latency) is not None:
             raise DeviceError(
                 f"the device must be as fast as when measuring began, but network {plan.arch_id} took "
-                f"{before.ms:.4g} ms then and takes {latency['p50']:.4g} ms now; find out what changed, or forget "
+                f"{witness.ms:.4g} ms then and takes {latency['p50']:.4g} ms now; find out what changed, or forget "
                 f"what is in {self._log.file} with --anew"
             )
 

@@ -9,8 +9,7 @@ from typing import Any
 from nas.arch import Plan
 from nas.errors import DeviceGone, InvalidArchitecture, NasError
 from nas.measure.predictor import Counts, Learner, count_plan
-from nas.study.calibration_run import Measures
-from nas.study.calibrations import Calibration, check_here, kept_for, read_calibration
+from nas.study.calibrations import Calibration, Measures, check_here, kept_for, read_calibration
 from nas.study.config import AUTO, NONE
 from nas.study.open import OpenStudy
 from nas.study.spaces import catalogue
@@ -88,7 +87,7 @@ def _tried(calibration: Calibration, study: OpenStudy, meter: Measures) -> Calib
         plan = study.space.decode(witness.decisions)
     except InvalidArchitecture as error:
         raise NasError(f"its network {witness.arch_id} cannot be built any more: {error}") from error
-    latency = meter.measure(plan.architecture).to_json()
+    latency = witness.measure(plan, meter)
     check_here(calibration, study.space, study.device, study.config.measure, latency)
     return calibration
 

@@ -25,7 +25,7 @@ class BoT(ResidualBlock):
     """
 
     takes = "map"
-    examples = ({"ratio": 0.5}, {"heads": 1, "mixer": "pool"}, {"attention": "eca"})
+    examples = ({"ratio": 0.5}, {"heads": 1, "mixer": "pool", "attention": "eca"})
 
     class Config(base.Config):
         """A bottleneck with attention."""

@@ -19,22 +19,21 @@ from nas.store.files import append_line, read_lines, writing
 
 @dataclass(frozen=True)
 class Measured:
-    """One measured network; `test`: it is held out, to tell the error of what was learnt from the others."""
+    """One measured network; `test`: it is held out, to tell the error of what was learnt from the others.
+
+    `seconds` is what it took in all, building and waiting for the device included.
+    """
 
     decisions: Mapping[str, Any]
     plan: Plan
     counts: Counts
     test: bool
     latency: Mapping[str, Any]
+    seconds: float
 
     @property
     def ms(self) -> float:
         return float(self.latency["p50"])
-
-    @property
-    def seconds(self) -> float:
-        """What the measurement took."""
-        return float(self.latency["seconds"])
 
     @property
     def tells(self) -> bool:
@@ -61,7 +60,7 @@ class CalibrationLog:
             except InvalidArchitecture:  # written by another version, in which this network could be built
                 continue
             if plan.arch_id not in found:
-                found[plan.arch_id] = self._measured(plan, line["decisions"], line["test"], line["latency"])
+                found[plan.arch_id] = self._measured(plan, line)
         return list(found.values())
 
     def last(self) -> Mapping[str, Any] | None:
@@ -75,17 +74,32 @@ class CalibrationLog:
             self.file.unlink(missing_ok=True)
 
     def add(
-        self, plan: Plan, decisions: Mapping[str, Any], test: bool, latency: Mapping[str, Any], key: Key
+        self,
+        plan: Plan,
+        decisions: Mapping[str, Any],
+        latency: Mapping[str, Any],
+        key: Key,
+        *,
+        test: bool,
+        seconds: float,
     ) -> Measured:
         """Append one measurement. Raises `StoreError`."""
-        line = {"arch_id": plan.arch_id, "decisions": decisions, "test": test, "latency": latency, "key": digest(key)}
+        line = {
+            "arch_id": plan.arch_id,
+            "decisions": decisions,
+            "test": test,
+            "seconds": round(seconds, 3),
+            "key": digest(key),
+            "latency": latency,
+        }
         with writing(self.file.parent):
             self.file.parent.mkdir(parents=True, exist_ok=True)
         append_line(self.file, line)
-        return self._measured(plan, decisions, test, latency)
+        return self._measured(plan, line)
 
-    def _measured(self, plan: Plan, decisions: Mapping[str, Any], test: bool, latency: Mapping[str, Any]) -> Measured:
-        return Measured(decisions, plan, count_plan(plan, self._table.step), test, latency)
+    def _measured(self, plan: Plan, line: Mapping[str, Any]) -> Measured:
+        counts = count_plan(plan, self._table.step)
+        return Measured(line["decisions"], plan, counts, line["test"], line["latency"], line["seconds"])
 
 
 def digest(key: Key) -> str:

@@ -188,6 +188,7 @@ class CalibrationRun:
         return held_out_error(p50, ms, (low <= ms) & (ms <= high))
 
     def _take(self, drawn: Drawn, test: bool) -> None:
+        began = time.monotonic()
         try:
             latency = self._meter.measure(drawn.plan.architecture).to_json()
         except DeviceGone:  # no network's fault, and the next one would wait in vain as long
@@ -201,7 +202,9 @@ class CalibrationRun:
         self._row = 0
         self._taken += 1
         self.key = self._key(latency)
-        self.measured.append(self._log.add(drawn.plan, drawn.decisions, test, latency, self.key))
+        seconds = time.monotonic() - began
+        found = self._log.add(drawn.plan, drawn.decisions, latency, self.key, test=test, seconds=seconds)
+        self.measured.append(found)
         self._on_standing(self.standing(self._error))
 
     def _key(self, latency: Mapping[str, Any]) -> Key:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_engine import BUDGETS, check, make, search, train
+from test_engine import BUDGETS, Killed, check, make, search, train
 from tiny import TinySpace, latency, price
 
 from nas.arch import Plan
@@ -19,6 +19,7 @@ from nas.search.local import LocalProposals
 from nas.search.predicted import AUDIT, audited
 from nas.search.probe import find_reachable
 from nas.store import Record, Results
+from nas.store.journal import JournalWriter
 
 
 @dataclass(frozen=True)
@@ -183,3 +184,28 @@ def test_the_fastest_by_prediction_are_measured_first_when_a_budget_is_probed() 
     assert plan.steps[0].block.type == "conv"
     assert len(plan.steps) == 1
     assert measured[0] == plan.arch_id or len(measured) > 1
+
+
+@pytest.mark.parametrize("at", [4, 9, 15, 23, 34, 48])
+def test_a_driver_killed_at_a_write_is_taken_up_with_its_forecasts(
+    results: Results, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    real, count = JournalWriter.append_logs, 0
+
+    def append(self: JournalWriter, logs: list[dict[str, Any]]) -> None:
+        nonlocal count
+        count += 1
+        if count > at:
+            raise Killed
+        real(self, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalWriter, "append_logs", append)
+        with pytest.raises(Killed):
+            search(results, predictor=Knows(), trials=6)
+    before = {record.trial: record for record in results.records() if record.state != "running"}
+    written = {record.trial: record.predicted for record in results.records() if record.predicted}
+    records = search(results, predictor=Knows(scale=1.1), trials=6)
+    check(records, 6)
+    assert all(records[number] == record for number, record in before.items())
+    assert all(records[number].predicted == predicted for number, predicted in written.items())

@@ -19,6 +19,7 @@ WIDEST = 0.1
 SURE = 0.99  # a network is surely over a budget where this share of such measurements would be
 ENOUGH = 20  # networks before a predictor without a calibration may reject
 COVERAGE, SPEARMAN = 0.8, 0.8  # cross-validated, before it may
+GROWN = 1.25  # by this factor networks must grow before that error is computed again: it takes ten fits
 RECENT, HITS, FIRST = 20, 0.7, 8  # of so many last measurements this share must lie in their 90% intervals
 
 
@@ -52,6 +53,10 @@ class Learner:
         self._networks: list[Counts] = list(calibrated.networks) if calibrated else []
         self._ms: list[float] = list(calibrated.ms) if calibrated else []
         self._learnt = len(self._ms)
+        self._checked, self._good = (
+            0,
+            False,
+        )  # how many networks the cross-validated error was told of, and whether good
         self._hits: deque[bool] = deque(maxlen=RECENT)
 
     def forecast(self, plan: Plan) -> Forecast | None:
@@ -87,8 +92,10 @@ class Learner:
             return False
         if self._calibrated:
             return True
-        error = predictor.error
-        return self._learnt >= ENOUGH and error.coverage90 >= COVERAGE and error.spearman >= SPEARMAN
+        if self._learnt >= max(ENOUGH, GROWN * self._checked):
+            error = predictor.error
+            self._checked, self._good = self._learnt, error.coverage90 >= COVERAGE and error.spearman >= SPEARMAN
+        return self._good
 
     def _current(self) -> Predictor | None:
         new = len(self._ms) - self._learnt

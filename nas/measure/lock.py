@@ -1,13 +1,16 @@
 """Who may use a device now: trainers share it step by step, who measures has it alone.
 
-Three files a device in one folder of the host, locked with flock(2). The kernel gives a lock back when its holder
+Four files a device in one folder of the host, locked with flock(2). The kernel gives a lock back when its holder
 dies, however it dies, so nothing has to be cleaned up and nobody waits for the dead.
 
 - `NAME.device` is held shared by every running step, and exclusively by who measures.
 - `NAME.turnstile` is passed by every step on its way to the device, and closed by who measures before it waits for the
   device: steps under way end, no new ones begin, so overlapping trainers cannot keep a measurement waiting.
-- `NAME.next` is where those who want to measure queue. Whoever has measured and wants to measure again queues behind
-  who already stands there.
+- `NAME.waiting` is held shared by every step that found the turnstile closed, until it has passed. Who measures next
+  waits for that: between two measurements each trainer that waited has its step, however slow the machine is.
+- `NAME.next` is where those who want to measure queue, in the kernel's order: who came first is first. Whoever has
+  measured and wants to measure again queues behind who already stands there. With a time limit one does not stand in
+  that queue, but looks again and again whether it is empty.
 
 The folder is `$NAS_LOCK_DIR`, or else `/tmp/nas-locks`, and belongs to everybody: users of one host exclude each other.
 Containers do only where they share that folder. It has to be on a local file system.
@@ -85,14 +88,18 @@ class DeviceLock:
             yield
         finally:
             files.measuring = False
-            for file in (files.device, files.turnstile, files.next):
+            for file in (files.device, files.turnstile, files.waiting, files.next):
                 fcntl.flock(file, fcntl.LOCK_UN)
 
     def _close_turnstile(self, files: _Files, until: float, within: str) -> None:
         while True:
             _wait(files.next, until, f"others must finish measuring on {self.name} {within}, but they did not")
-            time.sleep(POLL_S)  # lets the steps pass that waited for the measurement before this one
-            _wait(files.turnstile, until, f"the measurement on {self.name} must end {within}, but it did not")
+            busy = f"the measurement on {self.name} must end {within}, but it did not"
+            _wait(files.turnstile, until, busy, fcntl.LOCK_SH)
+            fcntl.flock(files.turnstile, fcntl.LOCK_UN)
+            _wait(files.waiting, until, f"steps on {self.name} must have their turn {within}, but did not")
+            fcntl.flock(files.waiting, fcntl.LOCK_UN)
+            _wait(files.turnstile, until, busy)
             fcntl.flock(files.next, fcntl.LOCK_UN)
             _wait(files.device, until, f"training steps on {self.name} must end {within}, but one did not")
             if not files.gone:
@@ -113,7 +120,7 @@ class _Step:
         if files.depth == 0:
             if files.gone:
                 files.open()
-            fcntl.flock(files.turnstile, fcntl.LOCK_SH)
+            _pass(files)
             try:
                 fcntl.flock(files.device, fcntl.LOCK_SH)
             finally:
@@ -129,6 +136,18 @@ class _Step:
             fcntl.flock(files.device, fcntl.LOCK_UN)
 
 
+def _pass(files: _Files) -> None:
+    """Goes into the turnstile, as soon as it is open."""
+    try:
+        fcntl.flock(files.turnstile, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fcntl.flock(files.waiting, fcntl.LOCK_SH)
+        try:
+            fcntl.flock(files.turnstile, fcntl.LOCK_SH)
+        finally:
+            fcntl.flock(files.waiting, fcntl.LOCK_UN)
+
+
 class _Files:
     """The open lock files of one thread. A lock belongs to the open file, so no two threads may share one."""
 
@@ -141,8 +160,8 @@ class _Files:
 
     def open(self) -> None:
         self.close()
-        self.all = self.next, self.turnstile, self.device = tuple(
-            _open(folder() / f"{self._name}.{part}") for part in ("next", "turnstile", "device")
+        self.all = self.next, self.waiting, self.turnstile, self.device = tuple(
+            _open(folder() / f"{self._name}.{part}") for part in ("next", "waiting", "turnstile", "device")
         )
         _all.add(self)
 
@@ -213,12 +232,15 @@ def _open(path: Path) -> int:
         ) from error
 
 
-def _wait(file: int, until: float, complaint: str) -> None:
-    """Takes the lock exclusively; tries again and again, because a waiting flock knows no time limit."""
+def _wait(file: int, until: float, complaint: str, how: int = fcntl.LOCK_EX) -> None:
+    """Takes the lock; with a limit it tries again and again, because a waiting flock knows none."""
+    if until == math.inf:
+        fcntl.flock(file, how)
+        return
     pause = POLL_S
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, how | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             pass

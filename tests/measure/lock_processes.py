@@ -24,12 +24,13 @@ def trainer(seconds: float, step: float) -> None:
             say("step", began, time.monotonic())
 
 
-def measurer(times: int, seconds: float) -> None:
+def measurer(times: int, seconds: float, limit: float = 0.0) -> None:
+    """Measures again and again; with a limit on its patience it looks, without one it stands in the queue."""
     lock = DeviceLock("cpu")
     say("ready")
     for _ in range(times):
         asked = time.monotonic()
-        with lock.exclusive(timeout=30):
+        with lock.exclusive(timeout=limit or None):
             began = time.monotonic()
             time.sleep(seconds)
             say("measure", began, time.monotonic(), asked)

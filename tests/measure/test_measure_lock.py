@@ -66,7 +66,7 @@ def events(process: subprocess.Popen) -> list[tuple[str, list[float]]]:
 def test_nobody_steps_or_measures_while_somebody_measures_and_nobody_starves(start):
     trainers = [start("trainer", 4.0, 0.03 + 0.01 * i) for i in range(3)]
     ready(*trainers)
-    measurers = [start("measurer", 5, 0.05) for _ in range(3)]
+    measurers = [start("measurer", 5, 0.05, *limit) for limit in ((), (), (30.0,))]
     ready(*measurers)
     measured = [times for process in measurers for _, times in events(process)]
     steps = [times for process in trainers for kind, times in events(process) if kind == "step"]
@@ -79,6 +79,67 @@ def test_nobody_steps_or_measures_while_somebody_measures_and_nobody_starves(sta
     assert max(began - asked for began, _, asked in measured) < 3.5
     between = [step for step in steps if spans[0][1] < step[0] < spans[-1][0]]
     assert len(between) > 5
+
+
+def test_measurers_take_turns(start):
+    with DeviceLock("cpu").exclusive():
+        queue = [start("measurer", 12, 0.01) for _ in range(5)]
+        ready(*queue)
+        time.sleep(0.3)  # they have said that they ask; now they do
+    found = [[began for _, (began, *_) in events(process)] for process in queue]
+    order = [number for _, number in sorted((began, i) for i, times in enumerate(found) for began in times)]
+    places = [[place for place, number in enumerate(order) if number == i] for i in range(5)]
+    assert all(times[0] < 15 for times in places)
+    assert all(b - a <= 20 for times in places for a, b in itertools.pairwise(times))  # 5 where all are as quick
+
+
+def test_who_waits_without_a_limit_stands_in_the_kernels_queue(monkeypatch):
+    def awake(seconds: float) -> None:
+        raise AssertionError("it must not look again and again, which would disturb who measures")
+
+    lock, order = DeviceLock("cpu"), []
+
+    def measure() -> None:
+        with lock.exclusive():
+            order.append("second")
+
+    with lock.exclusive():
+        thread = threading.Thread(target=measure)
+        thread.start()
+        time.sleep(0.1)
+        monkeypatch.setattr("nas.measure.lock.time.sleep", awake)
+        thread.join(0.1)
+        order.append("first")
+    thread.join(5)
+    assert order == ["first", "second"]
+
+
+def test_whoever_waited_has_a_step_before_the_next_measurement():
+    """Also where it is slow to wake: the second measurement stands ready when the first one ends."""
+    lock, order = DeviceLock("cpu"), []
+    first, second = (threading.Event() for _ in range(2))
+
+    def train() -> None:
+        first.wait(5)
+        with lock.step():
+            order.append("step")
+
+    def measure() -> None:
+        second.wait(5)
+        with lock.exclusive():
+            order.append("measure")
+
+    threads = [threading.Thread(target=work) for work in (measure, train)]
+    for thread in threads:
+        thread.start()
+    with lock.exclusive():
+        second.set()  # it asks first, and holds the place of who is next
+        time.sleep(0.2)
+        first.set()
+        time.sleep(0.2)
+    for thread in threads:
+        thread.join(5)
+    assert order == ["step", "measure"]
 
 
 @pytest.mark.parametrize("held", ["measure", "step"])
@@ -213,7 +274,7 @@ def test_files_belong_to_everybody(locks):
         os.umask(before)
     assert folder() == locks
     assert locks.stat().st_mode & 0o7777 == 0o1777
-    assert {file.name for file in locks.iterdir()} == {"cpu.next", "cpu.turnstile", "cpu.device"}
+    assert {file.name for file in locks.iterdir()} == {"cpu.next", "cpu.waiting", "cpu.turnstile", "cpu.device"}
     assert all(file.stat().st_mode & 0o777 == 0o666 for file in locks.iterdir())
 
 
@@ -225,7 +286,7 @@ def test_a_folder_that_was_cleaned_up_is_made_anew(locks):
         for file in locks.iterdir():
             file.unlink()
     with lock.step():
-        assert {file.name for file in locks.iterdir()} == {"cpu.next", "cpu.turnstile", "cpu.device"}
+        assert {file.name for file in locks.iterdir()} == {"cpu.next", "cpu.waiting", "cpu.turnstile", "cpu.device"}
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_that_says_what_to_do(monkeypatch, tmp_path):

@@ -42,6 +42,8 @@ def prepare(module: torch.nn.Module, example: torch.Tensor, device: Device) -> C
     with warnings.catch_warnings():
         # Inductor is written in part in what torch has declared old.
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
+        # Whether float32 may be rounded to TF32 is the network's business: the same setting holds for every runtime.
+        warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
         import torch._inductor.config as inductor
 
         torch.compiler.reset()  # else the networks before count as recompilations of one function, of which there are 8

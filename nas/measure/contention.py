@@ -45,7 +45,7 @@ class Watch:
         if (mhz := frequency_mhz()) is not None:
             evidence["mhz"] = round(mhz)
         if self.device.kind == "cuda":
-            evidence |= gpu.state(self.device.index)
+            evidence |= gpu.state(self.device.index, self.device.lock_name)
         return evidence
 
 

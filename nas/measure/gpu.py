@@ -7,6 +7,8 @@ import subprocess
 import time
 from typing import Any
 
+from nas.measure.lock import DeviceLock
+
 PATIENCE_S = 5.0
 FRESH_S = 2.0  # the tool takes 50 to 500 ms, so a state this young is good enough
 
@@ -17,8 +19,11 @@ SLOWED = 0x8 | 0x20 | 0x40 | 0x80
 _seen: dict[int, tuple[float, dict[str, Any]]] = {}
 
 
-def state(index: int) -> dict[str, Any]:
-    """`foreign_processes` and `gpu_throttled`, each only where the driver tells; at most two seconds old."""
+def state(index: int, lock_name: str) -> dict[str, Any]:
+    """`foreign_processes` and `gpu_throttled`, each only where the driver tells; at most two seconds old.
+
+    Processes that take part in the device's lock are not foreign: trainers keep memory there, but pause.
+    """
     now = time.monotonic()
     if index in _seen and now - _seen[index][0] < FRESH_S:
         return _seen[index][1]
@@ -26,7 +31,9 @@ def state(index: int) -> dict[str, Any]:
     uuid = uuid_of(index)
     processes = _ask(uuid, "--query-compute-apps=pid")
     if processes is not None:
-        found["foreign_processes"] = foreign({int(line) for line in processes if line.isdigit()})
+        found["foreign_processes"] = foreign(
+            {int(line) for line in processes if line.isdigit()}, DeviceLock(lock_name).members()
+        )
     for name in ("clocks_event_reasons.active", "clocks_throttle_reasons.active"):  # newer drivers, older drivers
         reasons = _ask(uuid, f"--query-gpu={name}")
         if reasons and reasons[0].lower().startswith("0x"):
@@ -36,12 +43,12 @@ def state(index: int) -> dict[str, Any]:
     return found
 
 
-def foreign(pids: set[int]) -> int:
+def foreign(pids: set[int], ours: set[int]) -> int:
     """How many of the processes on a GPU are not ours.
 
-    In a container the driver may know us by a number that we do not know: then one of them is taken for ours.
+    In a container the driver may know us by numbers that we do not know: then as many as we are are taken for ours.
     """
-    return len(pids - {os.getpid()}) if os.getpid() in pids else max(0, len(pids) - 1)
+    return len(pids - ours) if os.getpid() in pids else max(0, len(pids) - len(ours))
 
 
 def uuid_of(index: int) -> str:

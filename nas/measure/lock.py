@@ -29,7 +29,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -70,6 +70,15 @@ class DeviceLock:
         A step within a step of the same thread is part of it. About 5 microseconds where nobody measures.
         """
         return self._step
+
+    def members(self) -> set[int]:
+        """The processes that take part in this lock, this one among them, as far as the host shows them.
+
+        They pause while somebody measures, so what they keep on the device meanwhile does not disturb.
+        """
+        path = (folder() / f"{self.name}.device").resolve()
+        others = {int(process.name) for process in Path("/proc").glob("[0-9]*") if _has_open(process, path)}
+        return others | {os.getpid()}
 
     @contextmanager
     def exclusive(self, timeout: float | None = None) -> Iterator[None]:
@@ -230,6 +239,16 @@ def _open(path: Path) -> int:
             f"the lock file {path} must be there for everybody, but: {error.strerror}; "
             "let NAS_LOCK_DIR name a folder that can be written"
         ) from error
+
+
+def _has_open(process: Path, path: Path) -> bool:
+    """Whether a process of /proc has a file open; false for one that has ended, or is another user's."""
+    with suppress(OSError):
+        for file in (process / "fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                if file.readlink() == path:
+                    return True
+    return False
 
 
 def _wait(file: int, until: float, complaint: str, how: int = fcntl.LOCK_EX) -> None:

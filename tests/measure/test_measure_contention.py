@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -69,28 +70,56 @@ def test_foreign_processes_and_slowdown_of_a_gpu(monkeypatch, tmp_path):
         tmp_path,
         f'case "$*" in *compute-apps*) echo {os.getpid()}; echo 77;; *clocks_event*) echo 0x0000000000000040;; esac',
     )
-    assert gpu.state(0) == {"foreign_processes": 1, "gpu_throttled": True}
+    assert gpu.state(0, "cuda-0") == {"foreign_processes": 1, "gpu_throttled": True}
 
 
 def test_a_busy_gpu_at_its_power_cap_is_not_throttled(monkeypatch, tmp_path):
     script = 'case "$*" in *compute-apps*) ;; *clocks_event*) exit 6;; *) echo 0x0000000000000004;; esac'
     driver(monkeypatch, tmp_path, script)
-    assert gpu.state(0) == {"foreign_processes": 0, "gpu_throttled": False}
+    assert gpu.state(0, "cuda-0") == {"foreign_processes": 0, "gpu_throttled": False}
 
 
 def test_without_a_driver_nothing_is_claimed(monkeypatch, tmp_path):
     driver(monkeypatch, tmp_path, "exit 9")
-    assert gpu.state(0) == {}
+    assert gpu.state(0, "cuda-0") == {}
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.setattr(gpu, "_seen", {})
-    assert gpu.state(0) == {}
+    assert gpu.state(0, "cuda-0") == {}
 
 
 def test_in_a_container_one_unknown_process_is_taken_for_ours():
-    assert gpu.foreign({os.getpid(), 4}) == 1
-    assert gpu.foreign({999_999}) == 0
-    assert gpu.foreign({999_998, 999_999}) == 1
-    assert gpu.foreign(set()) == 0
+    ours = {os.getpid()}
+    assert gpu.foreign({os.getpid(), 4}, ours) == 1
+    assert gpu.foreign({999_999}, ours) == 0
+    assert gpu.foreign({999_998, 999_999}, ours) == 1
+    assert gpu.foreign({999_998, 999_999}, ours | {5}) == 0
+    assert gpu.foreign(set(), ours) == 0
+
+
+TRAINER = """
+import subprocess
+import sys
+from nas.measure import DeviceLock
+with DeviceLock("cuda-0").step():
+    pass
+print("paused", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_trainer_that_pauses_for_us_is_not_foreign_to_a_gpu(monkeypatch, tmp_path):
+    monkeypatch.setenv("NAS_LOCK_DIR", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", TRAINER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as trainer:
+        assert trainer.stdout is not None
+        assert trainer.stdout.readline() == b"paused\n"
+        script = f'case "$*" in *compute-apps*) echo {os.getpid()}; echo {trainer.pid};; *) echo 0x0;; esac'
+        driver(monkeypatch, tmp_path, script)
+        assert gpu.state(0, "cuda-0")["foreign_processes"] == 0
+        monkeypatch.setattr(gpu, "_seen", {})
+        assert gpu.state(0, "cuda-1")["foreign_processes"] == 1
+        trainer.communicate()
+    monkeypatch.setattr(gpu, "_seen", {})
+    assert gpu.state(0, "cuda-0")["foreign_processes"] == 1
 
 
 def test_realtime_priority_is_asked_for_and_given_back():

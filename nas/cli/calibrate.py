@@ -15,6 +15,7 @@ from nas.cli.console import JsonOption, err, out, print_json, si
 from nas.cli.live import LOG_EVERY_S, duration
 from nas.cli.networks import AddressOption
 from nas.cli.spaces import FileArgument
+from nas.cli.stopping import stoppable
 
 
 def calibrate(
@@ -61,7 +62,7 @@ def calibrate(
             print_json(found) if as_json else _print_estimate(found)
             return
         try:
-            with _Shown(f"calibrating {space.name} on {target.name} -> {path}") as shown:
+            with stoppable(), _Shown(f"calibrating {space.name} on {target.name} -> {path}") as shown:
                 done = calibrate(wanted, meter, path, shown.update, anew=anew)
         except KeyboardInterrupt:
             err.print(f"interrupted; all measurements are kept beside {path}. Go on with the same command.")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +20,8 @@ from nas.train.optimizer import make_optimizer
 from nas.train.precision import Precision, autocast
 from nas.train.recipe import Recipe
 from nas.train.regularise import set_rates
+from nas.train.turns import Pause, Turns
 
-Pause = Callable[[], AbstractContextManager[Any]]
 # Steps between looks at the loss on CUDA, where each look waits for the device; a CPU looks after every step.
 CUDA_CHECK = 32
 
@@ -73,15 +70,13 @@ class Learner:
         self.network.train()
         devices = [self.device] if self.device.type == "cuda" else []
         hint = f"a batch of {len(steps[0])} images does not fit this device; take a smaller batch_size"
-        with torch.random.fork_rng(devices), threads(self.recipe.threads), memory_guard(hint):
+        forked = torch.random.fork_rng(devices)
+        with forked, threads(self.recipe.threads), memory_guard(hint), Turns(pause, self.device) as turns:
             torch.manual_seed(dice.getrandbits(63))
             for number, index in enumerate(steps):
-                asked = time.perf_counter()
-                with pause():
-                    waited += time.perf_counter() - asked
-                    lr = self._set_lr(first + number, len(steps))
-                    total += self._step(images, index, first + number, generator, dice) * len(index)
-                    finish(self.device, pause)
+                waited += turns.step()
+                lr = self._set_lr(first + number, len(steps))
+                total += self._step(images, index, first + number, generator, dice) * len(index)
                 if (number + 1) % every == 0 or number + 1 == len(steps):
                     _check(total, epoch, number)
         if self.ema:
@@ -122,12 +117,6 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         return lr
-
-
-def finish(device: torch.device, pause: Pause) -> None:
-    """Waits for what was only queued, where somebody may measure as soon as the step's context ends."""
-    if device.type == "cuda" and pause is not nullcontext:
-        torch.cuda.synchronize(device)
 
 
 def _check(total: Tensor, epoch: int, step: int) -> None:

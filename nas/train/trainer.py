@@ -22,12 +22,13 @@ from nas.train.device import find_device, threads
 from nas.train.epoch_report import EpochReport
 from nas.train.failure import TrainingFailed, memory_guard
 from nas.train.folder_lock import FolderLock
-from nas.train.learner import Learner, Pause, finish
+from nas.train.learner import Learner
 from nas.train.loss import mean_logits
 from nas.train.memory import give_back_memory, keep_freed_memory, used_mb
 from nas.train.metrics import Tally
 from nas.train.precision import Precision, faster_precision
 from nas.train.recipe import Recipe
+from nas.train.turns import Pause, Turns
 
 
 class Trainer:
@@ -36,8 +37,8 @@ class Trainer:
     `dataset` has `train`, `validation`, perhaps `test` (each `images` uint8 NHWC and `labels`), `classes`, `mean` and
     `std` (one value a channel, for images scaled to 0..1). `folder` is where checkpoints go; its lock is held until
     `close`, and a checkpoint that stands there is gone on from, on a CPU with the same curve to the last bit. `seed`
-    replaces the recipe's. `pause` gives a context that is entered around every step and every batch of evaluation; it
-    may wait. `wait_s` is how long another process may still hold the folder.
+    replaces the recipe's. `pause` gives a context that every step and every batch of evaluation is in, several short
+    ones in one; it may wait. `wait_s` is how long another process may still hold the folder.
 
     The network is moved, laid out and trained in place. Raises `DataError`, `DeviceError` and `StoreError` before any
     work; `TrainingFailed` when the loss is not finite or memory runs out, with all memory given back.
@@ -132,11 +133,11 @@ class Trainer:
         """`loss`, `accuracy` and `macro_f1` of `evaluated_network` on `train`, `validation` or `test`, in float32."""
         network, tally = self.evaluated_network, Tally(len(self._dataset.classes), self.device)
         hint = "a batch of evaluation does not fit this device"
-        with torch.inference_mode(), threads(self.recipe.threads), memory_guard(hint):
+        turns = Turns(self._pause, self.device)
+        with torch.inference_mode(), threads(self.recipe.threads), memory_guard(hint), turns:
             for images, labels in self._split(split).in_order():
-                with self._pause():
-                    tally.add(mean_logits(network(self.learner.normalise(images))), labels)
-                    finish(self.device, self._pause)
+                turns.step()
+                tally.add(mean_logits(network(self.learner.normalise(images))), labels)
         return tally.result()
 
     def save(self) -> Path:

@@ -124,7 +124,8 @@ class Pause:
         self.left += 1
 
 
-def test_every_step_and_every_batch_of_evaluation_may_be_held_up():
+def test_every_step_and_every_batch_of_evaluation_may_be_held_up(monkeypatch):
+    monkeypatch.setattr("nas.train.turns.TURN_S", 0.0)
     pause = Pause()
     with Trainer(network(), recipe(), dataset(64, 40), pause=pause) as trainer:
         next(trainer.epochs())

@@ -134,7 +134,7 @@ def test_costs_are_those_of_the_network_that_runs(space):
     with torch.device("meta"):
         network = build(plan)
     counts, cost = count(network, plan.input), TABLE.plan(plan)
-    assert counts.cost.values() == cost.values()
+    assert counts.cost.counts() == cost.counts()
 
 
 def test_the_range_of_macs_by_hand(space):
@@ -148,8 +148,12 @@ def test_the_range_of_macs_by_hand(space):
     assert (dynamic.least, dynamic.leaving) == (first, (0.5, 0.25, 0.25))
     assert dynamic.expected == pytest.approx(first + 0.5 * second + 0.25 * rest)
     assert TABLE.plan(plan).macs == first + second + rest
+    values = TABLE.plan(plan).values()
+    assert (values["macs_least"], values["macs_expected"]) == (first, round(dynamic.expected))
+    span = {"least": first, "expected": round(dynamic.expected), "most": first + second + rest}
+    assert TABLE.plan(plan).to_json() == {"params": values["params"], "macs": values["macs"], "macs_range": span}
     document = TABLE.profile(plan).to_json()
-    assert document["macs_range"]["at"] == {"leaving": [0.5, 0.25, 0.25]}
+    assert document["macs_range"] == span | {"at": {"leaving": [0.5, 0.25, 0.25]}}
     assert [stage["name"] for stage in document["stages"]][2] == "s1.exit"
 
 

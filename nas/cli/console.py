@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,3 +57,9 @@ def si(value: float | None, unit: str = "") -> str:
         if abs(value) >= factor:
             return f"{value / factor:.3g}{prefix}{unit}"
     return f"{value:g}{unit}"
+
+
+def macs_words(row: Mapping[str, Any]) -> str:
+    """The MACs of a network: one number, or from the least to the most where they depend on the image."""
+    span = row.get("macs_range")
+    return f"{si(span['least'])} to {si(span['most'])}" if span else si(row["macs"])

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from nas.cli.console import JsonOption, err, out, print_json, si, write_to
+from nas.cli.console import JsonOption, err, macs_words, out, print_json, si, write_to
 
 FileArgument = Annotated[str, typer.Argument(help="A search space: a YAML file or a shipped name.", metavar="FILE")]
 
@@ -87,5 +87,5 @@ def _samples_table(rows: list[dict[str, Any]]) -> Table:
     table.add_column("decisions", overflow="fold")
     for row in rows:
         decisions = " ".join(f"{name}={value}" for name, value in row["decisions"].items())
-        table.add_row(row["arch_id"], si(row["params"]), si(row["macs"]), decisions)
+        table.add_row(row["arch_id"], si(row["params"]), macs_words(row), decisions)
     return table

@@ -100,6 +100,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one trial: its architecture, costs, measurement and learning curve."""
+    from nas.report import worth_showing
     from nas.study.results import open_results
     from nas.study.status import trial_details
 
@@ -112,10 +113,11 @@ def show(
     out.print(f"[bold]{record['arch_id'] or 'no network'}[/] {record['name']} ({where}, {record['state']})")
     if record["reason"]:
         out.print(f"reason: {record['reason']}", highlight=False)
+    shown = record | {"values": worth_showing(record["values"])}
     for title in ("values", "constraints", "decisions", "latency"):
         if record[title]:
             table = Table(title=title, title_justify="left", show_header=False)
-            for name, value in record[title].items():
+            for name, value in shown[title].items():
                 table.add_row(name, _words(value))
             out.print(table)
     known = {name: value for name, value in found["latencies"].items() if value}

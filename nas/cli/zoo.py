@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from nas.cli.console import JsonOption, err, out, print_json, si, write_to
+from nas.cli.console import JsonOption, err, macs_words, out, print_json, si, write_to
 
 app = typer.Typer(help="List the known networks that ship, or widen one to a search space.")
 
@@ -38,7 +38,7 @@ def zoo(
     table.add_column(last, overflow="fold" if notes else "ellipsis", no_wrap=not notes, ratio=1)
     for row in rows:
         top1 = "" if row["top1"] is None else f"{row['top1']:.1f}"
-        numbers = (si(row["params"]), si(row["macs"]), str(row["resolution"]), top1)
+        numbers = (si(row["params"]), macs_words(row), str(row["resolution"]), top1)
         name = row["name"] + (" *" if row["note"] and not notes else "")
         table.add_row(name, row["family"] or "", *numbers, row[last] or "")
     out.print(table)

@@ -48,8 +48,8 @@ class Cost:
     peak_bytes: int
     dynamic: Dynamic | None = None
 
-    def values(self) -> dict[str, int]:
-        """Each number by the name that budgets and records use; `flops` is twice `macs`."""
+    def counts(self) -> dict[str, int]:
+        """What is counted, everything as executed, by name; `flops` is twice `macs`."""
         return {
             "params": self.params,
             "macs": self.macs,
@@ -57,6 +57,25 @@ class Cost:
             "activations": self.activations,
             "peak_bytes": self.peak_bytes,
         }
+
+    def values(self) -> dict[str, int]:
+        """Each number by the name that budgets, objectives and records use.
+
+        Beside the counts `macs_least` and `macs_expected`, which are `macs` where all images take the same.
+        """
+        least, expected = (
+            (self.macs, self.macs) if self.dynamic is None else (self.dynamic.least, self.dynamic.expected)
+        )
+        return self.counts() | {"macs_least": least, "macs_expected": round(expected)}
+
+    def to_json(self) -> dict[str, Any]:
+        """`params` and `macs`, and where images take different MACs `macs_range` with least, expected and most."""
+        document: dict[str, Any] = {"params": self.params, "macs": self.macs}
+        values = self.values()
+        if values["macs_least"] < self.macs:
+            span = {"least": values["macs_least"], "expected": values["macs_expected"], "most": self.macs}
+            document["macs_range"] = span
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,7 @@ class SpanCost:
 
     def to_json(self) -> dict[str, Any]:
         sizes = [list(size[1:]) for size in tensor_sizes(main_of(self.out_shape))]
-        return {"name": self.name, **self.cost.values(), "out_shape": sizes[0] if len(sizes) == 1 else sizes}
+        return {"name": self.name, **self.cost.counts(), "out_shape": sizes[0] if len(sizes) == 1 else sizes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +112,7 @@ class Profile:
             "arch_id": self.arch_id,
             "resolution": self.resolution,
             "classes": self.classes,
-            **self.cost.values(),
+            **self.cost.counts(),
             **({"macs_range": self.cost.dynamic.to_json(self.cost.macs)} if self.cost.dynamic else {}),
             "stages": [span.to_json() for span in self.spans],
         }

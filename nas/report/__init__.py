@@ -7,6 +7,7 @@ from nas.report.latencies import latencies_of, latency_table
 from nas.report.standing import standings, verdict
 from nas.report.svg import front_svg
 from nas.report.table import summary_table
+from nas.report.words import worth_showing
 
 __all__ = [
     "best",
@@ -20,5 +21,6 @@ __all__ = [
     "standings",
     "summary_table",
     "verdict",
+    "worth_showing",
     "write_report",
 ]

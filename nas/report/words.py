@@ -13,6 +13,8 @@ Kind = Literal["share", "ms", "count", "bytes", "mb", "mj", "seconds", "number"]
 
 _LABELS = {
     "macs": "MACs",
+    "macs_least": "least MACs",
+    "macs_expected": "expected MACs",
     "flops": "FLOPs",
     "params": "parameters",
     "peak_bytes": "peak memory",
@@ -25,9 +27,16 @@ _LABELS = {
     "train_loss": "training loss",
 }
 _SHARES = {"accuracy", "top1", "top5", "macro_f1", "f1", "recall", "precision"}
-_COUNTS = {"macs", "flops", "params", "activations"}
+_COUNTS = {"macs", "macs_least", "macs_expected", "flops", "params", "activations"}
+_RANGE = {"macs_least", "macs_expected"}
 _UNITS: Mapping[Kind, str] = {"share": "%", "ms": "ms", "seconds": "s", "bytes": "bytes", "mb": "MiB", "mj": "mJ"}
 MINUS = "\N{MINUS SIGN}"
+
+
+def worth_showing(values: Mapping[str, float]) -> dict[str, float]:
+    """A network's values without the range of its MACs where all images take the same."""
+    macs = values.get("macs")
+    return {name: value for name, value in values.items() if name not in _RANGE or value != macs}
 
 
 def kind_of(name: str) -> Kind:

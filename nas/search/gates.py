@@ -175,9 +175,20 @@ class Gates:
         constraints = self.goals.excesses(values, decisions)
         broken = {key: excess for key, excess in constraints.items() if excess > 0}
         if broken:
-            reason = "; ".join(f"{key} is exceeded by {excess:.4g}" for key, excess in broken.items())
+            reason = "; ".join(
+                f"{key} is exceeded by {excess:.4g}{self._range_note(key, values)}" for key, excess in broken.items()
+            )
             doubt = " (the measurement is not trusted)" if latency and not latency.get("trusted", True) else ""
             raise Rejected(gate, reason + doubt, values, constraints, latency or {})
+
+    def _range_note(self, key: str, values: Mapping[str, float]) -> str:
+        """Where MACs depend on the image and a budget names the most: which they are, and what is expected."""
+        goals = (*self.goals.budgets, *self.goals.constraints)
+        names = {name for goal in goals if goal.key == key for name in goal.names}
+        most, expected = values.get("macs"), values.get("macs_expected")
+        if most is None or expected is None or expected == most or not names & {"macs", "flops"}:
+            return ""
+        return f" (macs: the most an image can take, {most:.4g}; macs_expected: {expected:.4g})"
 
 
 def unbuildable(error: InvalidArchitecture, values: Mapping[str, float] | None = None) -> Rejected:

@@ -11,7 +11,7 @@ from nas.space.forms import Form, Group, Scope, Site, Stage
 from nas.space.node import Node
 
 BLOCK_LOCALS = frozenset({"i", "n", "in", "out", "h", "w"})
-COSTS = frozenset({"macs", "flops", "params", "activations", "peak_bytes"})
+COSTS = frozenset({"macs", "macs_least", "macs_expected", "flops", "params", "activations", "peak_bytes"})
 
 
 @dataclass(frozen=True)

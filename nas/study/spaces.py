@@ -49,7 +49,7 @@ def check_whole(space: Space, plan: Plan) -> None:
 
 
 def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
-    """Sampled networks that can be built, each with its decisions, parameters and MACs."""
+    """Sampled networks that can be built, each with its decisions, parameters and MACs (`Cost.to_json`)."""
     table = catalogue()
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
@@ -59,8 +59,7 @@ def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
         except InvalidArchitecture:
             continue
         cost = table.plan(plan)
-        row = {"arch_id": plan.arch_id, "decisions": dict(decisions), "params": cost.params, "macs": cost.macs}
-        rows.append(row)
+        rows.append({"arch_id": plan.arch_id, "decisions": dict(decisions), **cost.to_json()})
     return rows
 
 

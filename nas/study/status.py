@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from nas.report import best, front, latencies_of
+from nas.report import best, front, latencies_of, worth_showing
 from nas.store import Record, Results
 from nas.study.results import find_record, read_resolved, stored_plan
 from nas.study.spaces import catalogue
@@ -35,7 +35,7 @@ def study_status(results: Results) -> dict[str, Any]:
         "front_size": len(front(records, study)),
         "best": None
         if leader is None
-        else {"trial": f"{leader.role}/{leader.trial}", "arch_id": leader.arch_id, **leader.values},
+        else {"trial": f"{leader.role}/{leader.trial}", "arch_id": leader.arch_id, **worth_showing(leader.values)},
     }
 
 

@@ -56,8 +56,7 @@ def _row(space: Space, cost: Cost) -> dict[str, Any]:
     return {
         "name": space.name,
         "family": about.family or None,
-        "params": cost.params,
-        "macs": cost.macs,
+        **cost.to_json(),
         "resolution": size.height,
         "paper": about.paper or None,
         "top1": about.top1,

@@ -7,6 +7,7 @@ import json
 import pandas as pd
 
 from nas.measure import Latency
+from nas.report import worth_showing
 
 
 def test_a_space_says_what_cannot_be_built(nas, tmp_path):
@@ -42,6 +43,9 @@ def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
     assert status["running"] is None
 
     shown = json.loads(nas("show", "tiny", "best", "--json"))
+    assert shown["record"]["values"]["macs_expected"] == shown["record"]["values"]["macs"]
+    assert "macs_expected" not in nas("show", "tiny", "best")
+    assert "macs_expected" not in nas("status", "tiny")
     assert shown["record"]["arch_id"] == front["best"]["arch_id"]
     assert shown["stages"][-1]["block"] == "classifier"
 
@@ -96,6 +100,28 @@ def test_space_and_sample(nas):
     text = nas("space", "quickstart", "--samples", "20")
     assert "feasible" in text
     assert "size" in text
+
+
+def test_samples_show_the_range_of_macs(nas, tmp_path):
+    leaves = "exit: {choice: {none: none, one: [pool, classifier]}}"
+    stages = f"[{{name: s1, block: conv, {leaves}}}, {{name: s2, repeat: {{range: [1, 3]}}, block: conv}}]"
+    text = f"input: {{resolution: 8}}\nclasses: 2\nstages: {stages}\nhead: [pool, classifier]\n"
+    (tmp_path / "leaving.yaml").write_text(f"{text}constraints: [macs_expected <= 1e9]\n", encoding="utf-8")
+    rows = json.loads(nas("sample", "leaving.yaml", "-n", "8", "--json"))
+    leaving = [row for row in rows if row["decisions"]["s1.exit"] == "one"]
+    assert 0 < len(leaving) < len(rows)
+    assert all(("macs_range" in row) == (row in leaving) for row in rows)
+    span = leaving[0]["macs_range"]
+    assert span["least"] < span["expected"] < span["most"] == leaving[0]["macs"]
+    for shown in (nas("sample", "leaving.yaml"), nas("space", "leaving.yaml", "--samples", "5")):
+        assert "k to " in shown
+
+
+def test_show_hides_a_range_that_is_none():
+    same = {"macs": 5, "macs_least": 5, "macs_expected": 5, "params": 5}
+    assert worth_showing(same) == {"macs": 5, "params": 5}
+    other = same | {"macs_least": 2, "macs_expected": 3}
+    assert worth_showing(other) == other
 
 
 def test_profile_keys(nas):

@@ -49,6 +49,17 @@ def test_zoo_of_a_folder(folder):
     assert zoo_rows(folder=folder) == [row | {"top1": None, "note": None}]
 
 
+def test_zoo_shows_a_range_where_macs_depend_on_the_image(nas):
+    rows = {row["name"]: row for row in json.loads(nas("zoo", "--family", "SkipNet", "--json"))}
+    row = rows["skipnet50"]
+    span = row["macs_range"]
+    assert span["least"] < span["expected"] < span["most"] == row["macs"]
+    text = nas("zoo", "--family", "SkipNet")
+    assert f"{span['least'] / 1e6:.0f}M to {span['most'] / 1e9:.3g}G" in text
+    (pruned,) = json.loads(nas("zoo", "--family", "DynamicViT", "--json"))  # the same for every image
+    assert list(pruned) == KEYS
+
+
 def test_zoo_marks_and_shows_notes(nas):
     text = nas("zoo", "--family", "ResNet")
     assert "resnet50 *" in text

@@ -64,6 +64,7 @@ def test_costs_of_a_convolution():
     assert (cost.params, cost.macs, cost.activations) == (16 * 72 + 32, 400 * 72, 400)
     assert cost.values() == {
         "params": 1184, "macs": 28_800, "flops": 57_600, "activations": 400, "peak_bytes": 4 * (800 + 2 * 400),
+        "macs_least": 28_800, "macs_expected": 28_800,
     }  # fmt: skip
 
 

@@ -121,4 +121,5 @@ def test_the_input_is_one_image(table: CostTable) -> None:
     assert plan.steps[-1].out_shape == VectorShape(10)
     assert table.plan(plan).values() == {
         "params": 61_706, "macs": 416_520, "flops": 833_040, "activations": 6_518, "peak_bytes": 41_728,
+        "macs_least": 416_520, "macs_expected": 416_520,
     }  # fmt: skip

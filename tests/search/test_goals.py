@@ -8,6 +8,7 @@ import pytest
 
 from nas.errors import NasError
 from nas.search import Budget, GoalError, Goals, Objective
+from nas.search.gates import Gates, Rejected
 from nas.search.goals import dominates
 from nas.space.expression import parse
 
@@ -74,3 +75,13 @@ def test_dominates() -> None:
     assert dominates((1, 2), (1, 1))
     assert not dominates((1, 1), (1, 1))
     assert not dominates((2, 0), (1, 1))
+
+
+def test_a_budget_on_macs_says_that_they_are_the_most_where_they_depend_on_the_image() -> None:
+    gates = Gates(Goals.parse(["maximize accuracy"], ["macs <= 5", "macs_expected <= 6"]), lambda plan: plan)
+    with pytest.raises(Rejected) as found:
+        gates.cost({"macs": 9, "macs_least": 2, "macs_expected": 4}, {})
+    assert found.value.reason == ("macs <= 5 is exceeded by 4 (macs: the most an image can take, 9; macs_expected: 4)")
+    with pytest.raises(Rejected) as found:
+        gates.cost({"macs": 9, "macs_least": 9, "macs_expected": 9}, {})
+    assert found.value.reason == "macs <= 5 is exceeded by 4; macs_expected <= 6 is exceeded by 3"

@@ -75,9 +75,11 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str | Expression) -> Self:
-        """Raises `ExpressionError`."""
-        budget = cls(text.text if isinstance(text, Expression) else text.strip())
-        _ = budget.expression.excess
+        """Raises `ExpressionError`, and `GoalError` for a text that is no condition on numbers, such as `macs`."""
+        if isinstance(text, Expression):
+            return cls(text.text)
+        budget = cls(text.strip())
+        budget.excess({name: 1.5 + number for number, name in enumerate(sorted(budget.names))})
         return budget
 
     @cached_property

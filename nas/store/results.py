@@ -24,6 +24,13 @@ Direction = Literal["minimize", "maximize"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is one of a study, or empty, so that nothing of somebody else's is written among."""
+    return any((folder / name).exists() for name in ("driver.lock", "journal.log", "study.yaml")) or not any(
+        folder.iterdir()
+    )
+
+
 class Results:
     """A results folder. Anybody may read it at any time; who writes does so within `driving()`.
 

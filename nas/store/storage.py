@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 import optuna
+import sqlalchemy
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 
 from nas.errors import StoreError
@@ -13,9 +14,23 @@ from nas.errors import StoreError
 
 def open_storage(url: str) -> BaseStorage:
     """An Optuna storage by URL; raises `StoreError` when it cannot be reached."""
+    with _reaching(url), quiet():
+        return get_storage(RDBStorage(url))
+
+
+def check_storage(url: str) -> None:
+    """Raises `StoreError` when there is no storage at a URL; makes nothing there. A file is only known to be named."""
+    with _reaching(url):
+        engine = sqlalchemy.create_engine(url)
+        if engine.dialect.name != "sqlite":
+            engine.connect().close()
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def _reaching(url: str) -> Iterator[None]:
     try:
-        with quiet():
-            return get_storage(RDBStorage(url))
+        yield
     except Exception as error:  # drivers of databases raise errors of their own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise StoreError(

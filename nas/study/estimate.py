@@ -11,8 +11,10 @@ from typing import Any
 from nas.arch import Plan
 from nas.build import build
 from nas.data import Dataset, Split
-from nas.errors import BudgetUnreachable, InvalidArchitecture
-from nas.search import Rungs
+from nas.errors import InvalidArchitecture
+from nas.search import Goals, Rungs
+from nas.search.gates import Gates
+from nas.search.probe import find_reachable
 from nas.store import Results
 from nas.study.meters import study_meter
 from nas.study.open import OpenStudy
@@ -28,13 +30,13 @@ IMAGES = 256
 def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
     """What would run: counts, shares and seconds, each a plain number or text.
 
-    Trains `NETWORKS` sampled networks on a few hundred images and measures one; writes nothing. A sample that no
-    network of meets the budgets on costs raises `BudgetUnreachable`.
+    Trains `NETWORKS` sampled networks on a few hundred images and measures one; writes nothing. Raises
+    `BudgetUnreachable` when no network is found that meets the budgets on costs.
     """
     config = study.config
     plans, share = _within_costs(study)
     epoch_s = sorted(_epoch_seconds(study, plan) for plan in plans)[len(plans) // 2]
-    measure_s = _measure_seconds(study, plans[0])
+    measure_s, latency_ms = _measure(study, plans[0])
     trials = max(0, config.search.trials - _done(study, folder))
     candidates_s = trials * mean_epochs(study.rungs) * epoch_s
     fixed = len(study.baselines) + config.finalists.count
@@ -63,6 +65,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "trials_at_a_time": config.run.concurrent,
         "seconds_an_epoch": epoch_s,
         "seconds_a_measurement": measure_s,
+        "latency_ms_of_one": latency_ms,
         "estimated_seconds": seconds,
     }
 
@@ -79,23 +82,19 @@ def mean_epochs(rungs: Rungs) -> float:
 def _within_costs(study: OpenStudy) -> tuple[list[Plan], float]:
     """A few networks within the budgets that costs decide, and their share among samples."""
     rng, found = random.Random(study.config.search.seed), []
-    smallest: dict[str, float] = {}
+    goals = Goals.parse(study.config.objectives, study.config.budgets, study.space.cost_constraints)
     for _ in range(SAMPLES):
         decisions = study.space.sample(rng)
         try:
             plan = study.space.decode(decisions)
         except InvalidArchitecture:
             continue
-        values = price(plan)
-        smallest = {name: min(value, smallest.get(name, value)) for name, value in values.items()}
-        if all(excess <= 0 for excess in study.goals.excesses(values, decisions).values()):
+        if all(excess <= 0 for excess in goals.excesses(price(plan), decisions).values()):
             found.append(plan)
-    if not found:
-        seen = ", ".join(f"{name} {smallest[name]:g}" for name in ("macs", "params") if name in smallest)
-        raise BudgetUnreachable(
-            f"none of {SAMPLES} sampled networks meets the budgets {', '.join(study.config.budgets)}; smallest: {seen}"
-        )
-    return found[:NETWORKS], len(found) / SAMPLES
+    share = len(found) / SAMPLES
+    if not found:  # looked for on purpose, as the search will
+        found = [study.space.decode(find_reachable(study.space, Gates(goals, price, reported=goals.names), rng))]
+    return found[:NETWORKS], share
 
 
 def _epoch_seconds(study: OpenStudy, plan: Plan) -> float:
@@ -109,12 +108,13 @@ def _epoch_seconds(study: OpenStudy, plan: Plan) -> float:
     return reports[-1].seconds / share
 
 
-def _measure_seconds(study: OpenStudy, plan: Plan) -> float:
+def _measure(study: OpenStudy, plan: Plan) -> tuple[float, float]:
+    """Seconds that measuring a network takes, and its latency in ms."""
     with study_meter(study.config) as meter:
         meter.measure(plan.architecture)
         start = time.perf_counter()
-        meter.measure(plan.architecture)
-        return time.perf_counter() - start
+        latency = meter.measure(plan.architecture)
+        return time.perf_counter() - start, latency.p50
 
 
 def _first(split: Split) -> Split:

@@ -17,11 +17,14 @@ from nas.cost import Cost
 from nas.data import Dataset, load_data
 from nas.errors import DeviceError, NasError
 from nas.measure import EXTRAS, Device
+from nas.measure.host import allowed_cpus
 from nas.schedule import join_at
 from nas.search import Budget, Goals, Objective, Rungs, make_sampler
 from nas.search.gates import MEASURED_NAMES
 from nas.search.goals import check_names
 from nas.space import Space
+from nas.store.results import is_ours
+from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.meters import study_meter
 from nas.study.networks import find_network
@@ -62,6 +65,9 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     lock_name = _check_device(config, wanted)
     settings = config.search
     config.told_at(["search", "sampler"], lambda: make_sampler(settings.sampler, settings.options, seed=settings.seed))
+    if settings.storage:
+        config.told_at(["search", "storage"], partial(check_storage, settings.storage))
+    config.told_at(["run", "cpus"], lambda: _check_cpus(config))
     rungs = config.told_at(
         ["search", "rungs"],
         lambda: Rungs((*config.search.rungs, config.training.epochs), config.search.reduction),
@@ -90,6 +96,16 @@ def _check_device(config: StudyConfig, wanted: Mapping[str, Sequence[Objective |
         return meter.lock_name
 
 
+def _check_cpus(config: StudyConfig) -> None:
+    """Raises `DeviceError` when a trial asks for more processors than this host has, and runs here."""
+    usable = len(allowed_cpus())
+    if join_at(config.run.address) is None and config.run.cpus > usable:
+        raise DeviceError(
+            f"run.cpus must be at most {usable} (usable processors of this host), but got {config.run.cpus:g}; ask for "
+            "less, or name a cluster by run.address"
+        )
+
+
 def _train_device(config: StudyConfig) -> str:
     """Where trials train. Raises `DeviceError` when a GPU is asked for and absent."""
     if config.run.gpus <= 0:
@@ -107,4 +123,10 @@ def results_folder(config: StudyConfig, out: Path | None) -> Path:
     folder = out or Path("results") / config.name
     if folder.exists() and not folder.is_dir():
         raise NasError(f"the results must go to a folder, but {folder} is a file; choose another with --out")
+    if folder.is_dir() and not is_ours(folder):
+        first = min(entry.name for entry in folder.iterdir())
+        raise NasError(
+            f"the results must go to a new or an empty folder, or to that of a study, but {folder} holds other files "
+            f"('{first}', ...); choose another with --out"
+        )
     return folder

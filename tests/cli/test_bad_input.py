@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from nas.store import Results
         ({"search": {"sampler": "tpee"}}, "did you mean 'tpe'"),
         ({"budgets": ["latncy_ms <= 1"]}, "latncy_ms"),
         ({"budgets": ["macs <= "]}, "macs <="),
+        ({"budgets": ["macs"]}, "budget 'macs' must be a condition on numbers"),
         ({"objectives": ["maximise accuracy"]}, "maximize X"),
         ({"device": "cuda"}, "CUDA must be available"),
         ({"device": {"resource": "edge-box"}}, "the cluster must be named: by run: {address: ...}"),
@@ -27,6 +29,9 @@ from nas.store import Results
         ({"device": "edge.yaml"}, "no file 'edge.yaml'"),
         ({"device": "gpu"}, "a device must be cpu, cuda, cuda:INDEX or a YAML file"),
         ({"run": {"runner": "local", "gpus": 1}}, "run.gpus must be 0 on a host without a CUDA device"),
+        ({"run": {"cpus": 1000}}, "run.cpus must be at most"),
+        ({"search": {"storage": "foo"}}, "the storage must be an Optuna storage URL"),
+        ({"search": {"storage": "nosuchdriver://user:secret@host/x"}}, "nosuchdriver://***@host/x"),
         ({"space": "no_such_space"}, "no file 'no_such_space'"),
         ({"baselines": ["zoo/resnet21"]}, "did you mean 'zoo/resnet20'"),
         ({"recipe": {"epochs": 2, "learning_rate": 1}}, "unknown key 'learning_rate'"),
@@ -46,6 +51,23 @@ def test_a_study_with_a_mistake(run_nas, tiny_study, write_study, change, messag
     assert "study.yaml:" in err
     assert "Traceback" not in err
     assert out == ""
+    assert not Path("results").exists()
+
+
+def test_a_dry_run_finds_out_that_costs_meet_nothing(run_nas, tiny_study, write_study):
+    space = tiny_study["space"] | {"constraints": ["macs < 10"]}
+    code, _, err = run_nas("search", write_study(tiny_study | {"space": space}), "--dry-run")
+    assert code == 2
+    assert "no network of the space meets the budgets" in " ".join(err.split())
+
+
+def test_results_among_the_files_of_somebody_else(run_nas, tiny_study, write_study, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    code, _, err = run_nas("search", write_study(tiny_study), "--out", tmp_path / "mine")
+    assert code == 2
+    assert "holds other files ('letter.txt', ...)" in " ".join(err.split())
+    assert [entry.name for entry in (tmp_path / "mine").iterdir()] == ["letter.txt"]
 
 
 def test_a_space_with_no_network(run_nas, tiny_study, write_study, tmp_path):

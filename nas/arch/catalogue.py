@@ -28,7 +28,8 @@ class FieldSpec:
     """One field of a block or part: what may be written there.
 
     `options` lists the allowed words of a `str` field (empty: any word). `family` names the table of a `part` field
-    and, for a `list` or `mapping`, of its elements (None: plain values of `item`). `low` and `high` are inclusive.
+    and, for a `list` or `mapping`, of its elements (None: plain values of `item`). `low` and `high` are inclusive,
+    `above` and `below` are not.
     """
 
     name: str
@@ -41,6 +42,8 @@ class FieldSpec:
     family: str | None = None
     item: FieldKind | None = None
     nullable: bool = False
+    above: float | None = None
+    below: float | None = None
 
 
 @dataclass(frozen=True)

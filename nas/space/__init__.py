@@ -10,6 +10,7 @@ from nas.space.refusals import Refusals
 from nas.space.sampling import EmptySpace
 from nas.space.space import Space, decided_plan, load_network, load_space
 from nas.space.text import read, read_text, write
+from nas.space.train_fields import TrainFields
 from nas.space.yaml_out import network_tree, network_yaml
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Refusals",
     "Size",
     "Space",
+    "TrainFields",
     "choice",
     "decided_plan",
     "each",

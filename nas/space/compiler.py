@@ -25,6 +25,7 @@ from nas.space.node import Node
 from nas.space.places import BLOCK_LOCALS, COSTS, Default, Place, Tables
 from nas.space.stages import STAGE_KEYS, compile_stage
 from nas.space.tokens import WORDS
+from nas.space.train_fields import TrainFields
 from nas.space.values import CHANNELS, CLASSES, SIZE, compile_value
 
 KEYS = (
@@ -38,10 +39,16 @@ RESERVED = frozenset(
 )
 
 
-def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozenset[str] = frozenset()) -> Network:
+def compile_network(
+    tree: Node,
+    catalogue: Catalogue,
+    name: str,
+    spared: frozenset[str] = frozenset(),
+    train_fields: TrainFields | None = None,
+) -> Network:
     """The compiled form of a tree whose `extends` is resolved; vars and defaults that are `spared` may be unused.
 
-    Raises `SpecError` for the first mistake.
+    `train_fields` None: anything may stand under `train`. Raises `SpecError` for the first mistake.
     """
     tree.only(KEYS, "a space")
     version = tree.get("nas")
@@ -65,7 +72,7 @@ def compile_network(tree: Node, catalogue: Catalogue, name: str, spared: frozens
     tables.sections["head"] = head
     if not stem.items and not stages and not head.items:
         raise tree.fail("a network must have blocks: write stem, stages or head")
-    train = _train(tree.get("train"), before, tables)
+    train = _train(tree.get("train"), before, tables, train_fields)
     _unused(default for default in defaults.values() if default.group.name not in spared)
     for group in tables.vars.values():
         if group.form is None and group.name not in spared:
@@ -225,10 +232,11 @@ def _stage_name(node: Node, tables: Tables) -> str:
     return name.value
 
 
-def _train(node: Node | None, before: frozenset[str], tables: Tables) -> MapForm:
-    """Training options: any names, scalars, lists and mappings; the recipe checks them."""
+def _train(node: Node | None, before: frozenset[str], tables: Tables, known: TrainFields | None) -> MapForm:
+    """Training options; where none are known, any names, scalars, lists and mappings."""
     if node is None or node.value is None:
         return MapForm({})
     entries = node.mapping("train")
     place = Place("train", before=before, train=True)
-    return MapForm({key: compile_value(item, None, place.down(key), tables) for key, item in entries.items()})
+    specs = {key: None if known is None else known.spec(node, key) for key in entries}
+    return MapForm({key: compile_value(item, specs[key], place.down(key), tables) for key, item in entries.items()})

@@ -42,21 +42,33 @@ def fit(value: Any, spec: FieldSpec, *, computed: bool = False) -> Any:
     if spec.kind in ("int", "float"):
         if not math.isfinite(value):
             raise ValueError(f"must be finite, but got {value}")
-        if (spec.low is not None and value < spec.low) or (spec.high is not None and value > spec.high):
+        if not _within(value, spec):
             raise ValueError(f"must be {_wanted(spec)}, but got {value:g}")
     return value
+
+
+def _within(value: float, spec: FieldSpec) -> bool:
+    return (
+        (spec.low is None or value >= spec.low)
+        and (spec.high is None or value <= spec.high)
+        and (spec.above is None or value > spec.above)
+        and (spec.below is None or value < spec.below)
+    )
 
 
 def _wanted(spec: FieldSpec) -> str:
     if spec.kind == "str" and spec.options:
         return "one of " + ", ".join(spec.options)
     words = WORDS.get(spec.kind, spec.kind)
+    open_ends = [f"above {spec.above:g}"] if spec.above is not None else []
+    open_ends += [f"below {spec.below:g}"] if spec.below is not None else []
     match spec.low, spec.high:
         case None, None:
-            return words
+            return " ".join([words, " and ".join(open_ends)]).rstrip()
         case low, None:
-            return f"{words} of at least {low:g}"
+            words = f"{words} of at least {low:g}"
         case None, high:
-            return f"{words} of at most {high:g}"
+            words = f"{words} of at most {high:g}"
         case low, high:
-            return f"{words} from {low:g} to {high:g}"
+            words = f"{words} from {low:g} to {high:g}"
+    return " and ".join([words, *open_ends])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nas.arch import REQUIRED, BlockSpec, Catalogue, FieldSpec, Part
+from nas.space.train_fields import TrainFields
 from nas.space.values import CHANNELS, CLASSES, OUT, REPEAT, SIZE, STRIDE, item_spec
 
 Schema = dict[str, Any]
@@ -34,18 +35,23 @@ ABOUT: Schema = {
         "note": {"type": "string", "description": "which layout is meant, where several exist"},
     },
 }
+TRAIN = "under train"  # owner of the fields that may have continuous ranges
 LEAVE_DOC = "share of the images expected to leave at the exit; for the expected cost only"
 FIXED = ("stem", "stages", "constraints")  # what a space that extends another may not write
 
 
-def space_schema(catalogue: Catalogue) -> Schema:
-    """The schema (draft 2020-12) of a space file, with every block and part of the catalogue."""
-    return _Writer(catalogue).space()
+def space_schema(catalogue: Catalogue, train_fields: TrainFields | None = None) -> Schema:
+    """The schema (draft 2020-12) of a space file, with every block and part of the catalogue.
+
+    Under `train` it allows `train_fields`, without them anything.
+    """
+    return _Writer(catalogue, train_fields).space()
 
 
 class _Writer:
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, train_fields: TrainFields | None) -> None:
         self._catalogue = catalogue
+        self._train_fields = train_fields
         self._defs: dict[str, Schema] = {"expression": EXPRESSION}
 
     def space(self) -> Schema:
@@ -67,10 +73,7 @@ class _Writer:
             "stages": {"type": ["array", "null"], "items": self._stage()},
             "head": sequence | {"description": "blocks behind the stages"},
             "constraints": self._constraints(),
-            "train": {
-                "type": ["object", "null"],
-                "description": "training options of the recipe; may hold choices and continuous ranges",
-            },
+            "train": self._train(),
         }
         return {
             "$schema": DIALECT,
@@ -104,6 +107,14 @@ class _Writer:
     def _constraints(self) -> Schema:
         text = "must hold for every network, such as s4.out >= s3.out or macs <= 300e6"
         return {"type": ["array", "null"], "items": {"type": "string", "minLength": 1, "description": text}}
+
+    def _train(self) -> Schema:
+        known = self._train_fields
+        found: Schema = {} if known is None else _object({k: self._field(TRAIN, f) for k, f in known.fields.items()})
+        return found | {
+            "type": ["object", "null"],
+            "description": "training options of the recipe; may hold choices and continuous ranges",
+        }
 
     def _stage(self) -> Schema:
         return _object(
@@ -209,7 +220,10 @@ class _Writer:
             "optional": this | {"description": "this or none"},
             **({"range": numbers | {"description": "low, high (included) and step"}} if counts else {}),
         }
-        forms = [_object({name: schema, "per": PER}, required=[name]) for name, schema in operators.items()]
+        beside: dict[str, dict[str, Schema]] = {name: {"per": PER} for name in operators}
+        if key.startswith(f"{TRAIN}.") and counts:
+            beside["range"]["log"] = {"type": "boolean", "description": "drawn on a logarithmic scale"}
+        forms = [_object({name: schema, **beside[name]}, required=[name]) for name, schema in operators.items()]
         each = {"type": "array", "items": this, "description": "one value a block"}
         forms.append(_object({"each": each}, required=["each"]))
         self._defs[key] = {"anyOf": [*alternatives, _ref("expression"), *forms]}
@@ -224,6 +238,8 @@ def _scalars(spec: FieldSpec) -> list[Schema]:
             found = {"type": "integer" if spec.kind == "int" else "number"}
             found |= {} if spec.low is None else {"minimum": spec.low}
             found |= {} if spec.high is None else {"maximum": spec.high}
+            found |= {} if spec.above is None else {"exclusiveMinimum": spec.above}
+            found |= {} if spec.below is None else {"exclusiveMaximum": spec.below}
         case "bool":
             found = {"type": "boolean"}
         case _:

@@ -24,6 +24,7 @@ from nas.space.moves import crossover, neighbours
 from nas.space.node import Node
 from nas.space.resolution import told
 from nas.space.sampling import EmptySpace, draw_uniformly, sample
+from nas.space.train_fields import TrainFields
 from nas.space.vectors import encode, label_at
 from nas.space.yaml_out import network_tree, network_yaml
 
@@ -36,19 +37,25 @@ class Space:
     """
 
     def __init__(
-        self, tree: Node, catalogue: Catalogue, name: str = "space", spared: frozenset[str] = frozenset()
+        self,
+        tree: Node,
+        catalogue: Catalogue,
+        name: str = "space",
+        spared: frozenset[str] = frozenset(),
+        train_fields: TrainFields | None = None,
     ) -> None:
         self.tree = tree
         self.catalogue = catalogue
         self._spared = spared
+        self._train_fields = train_fields
         try:
-            self.network: Network = compile_network(tree, catalogue, name, spared)
+            self.network: Network = compile_network(tree, catalogue, name, spared, train_fields)
         except RecursionError:
             raise tree.fail("a space must not nest so deep") from None
         self.decoder = Decoder(self.network, catalogue)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Space, (self.tree, self.catalogue, self.name, self._spared))
+        return (Space, (self.tree, self.catalogue, self.name, self._spared, self._train_fields))
 
     @property
     def name(self) -> str:
@@ -142,7 +149,7 @@ class Space:
     def at_resolutions(self, sides: Iterable[int]) -> Space:
         """The same space with a choice of resolutions instead of its own. Raises `SpecError` where they do not fit."""
         tree, replaced = with_resolutions(self.tree, sides)
-        return Space(tree, self.catalogue, self.name, self._spared | replaced)
+        return Space(tree, self.catalogue, self.name, self._spared | replaced, self._train_fields)
 
     def neighbours(self, decisions: Mapping[str, Label]) -> Iterator[Decisions]:
         """All points of the space that differ in one answer, and in what that answer opens or closes."""
@@ -189,16 +196,17 @@ def load_space(
     resolution: int | None = None,
     resolution_from: str = "",
     roots: Sequence[Path] = (),
+    train_fields: TrainFields | None = None,
 ) -> Space:
     """The space of a file, of a name under one of the `roots` (`zoo/resnet50`), or of a tree in Python.
 
     What is known of the data (`classes`, `channels`, `resolution`) replaces what the source says of it;
-    `resolution_from` says in errors where the resolution comes from (an option, the data).
-    Raises `SpecError` for the first mistake, with file, line and column.
+    `resolution_from` says in errors where the resolution comes from (an option, the data). `train_fields` are what may
+    stand under `train`; without them, anything. Raises `SpecError` for the first mistake, with file, line and column.
     """
     tree, name, inherited = load_tree(source, roots)
     tree, replaced = with_input(tree, classes, channels, resolution, resolution_from)
-    return Space(tree, catalogue, name, inherited | replaced)
+    return Space(tree, catalogue, name, inherited | replaced, train_fields)
 
 
 def load_network(

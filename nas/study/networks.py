@@ -9,10 +9,10 @@ from typing import Any
 
 from nas.arch import Plan
 from nas.errors import NasError
-from nas.files import find_file, shipped
-from nas.space import About, decided_plan, load_space, network_tree, read, read_about
+from nas.files import find_file
+from nas.space import About, decided_plan, network_tree, read, read_about
 from nas.study.results import find_record, is_results, open_results, stored_plan, trial_name
-from nas.study.spaces import catalogue, check_whole
+from nas.study.spaces import catalogue, check_whole, open_space
 
 RESULTS = Path("results")
 
@@ -42,7 +42,7 @@ def find_network(
 
 
 def _opened(source: Path | dict[str, Any], given: Mapping[str, Any]) -> Plan:
-    space = load_space(source, catalogue(), roots=[shipped("search_spaces")], **given)
+    space = open_space(source, **given)
     plan = decided_plan(space)
     check_whole(space, plan)
     return plan

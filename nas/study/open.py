@@ -74,7 +74,7 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     )
     dataset = config.told_at(["data"], lambda: load_data(config.data, skip_unreadable=skip_unreadable))
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
-    space = open_space(config.space, **given)
+    space = open_space(config.space, recipe=config.training, **given)
     found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
     check_whole(space, space.decode(found))
     given |= {"resolution": dataset.resolution, "resolution_from": "the data's resolution"}

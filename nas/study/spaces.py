@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
@@ -15,6 +16,8 @@ from nas.errors import InvalidArchitecture
 from nas.files import find_file, shipped
 from nas.space import Refusals, Space, load_space
 from nas.store.share import wilson
+from nas.study.train_fields import train_fields
+from nas.train import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +37,14 @@ def catalogue() -> CostTable:
     return CostTable(folder / "costs.sqlite")
 
 
-def open_space(source: str | dict[str, Any], **given: Any) -> Space:
-    """A space from a file, a shipped name or a tree; `given`: `classes`, `channels` and `resolution`, where known."""
-    target = source if isinstance(source, dict) else find_file(source, "search_spaces")
-    return load_space(target, catalogue(), roots=[shipped("search_spaces")], **given)
+def open_space(source: str | Path | dict[str, Any], *, recipe: Recipe | None = None, **given: Any) -> Space:
+    """A space from a file, a shipped name or a tree; `given`: `classes`, `channels` and `resolution`, where known.
+
+    What it says of training must be fields of the recipe; `recipe` is that of the study, where there is one.
+    Raises `SpecError` for the first mistake.
+    """
+    target = find_file(source, "search_spaces") if isinstance(source, str) else source
+    return load_space(target, catalogue(), roots=[shipped("search_spaces")], train_fields=train_fields(recipe), **given)
 
 
 def check_whole(space: Space, plan: Plan) -> None:

@@ -155,6 +155,26 @@ def test_a_budget_inside_the_interval_buys_more_pairs():
     assert latency.pairs > full.pairs
     assert latency.half_width < full.half_width
     assert latency.budget_ms == full.p50
+    assert latency.flags == ("straddles_budget",)
+    assert latency.trusted
+
+
+@pytest.mark.parametrize("share", [0.95, 1.05])
+def test_a_budget_near_by_is_decided_by_the_whole_interval(share):
+    full, _ = measured(noise=0.05)
+    latency, _ = measured(noise=0.05, budget_ms=share * full.p50)
+    assert latency.trusted
+    assert latency.high < latency.budget_ms if share > 1 else latency.budget_ms < latency.low
+    assert "straddles_budget" not in latency.flags
+
+
+def test_pairs_are_bought_until_a_budget_inside_the_first_interval_is_on_one_side():
+    full, _ = measured(noise=0.1)
+    budget = full.p50 * (1 + 0.6 * full.half_width)
+    latency, _ = measured(noise=0.1, budget_ms=budget, protocol=PROTOCOL.model_copy(update={"max_pairs": 4000}))
+    assert latency.pairs > full.pairs
+    assert latency.half_width < full.half_width
+    assert latency.p50 < budget
 
 
 def test_the_quiet_time_is_shared_between_processes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -16,12 +17,21 @@ from nas.store.attributes import latency_values
 
 
 def find_reachable(
-    space: Space, gates: Gates, rng: random.Random, *, samples: int = 1000, measured: int = 5, seconds: float = 15.0
+    space: Space,
+    gates: Gates,
+    rng: random.Random,
+    *,
+    samples: int = 1000,
+    measured: int = 5,
+    further: int = 20,
+    seconds: float = 15.0,
+    measuring: float = 20.0,
 ) -> Mapping[str, Any]:
     """Decisions of a network that passes every gate, searched for on purpose among small ones.
 
     Looks at a random sample, then goes from the best of it to better neighbours for as long as there are any; of those
-    within the budgets on costs it measures the smallest. `seconds` bounds the part without measurements.
+    within the budgets on costs it measures the smallest (`measured` of them), and where none passes goes on from the
+    fastest, to at most `further` others and for `measuring` seconds. `seconds` bounds the part without measurements.
     Raises `BudgetUnreachable` with the smallest value seen of what no network met, and the network that had it;
     `NasError` when no network of the space can be built at all.
     """
@@ -40,7 +50,8 @@ def find_reachable(
         raise BudgetUnreachable(_message(pool, violation, len(pool)))
     if not gates.measures:
         return min(within, key=lambda p: p.size).decisions
-    return _measure_smallest(gates, within, measured)
+    smallest = list({p.plan.arch_id: p for p in sorted(within, key=lambda p: p.size)}.values())[:measured]
+    return _Measured(space, gates).search(smallest, within, further, measuring)
 
 
 def _sample(space: Space, gates: Gates, rng: random.Random, samples: int, deadline: float) -> list[Priced]:
@@ -80,17 +91,66 @@ def _descend(
         best = better
 
 
-def _measure_smallest(gates: Gates, within: list[Priced], measured: int) -> Mapping[str, Any]:
-    tried: list[tuple[Priced, Rejected]] = []
-    smallest = list({p.plan.arch_id: p for p in sorted(within, key=lambda p: p.size)}.values())[:measured]
-    for priced in smallest:
+class _Measured:
+    """What was measured on the way to a network that passes; all of it was turned away."""
+
+    def __init__(self, space: Space, gates: Gates) -> None:
+        self._space = space
+        self._gates = gates
+        self._tried: dict[str, Priced] = {}
+
+    def search(self, smallest: list[Priced], within: list[Priced], further: int, seconds: float) -> Mapping[str, Any]:
+        """Measures the smallest; then by turns what is promising near the best so far, and among all others as well.
+
+        Raises `BudgetUnreachable`.
+        """
+        for priced in smallest:
+            if self._passes(priced):
+                return priced.decisions
+        deadline = time.monotonic() + seconds
+        best = min(self._tried.values(), key=_over)
+        for turn in range(further):
+            candidate = self._next(best, within if turn % 2 else [])
+            if candidate is None or time.monotonic() >= deadline:
+                break
+            if self._passes(candidate):
+                return candidate.decisions
+            best = min(best, self._tried[candidate.plan.arch_id], key=_over)
+        raise BudgetUnreachable(_message(list(self._tried.values()), _over, len(within)))
+
+    def _passes(self, priced: Priced) -> bool:
         try:
-            gates.latency(priced.plan, priced.values, priced.decisions)
-            return priced.decisions
+            self._gates.latency(priced.plan, priced.values, priced.decisions)
         except Rejected as rejected:
-            tried.append((priced, rejected))
-    rows = [Priced(p.decisions, p.plan, {**p.values, **latency_values(r.latency)}, r.constraints) for p, r in tried]
-    raise BudgetUnreachable(_message(rows, lambda p: sum(max(0.0, e) for e in p.excesses.values()), len(within)))
+            values = {**priced.values, **latency_values(rejected.latency)}
+            self._tried[priced.plan.arch_id] = Priced(priced.decisions, priced.plan, values, rejected.constraints)
+            return False
+        return True
+
+    def _next(self, best: Priced, within: list[Priced]) -> Priced | None:
+        """The most promising of the neighbours of the best, and of those looked at before, that was not measured."""
+        around = (
+            price(self._space, self._gates, d) for d in itertools.islice(self._space.neighbours(best.decisions), 500)
+        )
+        near = [p for p in around if p is not None and p.feasible]
+        unseen = [p for p in (*near, *within) if p.plan.arch_id not in self._tried]
+        return min(unseen, key=_expected, default=None)
+
+
+def _over(priced: Priced) -> float:
+    """By how much budgets are exceeded, all together."""
+    return sum(max(0.0, excess) for excess in priced.excesses.values())
+
+
+def _expected(priced: Priced) -> tuple[bool, float]:
+    """What orders networks before they are measured: the forecast, else the geometric mean of MACs, activations, steps.
+
+    MACs alone mislead among small networks, whose time is that of moving data and of starting each step. What has a forecast comes first.
+    """
+    if priced.predicted_ms is not None:
+        return False, priced.predicted_ms
+    sizes = [priced.values[name] for name in ("macs", "activations") if priced.values.get(name)]
+    return True, math.exp(sum(math.log(size) for size in (*sizes, len(priced.plan.steps))) / (len(sizes) + 1))
 
 
 def _message(pool: list[Priced], violation: Callable[[Priced], float], looked_at: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,7 +16,9 @@ from tiny import Choice, TinySpace, Trains, accuracy, latency, price
 
 from nas.arch import Plan
 from nas.errors import BudgetUnreachable, DeviceError, NasError
-from nas.search import Engine, GoalError, Patience, Rungs, SpaceProposals, TooManyFailures
+from nas.search import Engine, GoalError, Goals, Patience, Rungs, SpaceProposals, TooManyFailures
+from nas.search.gates import Gates
+from nas.search.probe import find_reachable
 from nas.space.expression import parse
 from nas.store import Record, Results
 
@@ -206,6 +209,46 @@ def test_budget_on_latency_that_nothing_meets(results: Results) -> None:
     ):
         search(results, budgets=["latency_ms <= 0.001"])
     assert entered(results.records()) == []
+
+
+def width_first(plan: Plan, budget_ms: float | None = None) -> dict[str, Any]:
+    """Wide networks are fast here, so that those of few MACs are slow; the fastest takes 1.01 ms."""
+    ms = 128 / plan.input.channels + 0.01 * len(plan.steps)
+    return {"p50": ms, "low": ms, "high": ms, "p90": ms, "p99": ms, "trusted": True, "flags": []}
+
+
+def test_the_least_latency_is_found_although_few_macs_are_slow() -> None:
+    measured: list[str] = []
+
+    def measure(plan: Plan, budget_ms: float | None) -> dict[str, Any]:
+        measured.append(plan.arch_id)
+        return width_first(plan)
+
+    gates = Gates(Goals.parse(["minimize latency_ms"], ["latency_ms <= 0.5"]), price, measure)
+    with pytest.raises(
+        BudgetUnreachable, match=r"smallest seen is latency_ms 1\.01 at network \w{16} \(depth=1, width=128"
+    ):
+        find_reachable(TinySpace(), gates, random.Random(0))
+    assert len(set(measured)) == len(measured) <= 5 + 20
+
+
+def test_a_fast_network_of_many_macs_is_found() -> None:
+    gates = Gates(Goals.parse(["minimize latency_ms"], ["latency_ms <= 1.5"]), price, width_first)
+    assert find_reachable(TinySpace(), gates, random.Random(0))["width"] >= 96
+
+
+@pytest.mark.parametrize(("further", "measuring"), [(3, 20.0), (20, 0.0)])
+def test_measuring_for_the_least_is_bounded(further: int, measuring: float) -> None:
+    measured: list[str] = []
+
+    def measure(plan: Plan, budget_ms: float | None) -> dict[str, Any]:
+        measured.append(plan.arch_id)
+        return width_first(plan)
+
+    gates = Gates(Goals.parse(["minimize latency_ms"], ["latency_ms <= 0.001"]), price, measure)
+    with pytest.raises(BudgetUnreachable):
+        find_reachable(TinySpace(), gates, random.Random(0), further=further, measuring=measuring)
+    assert len(measured) == 5 + (further if measuring else 0)
 
 
 @pytest.mark.parametrize("budget", ["macs <= 5000", "latency_ms <= 0.005"])

@@ -145,7 +145,8 @@ def _over(priced: Priced) -> float:
 def _expected(priced: Priced) -> tuple[bool, float]:
     """What orders networks before they are measured: the forecast, else the geometric mean of MACs, activations, steps.
 
-    MACs alone mislead among small networks, whose time is that of moving data and of starting each step. What has a forecast comes first.
+    MACs alone mislead among small networks, whose time is that of moving data and of starting
+    each step. What has a forecast comes first.
     """
     if priced.predicted_ms is not None:
         return False, priced.predicted_ms

@@ -54,6 +54,7 @@ def test_they_fit_and_nothing_nearer_comes_to_another_map(side, fitting):
         ("swin_tiny", 456, [448, 672]),
         ("swin_tiny", 8, [224]),
         ("cswin_tiny", 250, [224, 448]),
+        ("maxvit_tiny", 28, [224]),
         ("mobilevit_xxs", 230, [192, 256]),
         ("resnet50", 1, [32]),
         ("vit_tiny_16", 15, [16]),

@@ -24,7 +24,9 @@ class CrossWindowMixer(MultiHeadMixer):
     class Config(base.Config):
         """Attention in cross-shaped windows."""
 
-        stripe: int = Field(7, ge=1, le=1024, description="width of a stripe in tokens; must divide or cover the grid")
+        stripe: int = Field(
+            7, ge=1, le=1024, description="width of a stripe in tokens; must divide the grid or be its side"
+        )
         qkv_bias: bool = Field(True, description="bias of queries, keys and values")
 
     def __init__(self, config: CrossWindowMixer.Config, in_shape: TokenShape, heads: int) -> None:

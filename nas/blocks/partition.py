@@ -72,16 +72,16 @@ def grid_of(shape: TokenShape, what: str, path: str | None = "mixer") -> tuple[i
 def fitting_sides(size: int, grid: tuple[int, int], path: str, sides: tuple[int, ...] = (0, 1)) -> tuple[int, ...]:
     """`size` along every axis, or the whole axis where it is not longer; raises `InvalidArchitecture` naming what fits.
 
-    `sides` are the axes of the grid that are to be divided.
+    `sides` are the axes of the grid that are to be divided. A size beyond the longest of them is refused: it would be
+    the same network as that side, under another `arch_id`.
     """
+    longest = max(grid[axis] for axis in sides)
 
     def fits(side: int) -> bool:
-        return all(side >= grid[axis] or grid[axis] % side == 0 for axis in sides)
+        return side <= longest and all(side >= grid[axis] or grid[axis] % side == 0 for axis in sides)
 
     if not fits(size):
-        fitting = [side for side in range(1, max(grid) + 1) if fits(side)]
-        raise InvalidArchitecture(
-            f"must divide the grid ({grid[0]}x{grid[1]}), but got {size}; {', '.join(map(str, fitting))} would fit",
-            path=path,
-        )
+        must = "divide the grid" if size <= longest else "be at most the side of the grid"
+        fitting = ", ".join(str(side) for side in range(1, longest + 1) if fits(side))
+        raise InvalidArchitecture(f"must {must} ({grid[0]}x{grid[1]}), but got {size}; {fitting} would fit", path=path)
     return tuple(min(size, grid[axis]) for axis in sides)

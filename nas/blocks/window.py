@@ -27,13 +27,15 @@ class WindowMixer(MultiHeadMixer):
     infinity, the paper's code with -100). `partition: grid` puts tokens together that are as far apart as possible
     (MaxViT, Tu et al., 2022). Swin V2 (Liu et al., 2022): `cosine: true, position: continuous`.
     An axis that is not longer than the window is one window without a shift, as in the paper's last stage; any other
-    axis must be a multiple of the size.
+    axis must be a multiple of the size. No window is larger than the grid.
     """
 
     class Config(base.Config):
         """Window attention."""
 
-        size: int = Field(7, ge=1, le=1024, description="side of a window in tokens; must divide the grid or cover it")
+        size: int = Field(
+            7, ge=1, le=1024, description="side of a window in tokens; must divide the grid or be its side"
+        )
         shift: int = Field(0, ge=0, le=1023, description="tokens by which the windows are moved; less than the size")
         partition: Literal["window", "grid"] = Field(
             "window", description="windows of neighbours, or a dilated grid of size x size tokens"

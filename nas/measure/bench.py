@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from nas.measure import calibration
-from nas.measure.calibration import LOWER, Calibration
+from nas.measure.calibration import FAR, LOWER, Calibration
 from nas.measure.clock import Clock, Run, clock_for
 from nas.measure.devices import Device
 from nas.measure.protocol import Protocol
@@ -49,10 +49,12 @@ class Bench:
         return Sampler(self.clock, run, self.reference, run_s, self.reference_s, self.protocol, alone)
 
     def saw(self, seconds: float) -> None:
-        """Takes the reference's time in the pairs that counted: well below the quiet time, that one was not quiet."""
-        if seconds < LOWER * self.quiet_s:
-            self.calibration = self._keep(seconds, self.calibration.calm)
-            self.unstable = False
+        """Takes the reference's time in the pairs that counted: well below the quiet time twice, that was not quiet."""
+        found = self.calibration.seen(seconds, time.time())
+        if found != self.calibration:
+            self.unstable = self.unstable and found.seconds == self.quiet_s
+            self.calibration = found
+            calibration.store(self.device, found)
 
     def _calibrate(self) -> Calibration:
         """The calibration other processes left, if the reference still comes near it; otherwise, a new one."""
@@ -63,8 +65,12 @@ class Bench:
             if look:
                 time.sleep(PAUSE_S)
             seconds, _ = self._look()
-            if seconds < LOWER * known.seconds:
+            if seconds < FAR * known.seconds:
                 return self._settle(None)
+            if seconds < LOWER * known.seconds:
+                known = known.seen(seconds, time.time())
+                calibration.store(self.device, known)
+                return known
             if seconds <= (1 + self.protocol.tolerance) * known.seconds:
                 return known
         self.unstable = True

@@ -151,6 +151,26 @@ class TestCalibration:
         assert calibration.load(Device(threads=7, batch=64)) == stored  # the reference has a batch of its own
         assert calibration.load(Device(threads=8)) is None
 
+    def test_a_faster_moment_counts_once_it_was_seen_twice_a_while_apart(self):
+        known = Calibration(1.0, 0.0)
+        assert known.seen(0.99, 100.0) is known
+        hinted = known.seen(0.93, 100.0)
+        assert (hinted.seconds, hinted.hint) == (1.0, (0.93, 100.0))
+        assert hinted.seen(0.92, 130.0) is hinted
+        assert hinted.seen(1.01, 400.0) is hinted
+        assert hinted.seen(0.94, 200.0) == Calibration(0.94, 200.0)
+        assert hinted.seen(0.92, 200.0) == Calibration(0.93, 200.0)
+        assert hinted.seen(0.92, 5000.0).hint == (0.92, 5000.0)  # not the same quiet spell: it begins anew
+
+    def test_far_below_the_known_time_that_was_a_busy_device(self):
+        assert Calibration(1.0, 0.0).seen(0.7, 100.0) == Calibration(0.7, 100.0)
+
+    def test_a_hint_is_kept_for_other_processes(self):
+        device = Device(threads=11)
+        stored = Calibration(3.5e-4, time.time(), True, (3.3e-4, time.time()))
+        assert calibration.store(device, stored)
+        assert calibration.load(device) == stored
+
     def test_an_old_or_a_broken_one_does_not_hold(self):
         device = Device(threads=9)
         calibration.store(device, Calibration(1.0, time.time() - calibration.MOST_AGE_S - 1))

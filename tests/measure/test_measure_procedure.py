@@ -192,6 +192,17 @@ def test_a_calibration_taken_while_something_ran_is_replaced_when_the_device_is_
     assert calibration.load(Device()).seconds < 1.05 * REFERENCE_S
 
 
+def test_a_moment_of_higher_speed_does_not_make_all_that_follows_seem_disturbed():
+    calibration.store(Device(), Calibration(REFERENCE_S, time.time()))
+    fast, _ = measured(slow=lambda now: 0.92)
+    assert fast.p50 == pytest.approx(TRUE_MS, rel=0.01)
+    assert calibration.load(Device()).hint[0] == pytest.approx(0.92 * REFERENCE_S, rel=0.02)
+    usual, _ = measured()
+    assert usual.trusted
+    assert usual.flags == ()
+    assert usual.p50 == pytest.approx(TRUE_MS, rel=0.01)
+
+
 def test_a_reference_that_is_slower_than_it_ever_was_is_flagged():
     calibration.store(Device(), Calibration(REFERENCE_S / 1.3, time.time()))
     latency, _ = measured()

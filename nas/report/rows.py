@@ -27,7 +27,7 @@ def network_rows(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> 
     members = {id(r) for r in front(records, aims)}
     values = columns(records, aims)
     heads = [("network", "text"), *((axis_label(name), kind_of(name)) for name in values)]
-    heads += [("epochs", "integer"), ("outcome", "text"), ("in budget", "words"), ("arch_id", "code")]
+    heads += [("epochs", "integer"), ("outcome", "words"), ("in budget", "words"), ("arch_id", "code")]
     names, labels = Index(), Index()
     return {
         "columns": [{"label": text, "kind": kind} for text, kind in heads],

@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.report.aims import Aims, read_aims
 from nas.report.front import best
+from nas.report.labelling import Box, beside, least_covered
 from nas.report.marks import Axis, Kind, Mark, Picture, picture
 from nas.report.table import trusted
 from nas.report.theme import FONT, LIGHT, Theme
@@ -27,7 +28,6 @@ LEGEND: tuple[tuple[Kind, str], ...] = (
     ("finalist", "finalist, retrained"),
     ("baseline", "known network"),
 )
-Box = tuple[float, float, float, float]
 Place = Callable[[float], float]
 
 
@@ -202,35 +202,14 @@ def _labels(
             text, colour, weight = short(network(mark.record)), theme.known, 400
         else:
             continue
-        at_x, at_y, box = _free(text, x(mark.x), y(mark.y), taken)
+        width = CHARACTER * len(text)
+        frame = (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
+        (at_x, at_y), box = least_covered(beside(x(mark.x), y(mark.y), width), width, taken, frame)
         taken.append(box)
         halo = f'stroke="{theme.paper}" stroke-width="3" stroke-linejoin="round" paint-order="stroke"'
         look = f'fill="{colour}" font-weight="{weight}" {halo}'
         parts.append(f'<text x="{at_x:.1f}" y="{at_y:.1f}" {look}>{html.escape(text)}</text>')
     return parts
-
-
-def _free(text: str, x: float, y: float, taken: Sequence[Box]) -> tuple[float, float, Box]:
-    """The place beside (x, y) where a text overlaps the least; left end, base line, and the box it fills."""
-    width = CHARACTER * len(text)
-    places = [(x + 11, y - 7), (x - 11 - width, y - 7), (x + 11, y + 15), (x - 11 - width, y + 15)]
-    places += [(x - width / 2, y - 14), (x - width / 2, y + 24), (x - width - 11, y - 22), (x + 11, y - 22)]
-
-    def covered(place: tuple[float, float]) -> float:
-        box = _box(place, width)
-        outside = max(0.0, LEFT - box[0]) + max(0.0, box[2] - WIDTH + RIGHT) + max(0.0, TOP - box[1])
-        return 1000 * outside + sum(_overlap(box, other) for other in taken)
-
-    chosen = min(places, key=covered)
-    return *chosen, _box(chosen, width)
-
-
-def _box(place: tuple[float, float], width: float) -> Box:
-    return place[0] - 2, place[1] - 11, place[0] + width + 2, place[1] + 4
-
-
-def _overlap(a: Box, b: Box) -> float:
-    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 def _legend(kinds: Sequence[Kind], theme: Theme) -> list[str]:

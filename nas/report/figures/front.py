@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from nas.report.aims import Aims, read_aims
 from nas.report.figures.hover import card, safe
 from nas.report.front import best
+from nas.report.labelling import Box, around, least_covered
 from nas.report.marks import Axis, Kind, Mark, Picture, picture
 from nas.report.theme import LIGHT, Theme, axis, layout, note
 from nas.report.ticks import ticks
@@ -33,6 +34,9 @@ from nas.report.words import (
 from nas.store.record import Record
 
 HEIGHT = 500
+INSIDE = (1012.0, 404.0)  # width and height of the plot in pixels on a wide screen, by which words are placed
+BEFORE = 0.7  # a budget further to the right than this has its words on the left of its line
+CHARACTER = 6.8  # mean width of a letter of 12 px
 CROWDED = 300
 HIDDEN = ("stopped", "replaced")
 
@@ -118,8 +122,14 @@ def _points(kind: Kind, marks: Sequence[Mark], shown: Picture, aims: Aims, theme
 
 def _side(mark: Mark, x: Axis) -> str:
     """Beside its mark, clear of the error bar of y, and not over the right edge."""
-    place = math.log(mark.x / x.low) / math.log(x.high / x.low) if x.log else (mark.x - x.low) / (x.high - x.low)
-    return "top left" if place > 0.7 else "top right"
+    return "top left" if _share(mark.x, x) > 0.7 else "top right"
+
+
+def _share(value: float, along: Axis) -> float:
+    """How far along an axis a value lies, from 0 to 1."""
+    if along.log:
+        return math.log(value / along.low) / math.log(along.high / along.low)
+    return (value - along.low) / (along.high - along.low)
 
 
 def _trusted(record: Record) -> bool:
@@ -199,10 +209,14 @@ def _notes(shown: Picture, leader: Record | None, aims: Aims, theme: Theme) -> l
         place = {"x": at(along.bound, along), "y": 1, "yref": "paper", "xanchor": "left", "yanchor": "top"}
         if letter == "y":
             place = {"y": at(along.bound, along), "x": 0, "xref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        notes.append(note(theme, safe(text), **place, xshift=5, yshift=0, font={"size": 12, "color": theme.known}))
+        elif _share(along.bound, along) > BEFORE:
+            place["xanchor"] = "right"
+        shift = -5 if place["xanchor"] == "right" else 5
+        notes.append(note(theme, safe(text), **place, xshift=shift, yshift=0, font={"size": 12, "color": theme.known}))
     mark = next((m for m in shown.marks if m.record is leader), None)
     if mark is not None:
         words = f"best: {quantity(shown.y.name, mark.y)} at {amount(shown.x.name, mark.x)}"
+        ax, ay, anchor = _beside_leader(mark, words, shown)
         notes.append(
             {
                 "x": at(mark.x, shown.x),
@@ -214,13 +228,43 @@ def _notes(shown: Picture, leader: Record | None, aims: Aims, theme: Theme) -> l
                 "arrowwidth": 1,
                 "arrowcolor": theme.line,
                 "standoff": 9,
-                "ax": -70,
-                "ay": -26,
-                "xanchor": "right",
+                "ax": ax,
+                "ay": ay,
+                "xanchor": anchor,
                 "font": {"size": 12.5, "color": theme.ink},
             }
         )
     return notes
+
+
+def _beside_leader(leader: Mark, words: str, shown: Picture) -> tuple[float, float, str]:
+    """Where the words about the best stand: offset of their near end from its mark in pixels, and which end that is."""
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return INSIDE[0] * _share(x, shown.x), INSIDE[1] * (1 - _share(y, shown.y))
+
+    taken: list[Box] = []
+    for mark in (m for m in shown.marks if m.kind not in HIDDEN):
+        x, y = at(mark.x, mark.y)
+        taken.append((x - 7, y - 7, x + 7, y + 7))
+        if mark.y_bounds and _STYLES[mark.kind][-1]:
+            taken.append((x - 1, at(mark.x, mark.y_bounds[1])[1], x + 1, at(mark.x, mark.y_bounds[0])[1]))
+        if mark.kind == "baseline":
+            width = CHARACTER * len(short(network(mark.record))) + 12
+            taken.append(
+                (x, y - 26, x + width, y - 4) if _side(mark, shown.x) == "top right" else (x - width, y - 26, x, y - 4)
+            )
+    ends = [*(mark.x for mark in shown.line), shown.x.high]
+    for mark, end in zip(shown.line, ends[1:], strict=True):
+        x, y = at(mark.x, mark.y)
+        taken.append((x, y - 1, at(end, mark.y)[0], y + 1))
+    if shown.x.bound is not None:
+        x = at(shown.x.bound, shown.y.low)[0]
+        taken.append((x - 1, 0, x + 1, INSIDE[1]))
+    width = 1.1 * CHARACTER * len(words)  # bold
+    x, y = at(leader.x, leader.y)
+    (left, base), _ = least_covered(around(x, y, width), width, taken, (0, 0, *INSIDE))
+    return (left - x, base - 4 - y, "left") if left > x else (left + width - x, base - 4 - y, "right")
 
 
 def _summary(shown: Picture, aims: Aims) -> str:

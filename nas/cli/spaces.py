@@ -41,6 +41,10 @@ def space(
         f"feasible: {share['value']:.1%} of {share['samples']} vectors build and meet the space's cost constraints "
         f"(95% interval {share['low']:.1%} to {share['high']:.1%})"
     )
+    if not share["value"]:
+        out.print(f"nothing was feasible among {share['samples']} vectors: a search of this space may find no network")
+    for text, count in description["unmet"].items():
+        out.print(f"does not hold, {count} of {share['samples']}: {text}", highlight=False, markup=False)
     for reason, count in description["unbuildable"].items():
         out.print(f"cannot be built, {count} of {share['samples']}: {reason}", highlight=False, markup=False)
     out.print(_samples_table(description["examples"]))

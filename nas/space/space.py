@@ -16,6 +16,7 @@ from nas.space.counting import Counter, Size
 from nas.space.decisions import Decision, Decisions, Draw, Label
 from nas.space.decoder import Decoder
 from nas.space.domains import possible_values
+from nas.space.emptiness import nothing_satisfies
 from nas.space.evaluation import Frame, evaluate
 from nas.space.expression import Expression
 from nas.space.forms import Network
@@ -104,7 +105,7 @@ class Space:
         table, complete = self._counter.table, self._counter.complete
         if table is not None:
             if not table.total:
-                raise EmptySpace(f"{self.name}: no decisions satisfy the structural constraints")
+                raise self._nothing()
             try:
                 return sample(self, lambda: table.draw(rng))
             except EmptySpace:
@@ -122,8 +123,11 @@ class Space:
         if table is None:
             return self.walk(draw_uniformly(rng))
         if not table.total:
-            raise EmptySpace(f"{self.name}: no decisions satisfy the structural constraints")
+            raise self._nothing()
         return table.draw(rng)
+
+    def _nothing(self) -> EmptySpace:
+        return nothing_satisfies(self.network, lambda rng: self.walk(draw_uniformly(rng)))
 
     @cached_property
     def _counter(self) -> Counter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,10 @@ def check_whole(space: Space, plan: Plan) -> None:
 
 
 def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
-    """Sampled networks that can be built, each with its decisions, parameters and MACs (`Cost.to_json`)."""
+    """Sampled networks that can be built, each with its decisions, parameters and MACs (`Cost.to_json`).
+
+    Raises `SpecError` where one does not end in logits, for it could neither be trained nor measured.
+    """
     table = catalogue()
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
@@ -65,18 +69,21 @@ def draw(space: Space, count: int, rng: random.Random) -> list[dict[str, Any]]:
             plan = space.decode(decisions)
         except InvalidArchitecture:
             continue
+        check_whole(space, plan)
         cost = table.plan(plan)
         rows.append({"arch_id": plan.arch_id, "decisions": dict(decisions), **cost.to_json()})
     return rows
 
 
-def feasible_fraction(space: Space, samples: int, rng: random.Random) -> tuple[dict[str, Any], Refusals]:
+def feasible_fraction(space: Space, samples: int, rng: random.Random) -> tuple[dict[str, Any], Refusals, Counter[str]]:
     """The share of decision vectors that build and meet the space's own cost constraints, from a sample of them.
 
-    With Wilson's 95% interval (1927); beside it why vectors could not be built.
+    With Wilson's 95% interval (1927); beside it why vectors could not be built, and how many that could be built did
+    not meet each of the cost constraints.
     """
     table, good = catalogue(), 0
     refusals = Refusals()
+    unmet: Counter[str] = Counter()
     for _ in range(samples):
         decisions = space.draw(rng)
         try:
@@ -85,15 +92,20 @@ def feasible_fraction(space: Space, samples: int, rng: random.Random) -> tuple[d
             refusals.add(decisions, error)
             continue
         values = table.plan(plan).values()
-        good += all(constraint.evaluate(values) for constraint in space.cost_constraints)
+        broken = [constraint.text for constraint in space.cost_constraints if not constraint.evaluate(values)]
+        unmet.update(broken)
+        good += not broken
     low, high = wilson(good, samples)
-    return {"value": good / samples, "low": low, "high": high, "samples": samples}, refusals
+    return {"value": good / samples, "low": low, "high": high, "samples": samples}, refusals, unmet
 
 
 def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:
-    """Everything `nas space` shows: name, exact size, decisions, feasible share, what cannot be built, examples."""
+    """Everything `nas space` shows: name, exact size, decisions, feasible share, what is in its way, examples.
+
+    Raises `SpecError` where its networks do not end in logits, `EmptySpace` where there are none.
+    """
     size = space.size()
-    fraction, refusals = feasible_fraction(space, samples, random.Random(seed))
+    fraction, refusals, unmet = feasible_fraction(space, samples, random.Random(seed))
     return {
         "name": space.name,
         "size": str(size.value),
@@ -102,6 +114,7 @@ def describe(space: Space, *, samples: int, seed: int) -> dict[str, Any]:
             {"name": d.name, "kind": d.kind, "values": list(d.values), "when": d.when} for d in space.decisions
         ],
         "feasible_fraction": fraction,
+        "unmet": dict(unmet.most_common()),
         "unbuildable": refusals.commonest(REASONS, space.told),
         "examples": draw(space, EXAMPLES, random.Random(seed)),
     }

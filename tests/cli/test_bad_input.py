@@ -363,3 +363,45 @@ def test_unknown_results(run_nas):
     code, _, err = run_nas("status", "nothing")
     assert code == 2
     assert "there are none" in err
+
+
+@pytest.mark.parametrize("command", ["space", "sample"])
+def test_a_space_of_networks_without_logits_is_refused_when_it_is_looked_at(run_nas, tmp_path, command):
+    (tmp_path / "t.yaml").write_text("input: {resolution: 8}\nclasses: 2\nstem: [{conv: {out: 4}}]\nhead: [pool]\n")
+    code, out, err = run_nas(command, tmp_path / "t.yaml")
+    assert code == 2
+    assert out == ""
+    assert "t.yaml:4:7: at head: the network must end in one vector of 2 classes" in err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("command", ["space", "sample"])
+def test_a_space_that_constraints_empty_names_them(run_nas, tmp_path, command):
+    stem = "stem: [{conv: {out: {choice: [4, 8]}}}]\nhead: [pool, classifier]\nconstraints: [stem.0.conv.out > 8]\n"
+    (tmp_path / "t.yaml").write_text(f"input: {{resolution: 8}}\nclasses: 2\n{stem}")
+    code, _, err = run_nas(command, tmp_path / "t.yaml")
+    assert code == 2
+    assert "t.yaml:5:15: at constraints.0: stem.0.conv.out > 8 fails for 500" in err.replace("\n", " ")
+
+
+def test_a_space_in_which_nothing_is_feasible_says_so(run_nas, tmp_path):
+    stem = "stem: [{conv: {out: {choice: [4, 8]}}}]\nhead: [pool, classifier]\nconstraints: [macs <= 10, params >= 0]\n"
+    (tmp_path / "t.yaml").write_text(f"input: {{resolution: 8}}\nclasses: 2\n{stem}")
+    code, out, _ = run_nas("space", tmp_path / "t.yaml", "--samples", "20")
+    assert code == 0
+    assert "nothing was feasible among 20 vectors" in out
+    assert "does not hold, 20 of 20: macs <= 10" in out
+    assert "params >= 0" not in out
+
+
+def test_a_key_under_train_that_no_recipe_has(run_nas, tmp_path):
+    (tmp_path / "t.yaml").write_text(
+        "input: {resolution: 8}\nclasses: 2\nstem: [{conv: {out: 4}}]\nhead: [pool, classifier]\n"
+        "train: {dropuot: 0.2}\n"
+    )
+    for command in ("space", "sample", "profile"):
+        code, out, err = run_nas(command, tmp_path / "t.yaml")
+        assert code == 2
+        assert out == ""
+        assert "t.yaml:5:9: at train.dropuot: no field of training is called 'dropuot'; did you mean 'dropout'?" in (
+            err.replace("\n", " ")
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import re
 from collections import Counter as Tally
 from itertools import product
 from math import comb
@@ -16,7 +17,7 @@ from fake_catalogue import FakeCatalogue
 from hypothesis import HealthCheck, assume, given, settings
 from random_spaces import spaces
 
-from nas.space import EmptySpace, Size, Space, load_space
+from nas.space import EmptySpace, Size, Space, load_space, read_text
 from nas.space.counting import Counter
 from nas.space.expression import parse
 from nas.space.residues import compile_residue
@@ -206,6 +207,28 @@ def test_what_cannot_be_built_is_counted_but_never_drawn() -> None:
 def test_a_space_that_nothing_satisfies_says_so() -> None:
     with pytest.raises(EmptySpace, match="no decisions satisfy the structural constraints"):
         CASES["nothing satisfies"][1].sample(random.Random(0))
+
+
+def test_an_empty_space_says_which_constraints_empty_it_and_where() -> None:
+    text = """name: t
+input: {resolution: 16}
+classes: 3
+stages: [{name: a, repeat: {range: [1, 2]}, out: {choice: [8, 16]}, block: basic}]
+head: [pool, classifier]
+constraints:
+  - a.out >= 8
+  - a.out > 16
+  - a.repeat <= 1
+"""
+    space = Space(read_text(text, "t.yaml"), FakeCatalogue())
+    for ask in (space.sample, space.draw):
+        with pytest.raises(EmptySpace) as empty:
+            ask(random.Random(0))
+        said = str(empty.value)
+        assert "of 500 vectors drawn at random t.yaml:8:5: at constraints.1: a.out > 16 fails for 500; " in said
+        [some] = re.findall(r"t.yaml:9:5: at constraints.2: a.repeat <= 1 fails for (\d+);", said)
+        assert 150 < int(some) < 350
+        assert "a.out >= 8" not in said
 
 
 def test_a_long_sum_needs_few_states() -> None:

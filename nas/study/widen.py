@@ -10,7 +10,7 @@ import math
 import random
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def widen_network(name: str) -> Widened:
     decisions = space.walk(lambda decision: own[decision.name])
     if space.decode(decisions).arch_id != plan.arch_id:
         raise NasError(f"the space around {name} must contain it, but does not; write the space by hand")
-    return Widened(_text(name, tree, decisions), space, decisions)
+    return Widened(_text(name, tree, decisions, proposals), space, decisions)
 
 
 def _opened(name: str) -> tuple[dict[str, Any], Plan]:
@@ -130,7 +130,8 @@ def _drop_unbuildable(space: Space, proposals: list[Proposal]) -> None:
     for proposal in proposals:
         for option in proposal.others():
             if not builds({proposal.decision: option}):
-                proposal.options.remove(option)
+                proposal.leave_out(option)
+        proposal.keep_nearest()
     rng, built = random.Random(0), 0
     while built < WALKS:
         drawn = {proposal.decision: rng.choice(proposal.options) for proposal in proposals}
@@ -139,7 +140,7 @@ def _drop_unbuildable(space: Space, proposals: list[Proposal]) -> None:
             continue
         built = 0
         name = _culprit(drawn, builds)
-        by_name[name].options.remove(drawn[name])
+        by_name[name].leave_out(drawn[name])
 
 
 def _culprit(drawn: Mapping[str, Any], builds: Callable[[Mapping[str, Any]], bool]) -> str:
@@ -152,8 +153,15 @@ def _culprit(drawn: Mapping[str, Any], builds: Callable[[Mapping[str, Any]], boo
     raise AssertionError("all changes together cannot be built")
 
 
-def _text(name: str, tree: Mapping[str, Any], decisions: Decisions) -> str:
+def _tried(proposal: Proposal) -> str:
+    others = ", ".join(str(proposal.label(option)) for option in proposal.left_out)
+    return f"{proposal.decision} stays {proposal.label(proposal.value)} (tried: {others})"
+
+
+def _text(name: str, tree: Mapping[str, Any], decisions: Decisions, proposals: Sequence[Proposal]) -> str:
     own = ", ".join(f"{key} {value}" for key, value in decisions.items())
     head = [f"A search space around {name}: edit it, look at it with nas space.", f"The network itself: {own}."]
+    if as_they_were := [_tried(each) for each in proposals if len(each.options) == 1]:
+        head.append(f"No other value that was tried can be built: {', '.join(as_they_were)}.")
     lines = [line for text in head for line in textwrap.wrap(text, 118, break_on_hyphens=False)]
     return "".join(f"# {line}\n" for line in lines) + laid_out(tree)

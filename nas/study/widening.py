@@ -8,6 +8,7 @@ from typing import Any
 from nas.arch import FieldSpec, Part
 
 ATTENTIONS = ("none", "se", "eca")
+RESOLUTION_REACH = 2  # of the resolutions that can be built so many are kept on each side
 
 
 def around_repeat(value: int) -> list[Any]:
@@ -30,8 +31,8 @@ def around_width(value: int) -> list[Any]:
 
 
 def around_factor(value: float) -> list[Any]:
-    """A quarter less and a quarter more of a width or depth multiplier."""
-    return [round(0.75 * value, 4), value, round(1.25 * value, 4)] if 0 < value <= 8 else [value]
+    """A quarter less and a quarter more of a multiplier or of a slope."""
+    return [round(0.75 * value, 4), value, round(1.25 * value, 4)] if value > 0 else [value]
 
 
 def around_kernel(value: int) -> list[Any]:
@@ -64,11 +65,12 @@ def around_attention(value: Any) -> list[Any]:
 
 
 def around_resolution(value: int, stride: int) -> list[Any]:
-    """Two steps less and two more; a step is a multiple of what the whole network strides."""
+    """Twice `RESOLUTION_REACH` steps less and more; a step is a multiple of what the whole network strides."""
     unit = stride if stride < value else 8
     while 10 * unit < value:
         unit *= 2
-    return [value + steps * unit for steps in range(-2, 3) if value + steps * unit > 0]
+    reach = 2 * RESOLUTION_REACH
+    return [value + steps * unit for steps in range(-reach, reach + 1) if value + steps * unit > 0]
 
 
 Around = Callable[[Any], list[Any]]

@@ -9,7 +9,15 @@ from typing import Any
 from nas.arch import Catalogue
 from nas.space import Label, parse, wrap
 from nas.space.picks import OPERATORS
-from nas.study.widening import around, around_factor, around_repeat, around_resolution, around_width, written_default
+from nas.study.widening import (
+    RESOLUTION_REACH,
+    around,
+    around_factor,
+    around_repeat,
+    around_resolution,
+    around_width,
+    written_default,
+)
 
 MISSING = object()  # a field that the file does not write
 UNWRITTEN = ("kernel", "expand", "mlp_ratio", "ratio", "attention")  # worth writing where a stage's block has them
@@ -18,7 +26,11 @@ CARRIED = ("out", "keep")  # what may change of the blocks outside the repeats
 
 @dataclass(eq=False)
 class Proposal:
-    """A place in a tree (`key` of `holder`) that becomes the decision of that name; `written` is what stands there."""
+    """A place in a tree (`key` of `holder`) that becomes the decision of that name; `written` is what stands there.
+
+    Of the options that can be built the nearest `reach` on each side are kept, all where it is None; `left_out` are
+    those that cannot.
+    """
 
     decision: str
     holder: Any
@@ -26,6 +38,19 @@ class Proposal:
     written: Any
     value: Any
     options: list[Any]
+    reach: int | None = None
+    left_out: tuple[Any, ...] = ()
+
+    def leave_out(self, option: Any) -> None:
+        """Try an option no more: it cannot be built, alone or together with others."""
+        self.options.remove(option)
+        self.left_out += (option,)
+
+    def keep_nearest(self) -> None:
+        """Keep no more options on each side than are wanted."""
+        if self.reach is not None:
+            at = self.options.index(self.value)
+            self.options = self.options[max(0, at - self.reach) : at + self.reach + 1]
 
     def label(self, option: Any) -> Label:
         """How the language calls an option."""
@@ -106,7 +131,7 @@ class _Walk:
         sizes = self.tree["input"]
         if isinstance(resolution := sizes.get("resolution"), int):
             options = around_resolution(resolution, self.stride)
-            yield Proposal("input.resolution", sizes, "resolution", resolution, resolution, options)
+            yield Proposal("input.resolution", sizes, "resolution", resolution, resolution, options, RESOLUTION_REACH)
 
     def _values(self, holder: dict[str, Any], keys: tuple[str, ...], path: str) -> Iterator[Proposal]:
         """What is written under some keys of a mapping."""

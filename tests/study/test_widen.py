@@ -124,3 +124,27 @@ def test_a_network_without_numbers_cannot_be_widened(small):
     small.write_text("input: {height: 8, width: 8}\nclasses: 10\nhead: [pool, classifier]\n", encoding="utf-8")
     with pytest.raises(NasError, match="nothing to widen"):
         widen_network(str(small))
+
+
+def test_of_the_resolutions_that_can_be_built_two_on_each_side(small):
+    """A patch of 2 on a map of a quarter of the input: only every second step of 4 fits."""
+    block = "block: {mobilevit: {width: 32, depth: 1}}"
+    small.write_text(
+        f"input: {{resolution: 32}}\nclasses: 3\nstem: [conv: {{out: 16, stride: 4}}]\n"
+        f"stages: [{{name: s1, {block}}}]\nhead: [pool, classifier]\n",
+        encoding="utf-8",
+    )
+    found = {decision.name: decision.values for decision in widen_network(str(small)).space.decisions}
+    assert list(found["input.resolution"]) == [16, 24, 32, 40, 48]
+
+
+def test_a_slope_in_an_expression_for_widths_is_widened():
+    found = {decision.name: decision.values for decision in widen_network("zoo/regnet_x_004").space.decisions}
+    assert list(found["wa"]) == [18.36, 24.48, 30.6]
+
+
+def test_says_what_was_tried_where_nothing_else_can_be_built():
+    widened = widen_network("zoo/cswin_tiny")
+    comment = " ".join(line.removeprefix("# ") for line in widened.text.splitlines() if line.startswith("# "))
+    assert "dim stays 64 (tried: 48, 80), input.resolution stays 224 (tried: 96, 128, 160, " in comment
+    assert not {"dim", "input.resolution"} & {decision.name for decision in widened.space.decisions}

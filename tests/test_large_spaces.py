@@ -14,7 +14,7 @@ from nas.cost import CostTable
 from nas.cost.count import count
 from nas.cost.meta import OnMeta
 from nas.files import shipped
-from nas.space import Space, load_network, load_space
+from nas.space import NotInside, Space, load_network, load_space, locate
 
 SPACES = ("mobile", "hybrid", "vision_transformer")
 ROOT = shipped("search_spaces")
@@ -192,6 +192,17 @@ def test_a_known_network_is_a_point(network, spaces, catalogue):
     assert plan.arch_id == load_network(network, catalogue, roots=[ROOT]).arch_id
 
 
+def _found_quickly(*names: str) -> list[object]:
+    return [name if name in names else pytest.param(name, marks=pytest.mark.slow) for name in POINTS]
+
+
+@pytest.mark.parametrize("network", _found_quickly("zoo/mobilevit_s", "zoo/efficientnet_b0"))
+def test_a_known_network_is_found(network, spaces, catalogue):
+    name, labels = POINTS[network]
+    plan = load_network(network, catalogue, roots=[ROOT])
+    assert locate(spaces[name], plan) == point(spaces[name], labels)
+
+
 def test_maxvit_is_a_point_but_for_biases_of_its_stem(spaces, catalogue):
     labels = MULTI_AXIS | {"s2.repeat": 2} | stages("out", 1, 64, 128, 256, 512)
     labels |= stages("block", 1, *["multi_axis"] * 4)
@@ -201,3 +212,11 @@ def test_maxvit_is_a_point_but_for_biases_of_its_stem(spaces, catalogue):
     other = [at for at, steps in enumerate(zip(found.steps, maxvit.steps, strict=True)) if steps[0] != steps[1]]
     assert other == [0, 1]
     assert catalogue.plan(maxvit).params - catalogue.plan(found).params == 64 + 64
+
+
+@pytest.mark.slow
+def test_of_maxvit_the_biases_are_told(spaces, catalogue):
+    with pytest.raises(NotInside) as caught:
+        locate(spaces["hybrid"], load_network("zoo/maxvit_tiny", catalogue, roots=[ROOT]))
+    told = [(miss.place, miss.wanted, miss.allowed) for miss in caught.value.misses]
+    assert told == [(f"stem.{index}.conv.bias", True, (False,)) for index in (0, 1)]

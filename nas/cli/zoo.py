@@ -56,7 +56,7 @@ def widen(
     write: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Write a search space around a network, to edit: numbers become choices, the network stays inside."""
-    from nas.study.widen import widen_network
+    from nas.study.widen import start_words, widen_network
 
     widened = widen_network(network)
     if write is None:
@@ -69,3 +69,5 @@ def widen(
         f"wrote {write}: {len(widened.space.decisions)} decisions, {bound}{size.value:,} decision vectors",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+    err.print(f"a study of this space tries the network first with {start_words(network)}", markup=False,
+              highlight=False, soft_wrap=True)  # fmt: skip

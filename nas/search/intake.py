@@ -183,6 +183,7 @@ class Intake:
             "gate": rejected.gate,
             "reason": rejected.reason,
             "drawn": (draw.drawn, draw.independent),
+            "name": draw.name or None,
             "source": rejected.source,
             "decisions": differing(draw),
             **rejected.known,

@@ -12,13 +12,16 @@ from typing import Any, Protocol
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
 from nas.search.goals import Goals
 from nas.search.samplers import count_independent, make_sampler
 from nas.search.spaces import Parameters, Space
 from nas.store import Results, Role
-from nas.store.attributes import END, NETWORK, get
+from nas.store.attributes import END, NETWORK, get, put
+
+START = "start"  # the attribute of a trial that the search started at: the network's name, and its decisions
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,10 @@ class Proposals(Protocol):
 
 
 class SpaceProposals:
-    """Networks that an Optuna sampler draws from a space.
+    """Networks that an Optuna sampler draws from a space, behind those that the search starts at.
 
     `sampler` is random, tpe, nsga2, nsga3, gp, qmc, `module:attribute`, or a sampler; `options` are its keyword
-    arguments.
+    arguments. `start` are decisions by the name of the network that they give; each gets one trial.
     """
 
     role: Role = "candidate"
@@ -83,24 +86,40 @@ class SpaceProposals:
         options: Mapping[str, Any] | None = None,
         *,
         seed: int = 0,
+        start: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.space = space
+        self.start = dict(start or {})
+        self._waiting: list[str] = []
         self.seed = seed
         self._wanted = (sampler, options)
         make_sampler(sampler, options, seed=seed)  # a wrong name or option is found before anything is written
         self._parameters = Parameters()
         self._by_name = {decision.name: decision for decision in space.decisions}
 
+    @property
+    def starting(self) -> bool:
+        """Whether a network that the search starts at has no trial yet."""
+        return bool(self._waiting)
+
     def open(self, results: Results, goals: Goals) -> Study:
         study = results.study(self.role, goals.directions)
-        past = len(study.get_trials(deepcopy=False))
-        study.sampler = make_sampler(*self._wanted, seed=self.seed, past=past)
+        trials = study.get_trials(deepcopy=False)
+        study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
+        tried = [get(trial.user_attrs, START) for trial in trials if not _left_untried(trial)]
+        known = {as_key(start["decisions"]) for start in tried if start}
+        self._waiting = [name for name, decisions in self.start.items() if as_key(decisions) not in known]
         self.study = study
         return study
 
     def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw:
+        attributes: dict[str, Any] = {}
+        if trial is None and decisions is None and self._waiting:
+            name = self._waiting.pop(0)
+            decisions = self.start[name]
+            put(attributes.__setitem__, START, {"name": name, "decisions": dict(decisions)})
         if decisions is not None:
-            self.study.enqueue_trial(self._parameters.encode(decisions, self._by_name))
+            self.study.enqueue_trial(self._parameters.encode(decisions, self._by_name), user_attrs=attributes)
         fresh = trial is None and decisions is None
         trial = self.study.ask() if trial is None else trial
         names: list[str] = []
@@ -113,7 +132,8 @@ class SpaceProposals:
 
         decided = self.space.walk(draw)
         independent = count_independent(trial, self.study.sampler, names) if fresh else 0
-        return Draw(trial, decided, drawn=len(names), independent=independent)
+        name = get(trial.user_attrs, START).get("name", "")
+        return Draw(trial, decided, name=name, drawn=len(names), independent=independent)
 
     def decode(self, draw: Draw) -> Plan:
         return self.space.decode(draw.decisions)
@@ -175,6 +195,12 @@ class FixedProposals:
         plain = re.sub(r"[^A-Za-z0-9.]+", "_", draw.name).strip("._")[:40]
         tag = hashlib.sha256(draw.name.encode()).hexdigest()[:6]
         return f"{plan.arch_id}-{self.role}-{plain}-{tag}"
+
+
+def _left_untried(trial: FrozenTrial) -> bool:
+    """Whether a trial ended, but not for what its network is: it was dropped, or could not be measured."""
+    end = get(trial.user_attrs, END)
+    return end.get("state") == "failed" and not end.get("entered")
 
 
 def network_key(arch_id: str, train: Mapping[str, Any]) -> str:

@@ -73,6 +73,8 @@ class Supply:
         """
         if self._space is None or self._local is None:
             return self._proposals.ask()
+        if isinstance(self._proposals, SpaceProposals) and self._proposals.starting:
+            return self._proposals.ask()
         patience = self._patience
         spent = self._row >= patience.end or self._measured >= patience.measured_end
         if any_passed and spent:

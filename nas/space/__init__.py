@@ -4,6 +4,7 @@ from nas.space.about import About, read_about
 from nas.space.counting import Size
 from nas.space.decisions import BadDecisions, Decision, Decisions, Draw, Label
 from nas.space.expression import Expression, ExpressionError, parse
+from nas.space.locating import Miss, NotInside, locate
 from nas.space.node import Node, wrap
 from nas.space.operators import choice, each, optional, range_
 from nas.space.refusals import Refusals
@@ -23,7 +24,9 @@ __all__ = [
     "Expression",
     "ExpressionError",
     "Label",
+    "Miss",
     "Node",
+    "NotInside",
     "Refusals",
     "Size",
     "Space",
@@ -33,6 +36,7 @@ __all__ = [
     "each",
     "load_network",
     "load_space",
+    "locate",
     "network_tree",
     "network_yaml",
     "optional",

@@ -36,13 +36,14 @@ def neighbours(space: Movable, decisions: Mapping[str, Label]) -> Iterator[Decis
     """
     for decision in space.decisions:
         if decision.name in decisions:
-            for label in _others(decision, decisions[decision.name]):
-                found = _moved(space, decisions, decision, label)
+            for label in others(decision, decisions[decision.name]):
+                found = moved(space, decisions, decision, label)
                 if found is not None:
                     yield found
 
 
-def _others(decision: Decision, label: Label) -> list[Label]:
+def others(decision: Decision, label: Label) -> list[Label]:
+    """The other answers to try: all, or of a continuous range a step on both sides."""
     if not decision.continuous:
         return [other for other in decision.values if other != label]
     here = coordinate(decision, label)
@@ -50,7 +51,7 @@ def _others(decision: Decision, label: Label) -> list[Label]:
     return [other for other in near if other != label]
 
 
-def _moved(space: Movable, decisions: Mapping[str, Label], changed: Decision, label: Label) -> Decisions | None:
+def moved(space: Movable, decisions: Mapping[str, Label], changed: Decision, label: Label) -> Decisions | None:
     """The point with one answer changed; None where none was found that can be built."""
     rng = random.Random(f"{changed.name}={label}")
     for attempt in range(TRIES):

@@ -87,7 +87,7 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         state=end.get("state", _STATES[trial.state]) if told else "running",
         role=role,
         arch_id=network.get("arch_id") or end.get("arch_id", ""),
-        name=network.get("name", ""),
+        name=network.get("name") or end.get("name", ""),
         decisions=network.get("decisions") or end.get("decisions") or trial.params,
         values=values,
         interval=_intervals(values, latency, predicted),

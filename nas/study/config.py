@@ -35,6 +35,9 @@ class SearchSettings(_Part):
         "tpe", description="random, tpe, nsga2, nsga3, gp, qmc, or module:attribute of an Optuna one"
     )
     options: dict[str, Any] = pydantic.Field(default_factory=dict, description="keyword arguments of the sampler")
+    start: list[str] = pydantic.Field(
+        default_factory=list, description="known networks of the space to try first; they count as trials"
+    )
     trials: int = pydantic.Field(32, ge=1, description="networks that enter training; the rejected do not count")
     rungs: list[int] = pydantic.Field(
         default_factory=list,

@@ -16,6 +16,7 @@ from nas.search import Goals, Rungs
 from nas.search.gates import Gates
 from nas.search.probe import find_reachable
 from nas.store import Results
+from nas.study.few import few_networks
 from nas.study.meters import study_meter
 from nas.study.open import OpenStudy
 from nas.study.predicting import predictor_words
@@ -51,12 +52,14 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "data": _data_words(study.dataset),
         "space": study.space.name,
         "decisions": len(study.space.decisions),
+        "networks": few_networks(study.space, config.search.trials) or str(study.space.size()),
         "within_cost_budgets": share,
         "device": study.device.name,
         "objectives": config.objectives,
         "budgets": config.budgets,
         "sampler": config.search.sampler,
         "predictor": predictor_words(study),
+        "start": list(study.start),
         "trials_left": trials,
         "rungs": list(study.rungs.epochs),
         "baselines": list(study.baselines),

@@ -22,19 +22,20 @@ from nas.schedule import join_at
 from nas.search import Budget, Goals, Objective, Rungs, make_sampler
 from nas.search.gates import MEASURED_NAMES
 from nas.search.goals import check_names
-from nas.space import Space
+from nas.space import Decisions, Space
 from nas.store.results import is_ours
 from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.meters import study_meter
 from nas.study.networks import find_network
 from nas.study.spaces import check_whole, open_space
+from nas.study.starting import find_start
 from nas.study.work import REPORTED
 
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A checked study: the data is loaded, the space compiled, devices and baselines found.
+    """A checked study: the data is loaded, the space compiled, devices, baselines and the networks to start at found.
 
     `lock_name` is that of the device's lock on its host, which trainers there share.
     """
@@ -48,6 +49,7 @@ class OpenStudy:
     goals: Goals
     rungs: Rungs
     baselines: Mapping[str, Plan]
+    start: Mapping[str, Decisions]
 
 
 def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unreadable: bool = False) -> OpenStudy:
@@ -77,12 +79,31 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     space = open_space(config.space, recipe=config.training, **given)
     found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
     check_whole(space, space.decode(found))
+    start = _find_start(config, space, dataset.resolution, results)
     given |= {"resolution": dataset.resolution, "resolution_from": "the data's resolution"}
     baselines = {
         name: config.told_at(["baselines", index], partial(find_network, name, results=results, **given))
         for index, name in enumerate(config.baselines)
     }
-    return OpenStudy(config, dataset, space, config.target, lock_name, train_device, goals, rungs, baselines)
+    return OpenStudy(config, dataset, space, config.target, lock_name, train_device, goals, rungs, baselines, start)
+
+
+def _find_start(config: StudyConfig, space: Space, resolution: int, results: Path) -> dict[str, Decisions]:
+    """The networks that the search starts at. Raises `SpecError` for one that is not in the space, or one too many."""
+    names = list(dict.fromkeys(config.search.start))
+    config.told_at(["search", "start"], lambda: _check_room(len(names), config.search.trials))
+    return {
+        name: config.told_at(
+            ["search", "start", config.search.start.index(name)],
+            partial(find_start, name, space, resolution, results=results),
+        )
+        for name in names
+    }
+
+
+def _check_room(starts: int, trials: int) -> None:
+    if starts > trials:
+        raise NasError(f"the networks to start at must be at most as many as search.trials, {trials}, but are {starts}")
 
 
 def _check_device(config: StudyConfig, wanted: Mapping[str, Sequence[Objective | Budget]]) -> str:

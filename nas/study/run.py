@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nas.space.text import write
 from nas.store import Results, Role
 from nas.store.files import read_json, write_json, write_text
 from nas.study.config import StudyConfig
+from nas.study.few import few_networks
 from nas.study.keep import keep_best
 from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
 from nas.study.open import OpenStudy
@@ -31,7 +33,7 @@ from nas.train import Recipe
 OnProgress = Callable[[Progress], None]
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
-MAY_GROW = ("search.trials", "finalists", "baselines", "run", "predictor", "data.path")
+MAY_GROW = ("search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path")
 
 
 def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
@@ -75,7 +77,7 @@ def _search(
     study: OpenStudy, results: Results, meter: AnyMeter, on_progress: OnProgress, skip_unreadable: bool
 ) -> None:
     settings = study.config.search
-    proposals = SpaceProposals(study.space, settings.sampler, settings.options, seed=settings.seed)
+    proposals = SpaceProposals(study.space, settings.sampler, settings.options, seed=settings.seed, start=study.start)
     learner, about = learner_for(study, meter)
     write_json(results.env_file, {**read_json(results.env_file), **about})
     engine = Engine(
@@ -92,7 +94,12 @@ def _search(
         predictor=learner,
     )
     work = _work(study, study.config.training, skip_unreadable)
-    run(engine, work, _resources(study.config), study.config.run.runner, on_progress, attended=meter.attended())
+    few = few_networks(study.space, settings.trials)
+
+    def tell(progress: Progress) -> None:
+        on_progress(replace(progress, note=progress.note or few))
+
+    run(engine, work, _resources(study.config), study.config.run.runner, tell, attended=meter.attended())
 
 
 def train_networks(

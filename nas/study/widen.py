@@ -6,6 +6,7 @@ field they stand in (`nas.study.widening`); what then cannot be built, alone or 
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import re
@@ -153,6 +154,12 @@ def _culprit(drawn: Mapping[str, Any], builds: Callable[[Mapping[str, Any]], boo
     raise AssertionError("all changes together cannot be built")
 
 
+def start_words(name: str) -> str:
+    """What a study of the space around a network says to start at it."""
+    quoted = name if re.fullmatch(r"[\w./:-]*\w", name) else json.dumps(name)
+    return f"search: {{start: [{quoted}]}}"
+
+
 def _tried(proposal: Proposal) -> str:
     others = ", ".join(str(proposal.label(option)) for option in proposal.left_out)
     return f"{proposal.decision} stays {proposal.label(proposal.value)} (tried: {others})"
@@ -160,7 +167,11 @@ def _tried(proposal: Proposal) -> str:
 
 def _text(name: str, tree: Mapping[str, Any], decisions: Decisions, proposals: Sequence[Proposal]) -> str:
     own = ", ".join(f"{key} {value}" for key, value in decisions.items())
-    head = [f"A search space around {name}: edit it, look at it with nas space.", f"The network itself: {own}."]
+    head = [
+        f"A search space around {name}: edit it, look at it with nas space.",
+        f"To try the network first, a study of this space says {start_words(name)}.",
+        f"The network itself: {own}.",
+    ]
     if as_they_were := [_tried(each) for each in proposals if len(each.options) == 1]:
         head.append(f"No other value that was tried can be built: {', '.join(as_they_were)}.")
     lines = [line for text in head for line in textwrap.wrap(text, 118, break_on_hyphens=False)]

@@ -1,0 +1,45 @@
+"""Known networks that a search starts at: found in its space, for its data, before any work."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from nas.errors import NasError
+from nas.space import Decisions, Space, locate
+from nas.space.domains import possible_values
+from nas.study.networks import find_network
+
+FROM = "the space's resolution"
+
+
+def find_start(name: str, space: Space, resolution: int, *, results: Path = Path("results")) -> Decisions:
+    """The decisions of the network that `name` means in a space, at the first of `sides` where it is inside.
+
+    Classes and channels are those of the space; `resolution` is that of the data. Raises `NasError`: there is no such
+    network, it cannot be built so, or (`NotInside`) it is no network of the space.
+    """
+    find = partial(find_network, name, results=results, classes=space.classes, channels=space.input.channels)
+    own = find().input.height
+    first: NasError | None = None
+    for side in sides(space, resolution, own):
+        try:
+            return locate(space, find(resolution=side, resolution_from=FROM))
+        except NasError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def sides(space: Space, data: int, own: int) -> list[int | None]:
+    """The resolutions to look for a network at: where the space has a choice, that of the data, then its own.
+
+    Where neither is among them, the one nearest to its own. None stands for its own: the space's maps are not square.
+    """
+    network = space.network
+    if network.resolution is None:
+        shape = space.input
+        return [shape.height if shape.height == shape.width else None]
+    choices = possible_values(network.resolution, space.tree, "input")
+    among: list[int | None] = [side for side in dict.fromkeys((data, own)) if side in choices]
+    return among or [min(choices, key=lambda side: abs(side - own))]

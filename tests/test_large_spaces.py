@@ -198,9 +198,10 @@ def _found_quickly(*names: str) -> list[object]:
 
 @pytest.mark.parametrize("network", _found_quickly("zoo/mobilevit_s", "zoo/efficientnet_b0"))
 def test_a_known_network_is_found(network, spaces, catalogue):
-    name, labels = POINTS[network]
+    """Not always at the point above: a ViT of twelve blocks is cut into stages in several ways."""
+    space = spaces[POINTS[network][0]]
     plan = load_network(network, catalogue, roots=[ROOT])
-    assert locate(spaces[name], plan) == point(spaces[name], labels)
+    assert space.decode(locate(space, plan)).arch_id == plan.arch_id
 
 
 def test_maxvit_is_a_point_but_for_biases_of_its_stem(spaces, catalogue):

@@ -8,6 +8,8 @@ from nas.arch import MapShape, Shape, TokenShape, VectorShape
 from nas.blocks import base
 from nas.errors import InvalidArchitecture
 
+BEHIND = "here a block that takes tokens (transformer) or pool would fit"
+
 
 class ToTokens(base.BlockModule):
     """Map (C, H, W) to H * W tokens of C, row by row; the grid is remembered."""
@@ -35,10 +37,13 @@ class ToMap(base.BlockModule):
         super().__init__(config, in_shape, out, stride)
         assert isinstance(in_shape, TokenShape)
         if in_shape.grid is None:
-            raise InvalidArchitecture(f"tokens must have a grid to become a map, but got {in_shape}")
+            raise InvalidArchitecture(
+                f"tokens must have a grid to become a map, but got {in_shape}; {BEHIND} (token_prune leaves no grid)"
+            )
         if in_shape.extra:
             raise InvalidArchitecture(
-                f"tokens must have no extra tokens to become a map, but got {', '.join(in_shape.extra)}"
+                f"tokens must have no extra tokens to become a map, but got {', '.join(in_shape.extra)}; {BEHIND}"
+                " (extra_tokens may come later)"
             )
         self.grid = in_shape.grid
 

@@ -22,10 +22,10 @@ def rotary_tables(shape: TokenShape, heads: int, side: int | None = None) -> tup
     width = shape.channels // heads
     if width % 4:
         fitting = [h for h in range(1, shape.channels + 1) if shape.channels % h == 0 and shape.channels // h % 4 == 0]
-        near = ", ".join(map(str, sorted(sorted(fitting, key=lambda h: abs(h - heads))[:2]))) or "none"
+        fit = ", ".join(map(str, fitting)) or "none"
         raise InvalidArchitecture(
             "the channels of a head must be a multiple of 4 for rope (pairs, for rows and columns), but got"
-            f" {width} ({shape.channels} channels, {heads} heads); heads that fit: {near}",
+            f" {width} ({shape.channels} channels, {heads} heads); heads that fit: {fit}",
             path="heads",
         )
     frequencies = BASE ** (-torch.arange(width // 4) / (width // 4))

@@ -9,7 +9,9 @@ from typing import Any
 from nas.arch import Block, Catalogue, Fields, Shape, Step
 from nas.errors import InvalidArchitecture, Mark
 from nas.space.evaluation import Frame, evaluate
-from nas.space.forms import BlockForm, Form
+from nas.space.forms import BlockForm, Computed, Form
+
+TRIED = 4  # integers that are tried to say which would fit
 
 
 class Failure(Exception):
@@ -81,7 +83,7 @@ class Pieces:
                     raise InvalidArchitecture(
                         f"the stride {stride} of the stage and {own} of its first block contradict"
                     )
-                fields = {name: evaluate(item, frame) for name, item in form.fields.items()}
+                fields = self._values(form, frame, own * stride)
                 block = Block(form.spec.name, self._resolve(form.spec.name, fields), frame.out, own * stride)
                 found = self._place(self._blocks.setdefault(block, block), frame.shape)
             except InvalidArchitecture as error:
@@ -95,6 +97,43 @@ class Pieces:
             frame.shape = found[-1].out_shape
             stride = 1
         return tuple(steps), frame.shape
+
+    def _values(self, form: BlockForm, frame: Frame, stride: int) -> dict[str, Any]:
+        """The fields of a block as plain values; raises `Failure` that names the field, and integers that would fit."""
+        values: dict[str, Any] = {}
+        for name, item in form.fields.items():
+            try:
+                values[name] = evaluate(item, frame)
+            except InvalidArchitecture as error:
+                if type(error) is not InvalidArchitecture or error.mark is None:
+                    raise
+                # the error's path is that of the text; of a var it ends elsewhere
+                inside = (error.path or "").partition(f"{form.spec.name}.{name}")[2]
+                path = ".".join(part for part in (form.path, name + inside) if part)
+                raise Failure(error.reason + self._would_fit(form, frame, name, stride), path, error.mark) from None
+        return values
+
+    def _would_fit(self, form: BlockForm, frame: Frame, name: str, stride: int) -> str:
+        """The two integers within a field's bounds that are nearest to what an expression gave and can be built."""
+        item, spec = form.fields[name], form.spec.fields.get(name)
+        if not isinstance(item, Computed) or spec is None or spec.kind != "int" or spec.low is None:
+            return ""
+        try:
+            if evaluate(replace(item, spec=None), frame) >= spec.low:
+                return ""
+            others = {key: evaluate(other, frame) for key, other in form.fields.items() if key != name}
+        except InvalidArchitecture:
+            return ""
+        assert frame.shape is not None
+        fitting = []
+        for value in range(int(spec.low), int(spec.low) + TRIED):
+            try:
+                fields = self._resolve(form.spec.name, {**others, name: value})
+                self._place(Block(form.spec.name, fields, frame.out, stride), frame.shape)
+            except InvalidArchitecture:
+                continue
+            fitting.append(str(value))
+        return f"; {' or '.join(fitting[:2])} would fit" if fitting else ""
 
     def shifted(self, step: Step, offset: int, source: int | None = None) -> Step:
         """The one object for a step whose inputs count from `offset`; what came before it is `source`."""

@@ -86,7 +86,7 @@ def test_rope_says_what_must_hold():
     with pytest.raises(InvalidArchitecture, match="must have a grid") as caught:
         blocks.create(softmax(rope=True), TokenShape(6, 16))
     assert caught.value.path == "rope"
-    with pytest.raises(InvalidArchitecture, match=r"multiple of 4 .* got 6 .*heads that fit: 2, 3") as caught:
+    with pytest.raises(InvalidArchitecture, match=r"multiple of 4 .* got 6 .*heads that fit: 1, 2, 3") as caught:
         blocks.create(b("transformer", heads=4, mixer={"softmax": {"rope": True}}), TOKENS)
     assert caught.value.path == "heads"
 

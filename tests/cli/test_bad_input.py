@@ -135,6 +135,27 @@ def test_an_impossible_shape_names_the_block(run_nas, tmp_path):
             "at s1.0.block.transformer.heads",
             "but got 3; 2 or 4 would fit, and so would a stripe of 16",
         ),
+        (
+            32,
+            1,
+            "transformer: {heads: $in // 128}",
+            "6:56: at s1.0.block.transformer.heads",
+            "must be an integer from 1 to 1024, but got 0; 1 or 2 would fit",
+        ),
+        (
+            32,
+            1,
+            "transformer: {heads: 2, mixer: {window: {size: $h // 64}}}",
+            "at s1.0.block.transformer.mixer.window.size",
+            "but got 0",
+        ),
+        (
+            32,
+            1,
+            "transformer: {heads: 12, mixer: {softmax: {rope: true}}}",
+            "at s1.0.block.transformer.heads",
+            "heads that fit: 1, 2, 3, 6",
+        ),
         (30, 1, "mobilevit: {width: 32}", "at s1.0.block.mobilevit.patch", "(15x15), but got 2; 1, 3, 5, 15 would fit"),
         (32, 1, "conv: {groups: 5}", "at s1.0.block.conv.groups", "24 and 24 channels; 4 or 6 would fit"),
         (8, 1, "maxpool: {kernel: 7, padding: 0}", "at s1.0.block.maxpool.kernel", "a kernel of at most 4"),
@@ -238,14 +259,15 @@ def test_a_resolution_among_others_is_told_with_its_option(run_nas, windows, tmp
 
 
 def test_a_baseline_that_does_not_suit_the_data(run_nas, tiny_study, write_study, windows):
+    windows.write_text(WINDOWS.replace("size: 7", "size: 2"))
     code, _, err = run_nas("search", write_study(tiny_study | {"baselines": [str(windows)]}), "--dry-run")
-    assert code == 0, err  # the window covers a map of 2x2 tokens
-    windows.write_text(WINDOWS.replace("kernel: 4, stride: 4", "kernel: 16, stride: 16"))
+    assert code == 0, err  # the window is as large as the map
+    windows.write_text(WINDOWS)
     code, _, err = run_nas("search", write_study(tiny_study | {"baselines": [str(windows)]}), "--dry-run")
     words = " ".join(err.split())
     assert code == 2
     assert "study.yaml:" in words
-    assert "at baselines.0: the data's resolution 8 does not suit windows: the nearest that fits is 16" in words
+    assert "at baselines.0: the data's resolution 8 does not suit windows: the nearest that fits is 28" in words
 
 
 def test_an_exit_a_shared_part_and_an_end_are_told_with_their_place(run_nas, windows, tmp_path):
@@ -405,3 +427,27 @@ def test_a_key_under_train_that_no_recipe_has(run_nas, tmp_path):
         assert "t.yaml:5:9: at train.dropuot: no field of training is called 'dropuot'; did you mean 'dropout'?" in (
             err.replace("\n", " ")
         )
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (
+            "extra_tokens",
+            "no extra tokens to become a map, but got class; here a block that takes tokens (transformer)",
+        ),
+        ("token_prune", "a grid to become a map, but got 45 tokens x 24; here a block that takes tokens (transformer)"),
+    ],
+)
+def test_a_convolution_behind_tokens_that_are_no_map_says_what_would_fit(run_nas, tmp_path, tokens, message):
+    (tmp_path / "net.yaml").write_text(
+        "nas: 1\ninput: {resolution: 32}\nclasses: 3\n"
+        f"stem: [conv: {{out: 24, stride: 4}}, {tokens}]\n"
+        "stages: [{name: s1, block: conv}]\nhead: [pool, classifier]\n",
+        encoding="utf-8",
+    )
+    code, _, err = run_nas("profile", tmp_path / "net.yaml")
+    words = " ".join(err.split())
+    assert code == 2
+    assert message in words
+    assert "net.yaml:5:" in words

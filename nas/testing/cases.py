@@ -24,6 +24,7 @@ SHAPES: tuple[Shape, ...] = (
     TokenShape(16, 16, (4, 4)),
     TokenShape(13, 24, (3, 4), ("class",)),
     TokenShape(6, 16),
+    TokenShape(49, 16, (7, 7)),  # what windows and stripes fit by default
     VectorShape(16),
     VectorShape(24, 2),
     PyramidShape((MapShape(16, 8, 8), MapShape(32, 4, 4))),

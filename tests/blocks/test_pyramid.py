@@ -38,7 +38,7 @@ def test_a_layer_is_what_the_paper_says(drop):
         torch.testing.assert_close(ours, theirs)
     shapes = (MapShape(12, 12, 12), MapShape(24, 6, 6), MapShape(48, 3, 3))
     assert layer.out_shape(found) == PyramidShape(shapes[drop:], int(drop))
-    widths = [[unit.conv.weight.shape[:2] for unit in branch] for branch in layer.down]
+    widths = [[unit.conv.weight.shape[:2] for unit in units] for *units, _ in layer.down]  # the last is attention
     assert widths == [[(4, 8), (4, 4)], [(16, 16), (8, 16)]]
 
 
@@ -96,7 +96,7 @@ def test_the_last_map_stays():
 
 def test_a_layer_without_bottlenecks():
     layer = make("multi_scale_dense", **FIELDS | {"bottlenecks": []})
-    assert [len(branch) for branch in (*layer.same, *layer.down)] == [1] * 5
+    assert [len(units) for *units, _ in (*layer.same, *layer.down)] == [1] * 5
 
 
 def test_memory_of_a_pyramid_is_all_its_maps():

@@ -65,7 +65,9 @@ def calibrate(
             with stoppable(), _Shown(f"calibrating {space.name} on {target.name} -> {path}") as shown:
                 done = calibrate(wanted, meter, path, shown.update, anew=anew)
         except KeyboardInterrupt:
-            err.print(f"interrupted; all measurements are kept beside {path}. Go on with the same command.")
+            err.print(
+                f"interrupted; all measurements are kept beside {path}. Go on with the same command.", soft_wrap=True
+            )
             raise
         document = done.to_json()
         print_json(document) if as_json else _print(document)

@@ -80,7 +80,7 @@ def schema(
     import json
 
     write_to(write, json.dumps(document, indent=2) + "\n")
-    err.print(f"wrote {write}; put this line on top of a file: # yaml-language-server: $schema={write}")
+    err.print(f"wrote {write}; put this line on top of a file: # yaml-language-server: $schema={write}", soft_wrap=True)
 
 
 def _samples_table(rows: list[dict[str, Any]]) -> Table:

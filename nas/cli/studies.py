@@ -59,7 +59,7 @@ def search(
         with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
             finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable)
     except KeyboardInterrupt:
-        err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.")
+        err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
         raise
     found = verdict(finished.records, finished.study)
     if as_json:

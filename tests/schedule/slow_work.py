@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -76,4 +77,6 @@ def drive(folder: Path, runner: str, trials: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    # Who started the tests may have had SIGINT ignored, as shells do for what runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     drive(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))

@@ -20,7 +20,6 @@ on where it stopped.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -34,6 +33,7 @@ from benchmarks.latency_networks import plans
 from benchmarks.protocol_conditions import CONDITIONS
 from benchmarks.protocol_methods import METHODS, fresh, methods_for
 from nas.arch import Architecture
+from nas.store.files import append_line, read_lines
 
 OFF = 0.1
 AIM = {"quiet": 2.0, "busy": 3.0, "trainers": 3.0}  # %, of the median difference of ours
@@ -62,8 +62,8 @@ class Task(NamedTuple):
     method: str
 
 
-def main() -> None:
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
     where = environment() | {"device": options.device, "one process a number": not options.together}
     began = time.perf_counter()
     networks = _networks(options)
@@ -79,6 +79,7 @@ def main() -> None:
 
 def measured(options: argparse.Namespace, networks: dict[str, Architecture]) -> dict[Task, dict[str, Any]]:
     """Every number; what an earlier run that was cut has measured is taken from there."""
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     done = _done(options)
     for turn in range(PROCESSES):
         for condition in options.conditions:
@@ -95,8 +96,7 @@ def measured(options: argparse.Namespace, networks: dict[str, Architecture]) -> 
 
 
 def _keep(options: argparse.Namespace, task: Task, number: dict[str, Any]) -> None:
-    with _cut_file(options).open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"task": task, "found": number}) + "\n")
+    append_line(_cut_file(options), {"task": task, "found": number})
     print(f"{' '.join(map(str, task))}: {number['ms']:.4g} ms", file=sys.stderr)
 
 
@@ -190,14 +190,10 @@ def _cut_file(options: argparse.Namespace) -> Path:
 
 def _done(options: argparse.Namespace) -> dict[Task, dict[str, Any]]:
     """What a run that was cut has measured; a last line that was cut too is left out."""
-    path = _cut_file(options)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    return {Task(*row["task"]): row["found"] for row in rows}
+    return {Task(*row["task"]): row["found"] for row in read_lines(_cut_file(options))}
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=20, help="how many, sampled from spaces/latency.yaml")
     parser.add_argument("--zoo", nargs="+", metavar="NAME", help="networks of the zoo instead")
@@ -207,7 +203,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--together", action="store_true", help="one process for all numbers of a turn")
     parser.add_argument("--out", type=Path, default=RESULTS / "protocol.json")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.methods = options.methods or methods_for(options.device)
     return options
 

@@ -12,7 +12,6 @@ figure of latency against MACs beside the results. A run that was cut goes on wh
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ from nas.arch import Part, Plan, TokenShape, main_of
 from nas.errors import NasError
 from nas.measure import Meter, load_device
 from nas.space import decided_plan
+from nas.store.files import append_line, read_lines
 from nas.study.spaces import catalogue, open_space
 from nas.study.zoo import zoo_files
 
@@ -61,7 +61,6 @@ def main() -> None:
         summary |= fits(fitting)
         marks = [Mark(row["network"], row["kind"], row["macs"], row["ms"], row["low"], row["high"]) for row in fitting]
         picture = options.out.with_suffix(".svg")
-        options.out.parent.mkdir(parents=True, exist_ok=True)
         picture.write_text(figure(marks, _line(fitting)), encoding="utf-8")
     summary["minutes, this run"] = round((time.perf_counter() - began) / 60, 2)
     title = f"Latency of the zoo on {load_device(options.device).name}, batch 1"
@@ -78,6 +77,7 @@ def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
             plan = decided_plan(open_space(str(path)))
             plans.append((table.plan(plan), plan))
     plans.sort(key=lambda pair: pair[0].macs)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     done = _done(options)
     rows: list[dict[str, Any]] = []
     slow = 0
@@ -95,8 +95,7 @@ def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
             took = done.get(plan.arch_id)
             if took is None and slow < IN_A_ROW:
                 took = _measure(meter, plan)
-                with _done_file(options).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"arch_id": plan.arch_id, "found": took}) + "\n")
+                append_line(_done_file(options), {"arch_id": plan.arch_id, "found": took})
                 print(f"{plan.name}: {took}", file=sys.stderr)
             row |= took or {"ms": None, "low": None, "high": None, "seconds": None, "flags": "not measured"}
             slow = slow + 1 if row["seconds"] is None or row["seconds"] > options.seconds else 0
@@ -178,11 +177,7 @@ def _done_file(options: argparse.Namespace) -> Path:
 
 def _done(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """What was measured by a run that was cut, by `arch_id`; a last line that was cut too is left out."""
-    path = _done_file(options)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    rows = [json.loads(line) for line in lines if line.endswith("\n")]
-    return {row["arch_id"]: row["found"] for row in rows}
+    return {row["arch_id"]: row["found"] for row in read_lines(_done_file(options))}
 
 
 def _options() -> argparse.Namespace:

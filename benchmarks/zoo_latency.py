@@ -117,6 +117,7 @@ def _measure(meter: Meter, plan: Plan) -> dict[str, Any]:
         "trusted": latency.trusted,
         "seconds": round(latency.seconds, 2),
         "flags": ", ".join(latency.flags),
+        "evidence": latency.evidence,
     }
 
 

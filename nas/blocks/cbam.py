@@ -12,7 +12,7 @@ from nas.blocks.fields import Gate, OddInt
 from nas.blocks.init import init_conv
 from nas.blocks.registry import make
 from nas.blocks.rounding import floored
-from nas.blocks.units import same
+from nas.blocks.units import check_positions, same
 
 
 class ConvolutionalBlockAttention(base.PartModule):
@@ -44,6 +44,7 @@ class ConvolutionalBlockAttention(base.PartModule):
             init_conv(conv)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_positions(x, "cbam")
         mean, most = x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
         x = x * self.gate(self._excite(mean) + self._excite(most))
         seen = torch.cat((x.amax(1, keepdim=True), x.mean(1, keepdim=True)), 1)

@@ -12,6 +12,7 @@ from nas.blocks.fields import ActPart, Gate
 from nas.blocks.init import init_conv
 from nas.blocks.registry import make
 from nas.blocks.rounding import floored
+from nas.blocks.units import check_positions
 
 
 class CoordinateAttention(base.PartModule):
@@ -42,6 +43,7 @@ class CoordinateAttention(base.PartModule):
             init_conv(conv)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_positions(x, "coord")
         rows, columns = x.mean(3, keepdim=True), x.mean(2, keepdim=True).transpose(2, 3)
         squeezed = self.act(self.norm(self.reduce(torch.cat((rows, columns), 2))))
         rows, columns = squeezed.split((rows.shape[2], columns.shape[2]), 2)

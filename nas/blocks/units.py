@@ -85,6 +85,16 @@ def check_window(shape: MapShape, kernel: int, padding: int, dilation: int = 1) 
         )
 
 
+def check_positions(x: Tensor, attention: str) -> None:
+    """An attention over positions needs more than one: of a 1x1 map it has nothing to tell apart."""
+    if x.shape[2] == x.shape[3] == 1:
+        raise InvalidArchitecture(
+            f"'{attention}' tells positions of a map apart, but the map it gets is 1x1; 'se', 'eca' or 'none', a larger"
+            " resolution or fewer strides would fit",
+            path="attention",
+        )
+
+
 def as_map(shape: Shape) -> MapShape:
     """The shape of a block that takes a map (checked before)."""
     assert isinstance(shape, MapShape)

@@ -43,14 +43,14 @@ def calibrate(
 
     Searches of that space on that device then reject by prediction what is surely over their latency budgets.
     """
-    from nas.measure import load_device
     from nas.study.calibrate import Wanted, calibrate, check_budget
     from nas.study.calibrate import estimate as estimate_calibration
     from nas.study.calibrations import file_for
+    from nas.study.config import named_device
     from nas.study.meters import open_meter
     from nas.study.spaces import open_space
 
-    target = load_device(device)
+    target = named_device(device)
     space = open_space(file, classes=classes, channels=channels, resolution=resolution)
     seconds = None if minutes is None else 60 * minutes
     wanted = Wanted(space, target, networks=networks, hold_out=hold_out, seconds=seconds, seed=seed)

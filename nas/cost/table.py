@@ -13,6 +13,7 @@ from torch import nn
 from nas import blocks
 from nas.arch import Block, BlockSpec, Fields, FieldSpec, Plan, Shape, SharedUse, Step
 from nas.blocks.sharing import sharing
+from nas.cost.alike import representative
 from nas.cost.count import run_block
 from nas.cost.disk import Disk, Known, key_of
 from nas.cost.fingerprint import fingerprint
@@ -27,9 +28,10 @@ class CostTable:
     """The catalogue of all blocks (`nas.arch.Catalogue`) that also knows what each costs.
 
     A block never seen takes about 2 ms: it is built on the meta device, fused and run there once, which gives its
-    output shape, its costs, or the reason why it cannot be built; all three are remembered. Afterwards it is one
-    look-up. With a `path` they are remembered on disk too, for other processes and the next run. Safe to share
-    between threads; a copy sent to another process starts with an empty memory and the same file.
+    output shape, its costs, or the reason why it cannot be built; all three are remembered, also for the blocks that
+    differ only in activations which count alike. Afterwards it is one look-up. With a `path` they are remembered on
+    disk too, for other processes and the next run. Safe to share between threads; a copy sent to another process
+    starts with an empty memory and the same file.
 
     >>> from nas.arch import MapShape
     >>> table = CostTable()
@@ -140,15 +142,20 @@ class CostTable:
     def _look_up(self, block: Block, in_shape: Shape) -> Known:
         known = self._known.get((block, in_shape))
         if known is None:
-            key = key_of(block, in_shape) if self._disk is not None else b""
-            known = self._disk.get(key) if self._disk is not None else None
-            if known is None:
-                known = learn(block, in_shape)
-                if self._disk is not None:
-                    self._disk.put(key, known)
+            counted = representative(block)
+            known = self._recall(counted, in_shape) if counted is block else self._look_up(counted, in_shape)
             self._known[block, in_shape] = known
-            if known.shared or (known.cost is not None and known.cost.dynamic is not None):
-                self._uneven = True
+        return known
+
+    def _recall(self, block: Block, in_shape: Shape) -> Known:
+        key = key_of(block, in_shape) if self._disk is not None else b""
+        known = self._disk.get(key) if self._disk is not None else None
+        if known is None:
+            known = learn(block, in_shape)
+            if self._disk is not None:
+                self._disk.put(key, known)
+        if known.shared or (known.cost is not None and known.cost.dynamic is not None):
+            self._uneven = True
         return known
 
 

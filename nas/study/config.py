@@ -165,12 +165,16 @@ def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -
         file = config.told_at(["recipe"], lambda: find_file(recipe, "studies", beside))
         changes["recipe"] = parse_model(Recipe, read(file), "a recipe")
     if isinstance(device, str):
-        changes["device"] = config.told_at(["device"], lambda: _find_device(device, beside))
+        changes["device"] = config.told_at(["device"], lambda: named_device(device, beside))
     return config.model_copy(update=changes)
 
 
-def _find_device(name: str, beside: Path) -> Device:
-    """The device of that name, or of that file: it may be beside the study, or shipped, as devices/edge_box.yaml is."""
+def named_device(name: str, beside: Path | None = None) -> Device:
+    """The device of that name, or of that file: it may be beside the study, or shipped, as devices/edge_box.yaml is.
+
+    Raises `SpecError` for a mistake in the file, `NasError` where there is none, and `DeviceError` when this host does
+    not offer the device.
+    """
     return load_device(find_file(name, "studies", beside) if name.endswith((".yaml", ".yml")) else name)
 
 

@@ -16,7 +16,7 @@ from nas.search import Goals, Rungs
 from nas.search.gates import Gates
 from nas.search.probe import find_reachable
 from nas.store import Results
-from nas.study.few import few_networks
+from nas.study.few import few_networks, possible_trials
 from nas.study.meters import study_meter
 from nas.study.open import OpenStudy
 from nas.study.predicting import predictor_words
@@ -38,7 +38,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
     plans, share = _within_costs(study)
     epoch_s = sorted(_epoch_seconds(study, plan) for plan in plans)[len(plans) // 2]
     measure_s, latency_ms = _measure(study, plans[0])
-    trials = max(0, config.search.trials - _done(study, folder))
+    trials = max(0, possible_trials(study.space, config.search.trials) - _done(study, folder))
     candidates_s = trials * mean_epochs(study.rungs) * epoch_s
     fixed = len(study.baselines) + config.finalists.count
     # Of the known networks only the cost is known, and time goes roughly by it.

@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.arch import Plan
 from nas.errors import DeviceGone, InvalidArchitecture, NasError
+from nas.measure import Device
 from nas.measure.predictor import Counts, Learner, count_plan
 from nas.study.calibrations import Calibration, Measures, check_here, kept_for, read_calibration
 from nas.study.config import AUTO, NONE
@@ -95,10 +96,9 @@ def _tried(calibration: Calibration, study: OpenStudy, meter: Measures) -> Calib
 def command(study: OpenStudy) -> str:
     """The command that calibrates for a study."""
     space = study.config.space if isinstance(study.config.space, str) else "SPACE.yaml"
+    device = study.device.name if study.device in (Device(), Device(kind="cuda")) else "DEVICE.yaml"
     size = study.space.input
-    return (
-        f"nas calibrate {space} --device {study.device.name} --classes {study.space.classes} --channels {size.channels}"
-    )
+    return f"nas calibrate {space} --device {device} --classes {study.space.classes} --channels {size.channels}"
 
 
 def _count(plan: Plan) -> Counts:

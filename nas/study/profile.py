@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from nas.arch import Plan
-from nas.measure import EXTRAS, Device, Latency, load_device
+from nas.measure import EXTRAS, Device, Latency
+from nas.study.config import named_device
 from nas.study.meters import open_meter
 from nas.study.spaces import catalogue
 
@@ -18,7 +19,7 @@ def profile_network(plan: Plan, device: str | None = None, *, address: str | Non
     """
     document = catalogue().profile(plan).to_json()
     if device is not None:
-        document["latency_ms"] = latency_json(_measure(plan, load_device(device), address=address))
+        document["latency_ms"] = latency_json(_measure(plan, named_device(device), address=address))
     return document
 
 
@@ -30,7 +31,7 @@ def measure_network(
     And its memory, size and energy; None what is not available there. `evidence` has what disturbed it. `address`: the
     Ray cluster that has the device where it names a resource.
     """
-    target = load_device(device)
+    target = named_device(device)
     given = {key: value for key, value in changes.items() if value is not None}
     if given:
         target = Device.model_validate(target.model_dump() | given)

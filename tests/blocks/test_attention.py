@@ -8,10 +8,12 @@ from known_networks import b
 from nas import blocks
 from nas.arch import MapShape, PyramidShape
 from nas.blocks.registry import make
+from nas.cost import CostTable
 from nas.errors import InvalidArchitecture
 from nas.testing.cases import Case, example_cases
 
-SIZES = [(8, 8), (7, 9), (1, 1), (1, 5)]
+PLACES = [(8, 8), (7, 9), (1, 5)]
+SIZES = [*PLACES, (1, 1)]
 HOSTS = [name for name in blocks.names() if "attention" in blocks.block(name).fields]
 MAPS = (MapShape(16, 8, 8), MapShape(16, 7, 9), MapShape(24, 5, 5))
 PYRAMIDS = (
@@ -61,7 +63,7 @@ def test_eca_slides_a_kernel_over_the_means_of_neighbouring_channels(size):
     torch.testing.assert_close(module(x), torch.einsum("bchw,bc->bchw", x, gate))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", PLACES)
 def test_cbam_gates_channels_then_positions(size):
     module, x = attention("cbam", ratio=0.25, kernel=3), torch.randn(3, 32, *size)
 
@@ -82,7 +84,7 @@ def test_cbam_gates_channels_then_positions(size):
     torch.testing.assert_close(module(x), gated * places)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", PLACES)
 def test_coordinate_attention_gates_rows_and_columns(size):
     module, x = attention("coord", ratio=0.25), torch.randn(3, 32, *size)
 
@@ -92,6 +94,14 @@ def test_coordinate_attention_gates_rows_and_columns(size):
     rows = torch.sigmoid(linear(module.expand_rows, squeezed(x.mean(3).transpose(1, 2))))
     columns = torch.sigmoid(linear(module.expand_columns, squeezed(x.mean(2).transpose(1, 2))))
     torch.testing.assert_close(module(x), torch.einsum("bchw,bhc,bwc->bchw", x, rows, columns))
+
+
+@pytest.mark.parametrize("kind", ["cbam", "coord"])
+def test_attention_over_positions_needs_more_than_one(kind):
+    block = b("mbconv", kernel=3, expand=4, attention=kind)
+    with pytest.raises(InvalidArchitecture, match="the map it gets is 1x1; 'se', 'eca' or 'none', a larger") as caught:
+        CostTable().place(block, MapShape(16, 1, 1))
+    assert caught.value.path == "attention"
 
 
 def test_what_is_squeezed_is_as_published():

@@ -53,6 +53,19 @@ def test_networks_are_measured_one_after_the_other_in_one_process(real):
     assert real._worker.pid == pid
 
 
+def test_a_process_that_has_served_long_makes_way_for_a_fresh_one(real, monkeypatch):
+    real.load()
+    first = real._worker.pid
+    monkeypatch.setattr(meter, "WORN_S", 0.0)
+    real.measure(network(8))
+    monkeypatch.undo()
+    real.measure(network(8))
+    second = real._worker.pid
+    assert second != first
+    real.measure(network(16))
+    assert real._worker.pid == second
+
+
 def test_between_networks_the_process_computes_nothing(real):
     real.load()
     stat = Path(f"/proc/{real._worker.pid}/stat")

@@ -8,7 +8,7 @@ import pytest
 
 from nas.cli import main
 from nas.measure import Device, Latency
-from nas.study.config import read_study
+from nas.study.config import named_device, read_study
 from nas.study.meters import environment_of, open_meter, with_note
 from nas.study.open import open_study
 from nas.study.results import open_results, write_results
@@ -44,6 +44,7 @@ def test_a_device_file_may_be_beside_the_study_and_some_are_shipped(tiny_study, 
     (tmp_path / "box.yaml").write_text("name: box\nbatch: 2\n")
     assert read_study(write_study(tiny_study | {"device": "box.yaml"})).target == Device(name="box", batch=2)
     assert read_study(write_study(tiny_study | {"device": "devices/edge_box.yaml"})).target.resource == "edge-box"
+    assert named_device("devices/edge_box.yaml").resource == "edge-box"
 
 
 def test_a_report_of_a_run_that_never_reached_its_device(tiny_study, write_study, tmp_path):

@@ -11,7 +11,7 @@ from nas.errors import NasError
 from nas.files import shipped
 from nas.space import NotInside, load_network, load_space, locate
 from nas.study.config import read_study
-from nas.study.few import few_networks
+from nas.study.few import few_networks, possible_trials
 from nas.study.open import open_study
 from nas.study.run import run_study
 from nas.study.spaces import catalogue
@@ -212,6 +212,7 @@ def test_a_space_of_one_network_says_so_and_ends_after_it(study, write_study, tm
 def test_few_networks():
     space = around(block=KERNELS)
     assert few_networks(space, 18) == ""
+    assert (possible_trials(space, 17), possible_trials(space, 19)) == (17, 18)
     assert few_networks(space, 19) == "the space has at most 18 networks: the search ends after them"
     assert few_networks(space_of(tree_of(train={"mixup": {"range": [0.0, 0.2]}})), 5) == ""
 

@@ -17,6 +17,7 @@ from nas.blocks.fields import ActPart, OddInt
 from nas.blocks.init import init_conv
 from nas.blocks.registry import make
 from nas.blocks.rounding import floored, round8
+from nas.errors import InvalidArchitecture
 
 
 class NoAttention(base.PartModule):
@@ -81,6 +82,12 @@ class EfficientChannelAttention(base.PartModule):
         if kernel is None:
             kernel = int(abs(math.log2(channels) / 2 + 0.5))
             kernel += 1 - kernel % 2
+        largest = 2 * channels - 1
+        if kernel > largest:
+            raise InvalidArchitecture(
+                f"must reach no further than the channels ({channels}), but got {kernel}; at most {largest} would fit",
+                path="attention.eca.kernel",
+            )
         self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

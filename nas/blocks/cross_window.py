@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nas.arch import TokenShape
 from nas.blocks import base
-from nas.blocks.multihead import MultiHeadMixer, nearest_heads
+from nas.blocks.multihead import MultiHeadMixer, check_tokens, nearest_heads
 from nas.blocks.partition import Partition, attend, fitting_sides, grid_of
 from nas.errors import InvalidArchitecture
 
@@ -32,6 +32,7 @@ class CrossWindowMixer(MultiHeadMixer):
     def __init__(self, config: CrossWindowMixer.Config, in_shape: TokenShape, heads: int) -> None:
         super().__init__(config, in_shape.channels, heads, qkv_bias=config.qkv_bias)
         grid = grid_of(in_shape, "stripes")
+        check_tokens(in_shape.count)
         high, wide = fitting_sides(config.stripe, grid, "mixer.cross_window.stripe")
         if (high, wide) == grid:
             self.partitions = [Partition(grid, high, wide)]

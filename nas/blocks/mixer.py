@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nas.arch import TokenShape
 from nas.blocks import base
-from nas.blocks.multihead import MultiHeadMixer
+from nas.blocks.multihead import MultiHeadMixer, check_tokens
 from nas.blocks.rope import rotary_tables, rotate
 
 
@@ -38,6 +38,7 @@ class SoftmaxMixer(MultiHeadMixer):
 
     def __init__(self, config: SoftmaxMixer.Config, in_shape: TokenShape, heads: int) -> None:
         super().__init__(config, in_shape.channels, heads, qkv_bias=config.qkv_bias, key_bias=config.key_bias)
+        check_tokens(in_shape.count)
         self.rope = config.rope
         if config.rope:
             cos, sin = rotary_tables(in_shape, heads, config.rope_side)

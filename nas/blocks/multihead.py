@@ -40,6 +40,16 @@ class MultiHeadMixer(base.PartModule):
         return q, k, v
 
 
+def check_tokens(count: int, path: str = "mixer") -> None:
+    """Attention needs tokens to choose from: of a single one it takes all, whatever it learns."""
+    if count < 2:
+        raise InvalidArchitecture(
+            "attention needs at least two tokens that see each other, but here each sees itself alone; a larger"
+            " resolution, fewer strides or a block without attention would fit",
+            path=path,
+        )
+
+
 def check_heads(channels: int, heads: int) -> None:
     """Heads must divide the channels; raises `InvalidArchitecture` with the nearest that do."""
     if channels % heads:

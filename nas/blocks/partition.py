@@ -69,11 +69,13 @@ def grid_of(shape: TokenShape, what: str, path: str | None = "mixer") -> tuple[i
     return shape.grid
 
 
-def fitting_sides(size: int, grid: tuple[int, int], path: str, sides: tuple[int, ...] = (0, 1)) -> tuple[int, ...]:
+def fitting_sides(
+    size: int, grid: tuple[int, int], path: str, sides: tuple[int, ...] = (0, 1), least: int = 1
+) -> tuple[int, ...]:
     """`size` along every axis, or the whole axis where it is not longer; raises `InvalidArchitecture` naming what fits.
 
     `sides` are the axes of the grid that are to be divided. A size beyond the longest of them is refused: it would be
-    the same network as that side, under another `arch_id`.
+    the same network as that side, under another `arch_id`. No side below `least` is named.
     """
     longest = max(grid[axis] for axis in sides)
 
@@ -82,6 +84,6 @@ def fitting_sides(size: int, grid: tuple[int, int], path: str, sides: tuple[int,
 
     if not fits(size):
         must = "divide the grid" if size <= longest else "be at most the side of the grid"
-        fitting = ", ".join(str(side) for side in range(1, longest + 1) if fits(side))
+        fitting = ", ".join(str(side) for side in range(least, longest + 1) if fits(side))
         raise InvalidArchitecture(f"must {must} ({grid[0]}x{grid[1]}), but got {size}; {fitting} would fit", path=path)
     return tuple(min(size, grid[axis]) for axis in sides)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nas.arch import TokenShape
 from nas.blocks import base
 from nas.blocks.init import init_linear
-from nas.blocks.multihead import check_heads
+from nas.blocks.multihead import check_heads, check_tokens
 from nas.blocks.partition import grid_of
 from nas.blocks.relative_bias import RelativeBias
 from nas.blocks.rounding import whole
@@ -52,6 +52,7 @@ class RelativeAttention(base.PartModule):
         if config.head_dim is None:
             check_heads(out, heads)
         self.grid = grid_of(in_shape, "positions by offset")
+        check_tokens(in_shape.count)
         self.heads = heads
         self.key_dim = config.head_dim or out // heads
         self.value_dim = whole(self.key_dim * config.value_ratio)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import TokenShape
 from nas.blocks import base
-from nas.blocks.multihead import MultiHeadMixer
+from nas.blocks.multihead import MultiHeadMixer, check_tokens
 from nas.blocks.partition import Partition, attend, fitting_sides, grid_of
 from nas.blocks.relative_bias import ContinuousBias, RelativeBias
 from nas.errors import InvalidArchitecture
@@ -34,7 +34,7 @@ class WindowMixer(MultiHeadMixer):
         """Window attention."""
 
         size: int = Field(
-            7, ge=1, le=1024, description="side of a window in tokens; must divide the grid or be its side"
+            7, ge=2, le=1024, description="side of a window in tokens; must divide the grid or be its side"
         )
         shift: int = Field(0, ge=0, le=1023, description="tokens by which the windows are moved; less than the size")
         partition: Literal["window", "grid"] = Field(
@@ -49,7 +49,8 @@ class WindowMixer(MultiHeadMixer):
     def __init__(self, config: WindowMixer.Config, in_shape: TokenShape, heads: int) -> None:
         super().__init__(config, in_shape.channels, heads, qkv_bias=config.qkv_bias, key_bias=not config.cosine)
         self.grid = grid_of(in_shape, "windows")
-        rows, columns = fitting_sides(config.size, self.grid, "mixer.window.size")
+        check_tokens(in_shape.count)
+        rows, columns = fitting_sides(config.size, self.grid, "mixer.window.size", least=2)
         if config.shift >= config.size:
             raise InvalidArchitecture(
                 f"must be less than the size ({config.size}), but got {config.shift}", path="mixer.window.shift"

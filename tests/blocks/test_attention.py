@@ -104,6 +104,13 @@ def test_attention_over_positions_needs_more_than_one(kind):
     assert caught.value.path == "attention"
 
 
+def test_a_kernel_over_channels_must_not_reach_beyond_them():
+    assert attention("eca", 8, kernel=15).conv.kernel_size == (15,)
+    with pytest.raises(InvalidArchitecture, match="channels \\(8\\), but got 17; at most 15 would fit") as caught:
+        attention("eca", 8, kernel=17)
+    assert caught.value.path == "attention.eca.kernel"
+
+
 def test_what_is_squeezed_is_as_published():
     assert attention("cbam", 256).reduce.out_channels == 16
     assert attention("cbam", 8).reduce.out_channels == 1

@@ -209,10 +209,10 @@ def test_a_stripe_as_wide_as_the_grid_is_full_attention():
 @pytest.mark.parametrize(
     ("grid", "kind", "heads", "extra", "fields", "path", "message"),
     [
-        ((14, 14), "window", 2, (), {"size": 5}, "mixer.window.size", r"\(14x14\), but got 5; 1, 2, 7, 14 would fit"),
-        ((4, 6), "window", 2, (), {"size": 4}, "mixer.window.size", "but got 4; 1, 2, 6 would fit"),
-        ((8, 8), "window", 2, (), {"size": 9}, "mixer.window.size", r"at most .* \(8x8\), but got 9; 1, 2, 4, 8 would"),
-        ((4, 6), "window", 2, (), {"size": 12}, "mixer.window.size", r"at most .* \(4x6\), but got 12; 1, 2, 6 would"),
+        ((14, 14), "window", 2, (), {"size": 5}, "mixer.window.size", r"\(14x14\), but got 5; 2, 7, 14 would fit"),
+        ((4, 6), "window", 2, (), {"size": 4}, "mixer.window.size", "but got 4; 2, 6 would fit"),
+        ((8, 8), "window", 2, (), {"size": 9}, "mixer.window.size", r"at most .* \(8x8\), but got 9; 2, 4, 8 would"),
+        ((4, 6), "window", 2, (), {"size": 12}, "mixer.window.size", r"at most .* \(4x6\), but got 12; 2, 6 would"),
         ((8, 8), "cross_window", 2, (), {"stripe": 16}, "mixer.cross_window.stripe", "got 16; 1, 2, 4, 8 would fit"),
         ((8, 8), "window", 2, (), {"size": 4, "shift": 4}, "mixer.window.shift", r"less than the size \(4\)"),
         ((8, 8), "window", 2, (), {"size": 4, "shift": 1, "partition": "grid"}, "mixer.window.shift", "0 for a grid"),
@@ -220,6 +220,10 @@ def test_a_stripe_as_wide_as_the_grid_is_full_attention():
         ((4, 4), "window", 2, ("class",), {"size": 2}, "mixer", "no extra tokens for windows, but got class"),
         ((14, 14), "cross_window", 2, (), {"stripe": 4}, "mixer.cross_window.stripe", "1, 2, 7, 14 would fit"),
         ((4, 4), "cross_window", 3, (), {"stripe": 2}, "heads", "even, one half for each direction"),
+        ((1, 1), "softmax", 2, (), {}, "mixer", "needs at least two tokens that see each other"),
+        ((1, 1), "relative_embedding", 2, (), {}, "mixer", "needs at least two tokens that see each other"),
+        ((1, 1), "window", 2, (), {"size": 2}, "mixer", "needs at least two tokens that see each other"),
+        ((1, 1), "cross_window", 2, (), {"stripe": 1}, "mixer", "needs at least two tokens that see each other"),
     ],
 )
 def test_what_does_not_fit_says_what_would(grid, kind, heads, extra, fields, path, message):

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 BATCH = 256  # rows that wait to be written together
 INTERVAL_S = 2.0  # ... or as long as this
 KEPT_FINGERPRINTS = 4  # older codes' rows are removed
-BUSY_S = 10.0  # how long to wait for another process that is writing
+BUSY_S = 30.0  # how long to wait for another process that is writing
 
 FORM = 4  # of the tables below; a file of another form is emptied
 _CREATE = (

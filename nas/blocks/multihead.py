@@ -40,13 +40,13 @@ class MultiHeadMixer(base.PartModule):
         return q, k, v
 
 
-def check_tokens(count: int, path: str = "mixer") -> None:
+def check_tokens(count: int) -> None:
     """Attention needs tokens to choose from: of a single one it takes all, whatever it learns."""
     if count < 2:
         raise InvalidArchitecture(
             "attention needs at least two tokens that see each other, but here each sees itself alone; a larger"
             " resolution, fewer strides or a block without attention would fit",
-            path=path,
+            path="mixer",
         )
 
 

@@ -10,6 +10,7 @@ import atexit
 import json
 import logging
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 BATCH = 256  # rows that wait to be written together
 INTERVAL_S = 2.0  # ... or as long as this
 KEPT_FINGERPRINTS = 4  # older codes' rows are removed
-BUSY_S = 30.0  # how long to wait for another process that is writing
+BUSY_S = 10.0  # how long to wait for another process that is writing
 
 FORM = 4  # of the tables below; a file of another form is emptied
 _CREATE = (
@@ -143,7 +144,7 @@ class Disk:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=BUSY_S, check_same_thread=False, isolation_level="IMMEDIATE")
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = OFF")  # a lost row is counted anew
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -180,6 +181,23 @@ class Disk:
             self.path,
             error,
         )
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once.
+
+    Two processes that switch a new file at the same moment would each wait for the other, so SQLite refuses one of
+    them at once, whatever its timeout: it tries again.
+    """
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))
 
 
 _OPEN: weakref.WeakSet[Disk] = weakref.WeakSet()

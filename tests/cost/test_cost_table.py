@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -396,13 +397,30 @@ def test_processes_write_one_file_at_once(tmp_path, learned, monkeypatch):
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert (process.returncode, errors) == (0, "")
+    errors = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    assert errors == ["", ""]
     table = CostTable(path)
     for out in range(1, 60):
         table.place(Block("conv", blocks.resolve("conv", {"kernel": 1}), out), MapShape(3, 4, 4))
     assert learned == []
+
+
+def test_a_new_file_is_opened_by_many_at_once(tmp_path):
+    barrier = threading.Barrier(4)
+
+    def open_files(_):
+        broken = []
+        for i in range(50):
+            disk = Disk(tmp_path / f"costs{i}", "the same code")
+            barrier.wait(timeout=60)
+            disk.get(b"k" * 16)
+            disk.close()
+            broken.append(disk.broken)
+        return broken
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(open_files, range(4))) == [[None] * 50] * 4
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -25,10 +25,10 @@ from benchmarks.common import RESULTS, environment, report
 from benchmarks.predictor_blocks import LookupTable
 from nas.errors import NasError
 from nas.measure import Device, Meter, check_device
-from nas.measure.predictor import HeldOutError, Predictor, held_out_error
+from nas.measure.predictor import HeldOutError, held_out_error
 from nas.study.calibrate import Calibrated, calibrate, lines_beside
 from nas.study.calibration_log import CalibrationLog, Measured
-from nas.study.calibration_run import Standing, Wanted
+from nas.study.calibration_run import Standing, Wanted, learnt_from
 from nas.study.spaces import catalogue, open_space
 
 RESOLUTIONS = {"mobile": 112, "hybrid": 64}
@@ -97,7 +97,7 @@ def one(name: str, runtime: str, options: argparse.Namespace) -> list[dict[str, 
 
 
 def _ours(known: Sequence[Measured], held: Sequence[Measured]) -> HeldOutError:
-    predictor = Predictor.fit([each.counts for each in known], [each.ms for each in known])
+    predictor = learnt_from(known)
     p50, low, high = predictor.predict([each.counts for each in held])
     ms = _ms(held)
     return held_out_error(p50, ms, (low <= ms) & (ms <= high))

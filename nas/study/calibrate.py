@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from nas.errors import BudgetUnreachable, NasError, StoreError
-from nas.measure.predictor import Predictor, count_plan
+from nas.measure.predictor import count_plan
 from nas.store.files import check_writable, writing
 from nas.study.calibration_log import CalibrationLog, Measured
-from nas.study.calibration_run import LEAST_POOL, CalibrationRun, OnStanding, Standing, Wanted
+from nas.study.calibration_run import LEAST_POOL, CalibrationRun, OnStanding, Standing, Wanted, learnt_from
 from nas.study.calibrations import Calibration, Measures, read_calibration, witness_of
 from nas.study.pool import Drawn, draw_pool
 from nas.study.spaces import catalogue
@@ -64,7 +64,7 @@ def calibrate(
     run.learn()
     error = run.test(run.fit())
     known = [each for each in run.measured if each.tells]
-    final = Predictor.fit([each.counts for each in known], [each.ms for each in known], run.key)
+    final = learnt_from(known, run.key)
     standing = run.standing(final.error, finished=True)
     about = {
         "space": wanted.space.name,

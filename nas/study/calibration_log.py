@@ -21,13 +21,15 @@ from nas.store.files import append_line, read_lines, writing
 class Measured:
     """One measured network; `test`: it is held out, to tell the error of what was learnt from the others.
 
-    `seconds` is what it took in all, building and waiting for the device included.
+    `proposed`: the predictor chose it, it was not drawn at random. `seconds` is what it took in all, building and
+    waiting for the device included.
     """
 
     decisions: Mapping[str, Any]
     plan: Plan
     counts: Counts
     test: bool
+    proposed: bool
     latency: Mapping[str, Any]
     seconds: float
 
@@ -81,6 +83,7 @@ class CalibrationLog:
         key: Key,
         *,
         test: bool,
+        proposed: bool,
         seconds: float,
     ) -> Measured:
         """Append one measurement. Raises `StoreError`."""
@@ -88,6 +91,7 @@ class CalibrationLog:
             "arch_id": plan.arch_id,
             "decisions": decisions,
             "test": test,
+            "proposed": proposed,
             "seconds": round(seconds, 3),
             "key": digest(key),
             "latency": latency,
@@ -99,7 +103,15 @@ class CalibrationLog:
 
     def _measured(self, plan: Plan, line: Mapping[str, Any]) -> Measured:
         counts = count_plan(plan, self._table.step)
-        return Measured(line["decisions"], plan, counts, line["test"], line["latency"], line["seconds"])
+        return Measured(
+            line["decisions"],
+            plan,
+            counts,
+            line["test"],
+            line.get("proposed", not line["test"]),  # older lines do not say
+            line["latency"],
+            line["seconds"],
+        )
 
 
 def digest(key: Key) -> str:

@@ -67,6 +67,12 @@ class Standing:
 OnStanding = Callable[[Standing], None]
 
 
+def learnt_from(known: Sequence[Measured], key: Key | None = None) -> Predictor:
+    """The predictor that these measurements give."""
+    proposed = [place for place, each in enumerate(known) if each.proposed]
+    return Predictor.fit([each.counts for each in known], [each.ms for each in known], key, proposed)
+
+
 class CalibrationRun:
     """The state of one calibration: what was measured, and the pool of what can be."""
 
@@ -149,12 +155,13 @@ class CalibrationRun:
             offered = [each for key, each in self._pool.items() if key not in self._known and key not in tests]
             if not offered:
                 return
-            for drawn in self._proposed(offered, left):
-                self._take(drawn, test=False)
+            for drawn, proposed in self._next(offered, left):
+                self._take(drawn, test=False, proposed=proposed)
                 if self._late(share):
                     return
 
-    def _proposed(self, offered: Sequence[Drawn], left: int) -> list[Drawn]:
+    def _next(self, offered: Sequence[Drawn], left: int) -> list[tuple[Drawn, bool]]:
+        """Which networks to measure next, and whether each was proposed."""
         counts = [self._counts[each.arch_id] for each in offered]
         known = sum(each.tells and not each.test for each in self.measured)
         size = min(BATCH if known >= FIRST // 2 else FIRST, left, len(offered))
@@ -167,19 +174,19 @@ class CalibrationRun:
                 self._error = predictor.error
             chosen = predictor.propose(counts, asked)
         others = [index for index in range(len(offered)) if index not in set(chosen)]
-        return [offered[index] for index in (*chosen, *others[: size - asked])]
+        return [(offered[i], True) for i in chosen] + [(offered[i], False) for i in others[: size - asked]]
 
     def fit(self) -> Predictor:
         """What the networks that are not held out say."""
         known = [each for each in self.measured if each.tells and not each.test]
-        return Predictor.fit([each.counts for each in known], [each.ms for each in known], self.key)
+        return learnt_from(known, self.key)
 
     def test(self, predictor: Predictor) -> HeldOutError | None:
         """Measure what is held out and say how far off the predictor is; None where nothing is."""
         for drawn in self._tests:
             if self._late(1.0):
                 break
-            self._take(drawn, test=True)
+            self._take(drawn, test=True, proposed=False)
         held = [each for each in self.measured if each.test and each.tells]
         if not held:
             return None
@@ -187,7 +194,7 @@ class CalibrationRun:
         ms = np.array([each.ms for each in held])
         return held_out_error(p50, ms, (low <= ms) & (ms <= high))
 
-    def _take(self, drawn: Drawn, test: bool) -> None:
+    def _take(self, drawn: Drawn, *, test: bool, proposed: bool) -> None:
         began = time.monotonic()
         try:
             latency = self._meter.measure(drawn.plan.architecture).to_json()
@@ -203,7 +210,9 @@ class CalibrationRun:
         self._taken += 1
         self.key = self._key(latency)
         seconds = time.monotonic() - began
-        found = self._log.add(drawn.plan, drawn.decisions, latency, self.key, test=test, seconds=seconds)
+        found = self._log.add(
+            drawn.plan, drawn.decisions, latency, self.key, test=test, proposed=proposed, seconds=seconds
+        )
         self.measured.append(found)
         self._on_standing(self.standing(self._error))
 

@@ -16,7 +16,6 @@ from nas.measure.predictor import (
     held_out_error,
     propose_first,
 )
-from nas.measure.predictor.choosing import best_fit
 from nas.measure.predictor.error import ranks, spearman
 
 KEY = Key("mobile", "cpu runtime=eager", {"torch": "2.13.0", "date": "2026-01-01"}, {"target": 0.01})
@@ -68,6 +67,30 @@ def test_nine_in_ten_measurements_lie_in_their_interval(count):
 
 def map_made(count: int):
     return [made(seed, count, noise=0.05) for seed in range(12)]
+
+
+def test_intervals_take_their_width_from_the_networks_that_were_not_proposed():
+    said, unsaid = [], []
+    for seed in range(8):
+        known, ms, held, held_ms = made(seed, count=80, noise=0.05)
+        _, exact, *_ = made(seed, count=80, noise=0.0)
+        ms[:40] = exact[:40]
+        said.append(error_of(Predictor.fit(known, ms, KEY, range(40)), held, held_ms).coverage90)
+        unsaid.append(error_of(Predictor.fit(known, ms, KEY), held, held_ms).coverage90)
+    assert 0.85 <= np.median(said) <= 0.95
+    assert np.median(unsaid) < 0.85
+
+
+def test_which_were_proposed_is_kept():
+    known, ms, held, _ = made(21, count=60)
+    predictor = Predictor.fit(known, ms, KEY, range(30))
+    again = Predictor.from_json(json.loads(predictor.dumps()))
+    np.testing.assert_array_equal(again.predict(held), predictor.predict(held))
+    assert again.update(known[:9], ms[:9]).proposed == predictor.proposed
+    nearly_all = Predictor.fit(known, ms, KEY, range(55))  # too few others to tell from
+    np.testing.assert_array_equal(nearly_all.predict(held), Predictor.fit(known, ms).predict(held))
+    with pytest.raises(NasError, match=r"places among 60 networks, but got \[60\]"):
+        Predictor.fit(known, ms, KEY, [60])
 
 
 def test_the_cross_validated_error_is_near_that_on_other_networks():
@@ -159,7 +182,7 @@ def test_keys_survive_json_whatever_sequences_they_hold():
     assert key.changed(Key.from_json(json.loads(json.dumps(key.to_json())))) == {}
 
 
-@pytest.mark.parametrize("broken", [{}, [], {"version": 1}, {"version": 99}, {"version": 1, "key": 3}])
+@pytest.mark.parametrize("broken", [{}, [], {"version": 1}, {"version": 99}, {"version": 2, "key": 3}])
 def test_what_was_not_written_by_it_is_refused(broken):
     with pytest.raises(NasError, match="a calibration must be"):
         Predictor.from_json(broken)
@@ -234,8 +257,7 @@ class TestChoosing:
         rng = np.random.default_rng(99)
         picked = [pool[i] for i in chosen]
         held = networks(np.random.default_rng(100), 300)
-        fit = best_fit([count_digits(t) for t in picked], truth(picked, rng, 0.01))
-        p50 = fit.predict([count_digits(t) for t in held]).p50
+        p50 = Predictor.fit(picked, truth(picked, rng, 0.01)).predict(held).p50
         return float(np.mean(np.abs(p50 / truth(held) - 1)))
 
     def test_asking_beats_chance(self):

@@ -229,7 +229,7 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_measured(wan
     assert not meter.measured
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1}', '{"version": 99}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2}', '{"version": 99}'])
 def test_a_file_that_is_no_calibration_is_named(tmp_path, text):
     (tmp_path / "c.json").write_text(text)
     with pytest.raises(NasError, match=r"c\.json"):

@@ -21,14 +21,14 @@ DECAYS = (1.0, 0.5, 0.25, 0.1, 0.03)
 ENOUGH = 128
 
 
-def best_fit(networks: Sequence[Counts], ms: Array) -> Fit:
+def best_fit(networks: Sequence[Counts], ms: Array, proposed: NDArray[np.bool_]) -> Fit:
     """The fit of all networks in the form that predicts best when one is left out, with the decay of most evidence.
 
-    What was known before measuring is used where that predicts better than without.
+    What was known before measuring is used where that predicts better than without. `proposed` (n): see `width`.
     """
-    offered = [_Data(networks, ms)]
+    offered = [_Data(networks, ms, proposed)]
     if networks[0].prior_ms is not None:
-        offered.append(_Data(without_prior(networks), ms))
+        offered.append(_Data(without_prior(networks), ms, proposed))
     return min((data.trial(form) for data in offered for form in FORMS), key=lambda each: each.off).fit()
 
 
@@ -38,6 +38,7 @@ class _Data:
 
     networks: Sequence[Counts]
     ms: Array
+    proposed: NDArray[np.bool_]
 
     @cached_property
     def design(self) -> Design:
@@ -124,4 +125,5 @@ class _Trial:
             centre=centre,
             rows=rows,
             posterior=learn(rows @ rows.T, y, weights),
+            proposed=data.proposed,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.measure.predictor.counts import Counts, without_prior
 from nas.measure.predictor.design import Design, side_by_side
@@ -31,7 +32,8 @@ class Fit:
     """A form and decay with what was learnt in them from n networks.
 
     `unit_ms` is what times are divided by, `weights` (n) are those of the networks learnt from, `centre` the weighted
-    mean of their scaled columns, `rows` (n, columns) their weighted, centred, scaled columns.
+    mean of their scaled columns, `rows` (n, columns) their weighted, centred, scaled columns; `proposed` (n) are those
+    that a predictor chose.
     """
 
     design: Design
@@ -44,6 +46,7 @@ class Fit:
     centre: Array
     rows: Array
     posterior: Posterior
+    proposed: NDArray[np.bool_]
 
     def latent(self, networks: Sequence[Counts]) -> tuple[Array, Array]:
         """Of each network the mean and the variance, without noise, of what is linear."""
@@ -66,5 +69,6 @@ class Fit:
     def predict(self, networks: Sequence[Counts], confidence: float = CONFIDENCE) -> Prediction:
         """The times of networks, and intervals for one measurement of each."""
         latent, variance = self.latent(networks)
-        half = width(self.posterior.residuals, self.posterior.variances, confidence) * self.spread(latent, variance)
+        residuals, variances = self.posterior.residuals, self.posterior.variances
+        half = width(residuals, variances, self.proposed, confidence) * self.spread(latent, variance)
         return Prediction(*(self.to_ms(value) for value in (latent, latent - half, latent + half)))

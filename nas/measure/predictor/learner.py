@@ -52,11 +52,10 @@ class Learner:
         self._calibrated = calibrated is not None
         self._networks: list[Counts] = list(calibrated.networks) if calibrated else []
         self._ms: list[float] = list(calibrated.ms) if calibrated else []
+        self._proposed = calibrated.proposed if calibrated else frozenset()
         self._learnt = len(self._ms)
-        self._checked, self._good = (
-            0,
-            False,
-        )  # how many networks the cross-validated error was told of, and whether good
+        # how many networks the cross-validated error was told of, and whether it was good
+        self._checked, self._good = 0, False
         self._hits: deque[bool] = deque(maxlen=RECENT)
 
     def forecast(self, plan: Plan) -> Forecast | None:
@@ -101,6 +100,6 @@ class Learner:
         new = len(self._ms) - self._learnt
         if len(self._ms) >= max(FEWEST, FIRST) and new >= (max(4, self._learnt // 20) if self._predictor else 1):
             key = self._predictor.key if self._predictor else None
-            self._predictor = Predictor.fit(self._networks, self._ms, key)
+            self._predictor = Predictor.fit(self._networks, self._ms, key, self._proposed)
             self._learnt = len(self._ms)
         return self._predictor

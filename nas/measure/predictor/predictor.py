@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.arch import Plan
 from nas.errors import NasError
@@ -25,7 +26,7 @@ from nas.measure.predictor.regression import Array
 from nas.measure.predictor.storing import networks_from_json, networks_to_json
 from nas.measure.predictor.validation import cross_validated
 
-VERSION = 1  # of the JSON form
+VERSION = 2  # of the JSON form
 FEWEST = 3
 
 Network = Counts | Plan | str
@@ -35,16 +36,24 @@ Network = Counts | Plan | str
 class Predictor:
     """Times of networks of one space on one device, from `networks` measured to take `ms` there.
 
+    `proposed` are the places of those that `propose` chose; intervals take their width from the others.
     Frozen: `update` gives a new one. Networks are `Counts`, plans or strings of digits, all of one kind.
     """
 
     networks: tuple[Counts, ...]
     ms: tuple[float, ...]
     key: Key
+    proposed: frozenset[int]
     chosen: Fit = field(compare=False, repr=False)
 
     @classmethod
-    def fit(cls, networks: Sequence[Network], ms: Sequence[float] | Array, key: Key | None = None) -> Predictor:
+    def fit(
+        cls,
+        networks: Sequence[Network],
+        ms: Sequence[float] | Array,
+        key: Key | None = None,
+        proposed: Iterable[int] = (),
+    ) -> Predictor:
         """Learn from at least 3 networks and their times in ms; `key` says what they hold for.
 
         Raises `NasError` for fewer, for times that are not positive numbers, and for networks of several kinds.
@@ -63,12 +72,17 @@ class Predictor:
             if not (np.isfinite(time) and time > 0):
                 raise NasError(f"every time must be a positive number of milliseconds, but network {index} has {time}")
         check_alike(counted)
-        chosen = best_fit(counted, times)
-        return cls(tuple(counted), tuple(times.tolist()), key or Key(), chosen)
+        places = frozenset(proposed)
+        if not places <= set(range(len(counted))):
+            raise NasError(f"the proposed must be places among {len(counted)} networks, but got {sorted(places)}")
+        chosen = best_fit(counted, times, _mask(places, len(counted)))
+        return cls(tuple(counted), tuple(times.tolist()), key or Key(), places, chosen)
 
     def update(self, networks: Sequence[Network], ms: Sequence[float] | Array) -> Predictor:
         """A predictor that also knows these measurements; what was measured twice counts twice."""
-        return Predictor.fit([*self.networks, *counts_of(networks)], [*self.ms, *np.asarray(ms, float)], self.key)
+        return Predictor.fit(
+            [*self.networks, *counts_of(networks)], [*self.ms, *np.asarray(ms, float)], self.key, self.proposed
+        )
 
     def predict(self, networks: Sequence[Network], confidence: float = CONFIDENCE) -> Prediction:
         """The times of networks, with intervals within which so many measurements lie, one of each network.
@@ -90,7 +104,7 @@ class Predictor:
 
         They are dealt into ten parts (five from 100 networks on), and all is learnt anew without each part.
         """
-        return cross_validated(self.networks, np.array(self.ms))
+        return cross_validated(self.networks, np.array(self.ms), _mask(self.proposed, len(self.ms)))
 
     def _counted(self, networks: Sequence[Network]) -> list[Counts]:
         counted = counts_of(networks)
@@ -103,6 +117,7 @@ class Predictor:
             "version": VERSION,
             "key": self.key.to_json(),
             "ms": list(self.ms),
+            "proposed": sorted(self.proposed),
             **networks_to_json(self.networks),
             "error": self.error.to_json(),
             "form": self.chosen.form,
@@ -120,15 +135,22 @@ class Predictor:
             raise NasError(f"a calibration must be of version {VERSION}, but got {version!r}; calibrate anew")
         try:
             key, networks, ms = Key.from_json(data["key"]), networks_from_json(data), [float(x) for x in data["ms"]]
+            proposed = [int(place) for place in data["proposed"]]
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise NasError(f"a calibration must be what `to_json` wrote, but reading it gave {error!r}") from error
         if now is not None:
             key.check(now)
-        return cls.fit(networks, ms, key)
+        return cls.fit(networks, ms, key, proposed)
 
     def dumps(self) -> str:
         """`to_json` as text."""
         return json.dumps(self.to_json(), allow_nan=False, separators=(",", ":"))
+
+
+def _mask(places: Iterable[int], n: int) -> NDArray[np.bool_]:
+    mask = np.zeros(n, dtype=bool)
+    mask[list(places)] = True
+    return mask
 
 
 def counts_of(networks: Sequence[Network]) -> list[Counts]:

@@ -19,9 +19,11 @@ from nas.data import DataSpec, source_names
 from nas.errors import SpecError
 from nas.files import shipped
 from nas.measure import FLAGS, SERIOUS, Device, Protocol, load_device
+from nas.scale import METHODS
 from nas.search import SAMPLERS
 from nas.space import load_network, load_space, read_text
 from nas.study.config import FinalistSettings, RunSettings, SearchSettings, StudyConfig, read_study
+from nas.study.scaling_config import CompareSettings, GridSettings
 from nas.study.spaces import catalogue
 from nas.train import Recipe
 
@@ -31,13 +33,25 @@ PAGES = sorted(
 )
 MODELS = {
     model.__name__: model
-    for model in (StudyConfig, DataSpec, SearchSettings, RunSettings, FinalistSettings, Recipe, Protocol, Device)
+    for model in (
+        StudyConfig,
+        DataSpec,
+        SearchSettings,
+        RunSettings,
+        FinalistSettings,
+        Recipe,
+        Protocol,
+        Device,
+        GridSettings,
+        CompareSettings,
+    )
 }
 NAMES = {
     "blocks": blocks.names(),
     **{family: blocks.part_names(family) for family in blocks.PARTS},
     "data": source_names(),
     "samplers": tuple(SAMPLERS),
+    "scaling": (*METHODS, "published"),
 }
 
 

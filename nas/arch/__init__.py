@@ -1,7 +1,7 @@
 """What a decided network is: frozen values, canonical form, `arch_id`, JSON. Knows neither torch nor the language."""
 
 from nas.arch.architecture import Architecture, Segment
-from nas.arch.catalogue import REQUIRED, BlockSpec, Catalogue, FieldSpec
+from nas.arch.catalogue import REQUIRED, BlockSpec, Catalogue, FieldSpec, Role
 from nas.arch.plan import Plan, SharedUse, Span, Step, check_end, check_shared_uses
 from nas.arch.shapes import (
     Main,
@@ -32,6 +32,7 @@ __all__ = [
     "Part",
     "Plan",
     "PyramidShape",
+    "Role",
     "Segment",
     "Shape",
     "SharedPart",

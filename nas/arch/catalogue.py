@@ -10,6 +10,7 @@ from nas.arch.plan import Step
 from nas.arch.shapes import Shape
 from nas.arch.values import Block, Fields
 
+Role = Literal["depth", "width", "heads", "groups", "window", "shift"]
 FieldKind = Literal["int", "float", "bool", "str", "part", "list", "mapping"]
 
 
@@ -29,7 +30,8 @@ class FieldSpec:
 
     `options` lists the allowed words of a `str` field (empty: any word). `family` names the table of a `part` field
     and, for a `list` or `mapping`, of its elements (None: plain values of `item`). `low` and `high` are inclusive,
-    `above` and `below` are not.
+    `above` and `below` are not. `scales` says what a number of its own size counts, so that it grows with the network:
+    layers (`depth`), channels (`width`), `heads`, `groups`, or pixels of a `window` and of its `shift`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class FieldSpec:
     nullable: bool = False
     above: float | None = None
     below: float | None = None
+    scales: Role | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nas.arch import Part, Shape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, AttentionPart, ConvPart, NormPart
+from nas.blocks.fields import ActPart, AttentionPart, ConvPart, GroupCount, NormPart
 from nas.blocks.registry import make
 from nas.blocks.units import NONE, PLAIN, ConvUnit, Order, as_map, check_window, same
 
@@ -31,7 +31,7 @@ class Conv(base.BlockModule):
         """A convolution with norm and activation."""
 
         kernel: int = Field(3, ge=1, le=63, description="side of the kernel in pixels")
-        groups: int = Field(
+        groups: GroupCount = Field(
             1, ge=1, description="groups of channels that do not see each other; the input channels make it depthwise"
         )
         dilation: int = Field(1, ge=1, le=32, description="pixels between the kernel's taps")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nas.arch import TokenShape
 from nas.blocks import base
+from nas.blocks.fields import WindowSide
 from nas.blocks.multihead import MultiHeadMixer, check_tokens, nearest_heads
 from nas.blocks.partition import Partition, attend, fitting_sides, grid_of
 from nas.errors import InvalidArchitecture
@@ -24,7 +25,7 @@ class CrossWindowMixer(MultiHeadMixer):
     class Config(base.Config):
         """Attention in cross-shaped windows."""
 
-        stripe: int = Field(
+        stripe: WindowSide = Field(
             7, ge=1, le=1024, description="width of a stripe in tokens; must divide the grid or be its side"
         )
         qkv_bias: bool = Field(True, description="bias of queries, keys and values")

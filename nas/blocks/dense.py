@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, AttentionPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, AttentionPart, ChannelCount, NormPart, OddInt
 from nas.blocks.registry import make
 from nas.blocks.rounding import whole
 from nas.blocks.units import ConvUnit, as_map
@@ -30,7 +30,7 @@ class Dense(base.BlockModule):
     class Config(base.Config):
         """A layer of DenseNet."""
 
-        growth: int = Field(32, ge=1, le=4096, description="new channels")
+        growth: ChannelCount = Field(32, ge=1, le=4096, description="new channels")
         ratio: float | None = Field(
             4.0, ge=0.01, le=64, description="channels between the convolutions / growth; null: no 1x1 convolution"
         )

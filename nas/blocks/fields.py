@@ -11,7 +11,7 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
-from nas.arch import Fields, Part, SharedPart, Value
+from nas.arch import Fields, Part, Role, SharedPart, Value
 from nas.blocks.base import Config
 from nas.blocks.registry import PARTS
 from nas.errors import InvalidArchitecture, nearest
@@ -56,6 +56,13 @@ class Later:
     """
 
 
+@dataclass(frozen=True)
+class Scales:
+    """Marks a number that grows when a network is scaled; `nas.arch.FieldSpec` says what the roles are."""
+
+    role: Role
+
+
 ActPart = Annotated[Part, Family("act")]
 AttentionPart = Annotated[Part, Family("attention")]
 LaterAttentionPart = Annotated[Part, Family("attention"), Later()]
@@ -63,6 +70,13 @@ ConvPart = Annotated[Part, Family("conv")]
 GatePart = Annotated[Part, Family("gate")]
 MixerPart = Annotated[Part, Family("mixer")]
 NormPart = Annotated[Part, Family("norm")]
+
+ChannelCount = Annotated[int, Scales("width")]
+GroupCount = Annotated[int, Scales("groups")]
+HeadCount = Annotated[int, Scales("heads")]
+LayerCount = Annotated[int, Scales("depth")]
+WindowShift = Annotated[int, Scales("shift")]
+WindowSide = Annotated[int, Scales("window")]
 
 
 def _odd(value: int) -> int:

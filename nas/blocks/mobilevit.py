@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape, TokenShape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, LaterAttentionPart, MixerPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, ChannelCount, LaterAttentionPart, LayerCount, MixerPart, NormPart, OddInt
 from nas.blocks.partition import Partition
 from nas.blocks.registry import make
 from nas.blocks.transformer import Transformer
@@ -32,8 +32,8 @@ class MobileViT(base.BlockModule):
     class Config(base.Config):
         """A MobileViT block."""
 
-        width: int = Field(ge=1, le=65536, description="channels of the transformers")
-        depth: int = Field(2, ge=1, le=64, description="number of transformers")
+        width: ChannelCount = Field(ge=1, le=65536, description="channels of the transformers")
+        depth: LayerCount = Field(2, ge=1, le=64, description="number of transformers")
         heads: int = Field(4, ge=1, le=1024, description="number of attention heads; must divide the width")
         mlp_ratio: float = Field(2.0, ge=0.01, le=64, description="hidden channels of the perceptrons / width")
         patch: int = Field(2, ge=1, le=256, description="side of a patch in pixels; must divide the map")

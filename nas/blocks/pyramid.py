@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import MapShape, Part, PyramidShape, Shape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, LaterAttentionPart, NormPart, OddInt
+from nas.blocks.fields import ActPart, ChannelCount, LaterAttentionPart, NormPart, OddInt
 from nas.blocks.registry import make
 from nas.blocks.rounding import floored
 from nas.blocks.units import ConvUnit, as_map
@@ -125,7 +125,7 @@ class MultiScaleDense(PyramidBlock):
     class Config(base.Config):
         """A layer of MSDNet."""
 
-        growth: int = Field(16, ge=1, le=4096, description="new channels at a scale of factor 1")
+        growth: ChannelCount = Field(16, ge=1, le=4096, description="new channels at a scale of factor 1")
         factors: tuple[int, ...] = Field((1, 2, 4, 4), max_length=16, description="new channels of each scale / growth")
         bottlenecks: tuple[int, ...] = Field(
             (1, 2, 4, 4),

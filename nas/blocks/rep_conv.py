@@ -8,7 +8,7 @@ from torch import Tensor
 from nas.arch import Part, Shape
 from nas.blocks import base
 from nas.blocks.branches import ParallelConv
-from nas.blocks.fields import ActPart, AttentionPart, OddInt
+from nas.blocks.fields import ActPart, AttentionPart, GroupCount, OddInt
 from nas.blocks.registry import make
 from nas.blocks.units import as_map, check_window, same
 from nas.errors import InvalidArchitecture
@@ -33,7 +33,7 @@ class RepConv(base.BlockModule):
             1, ge=1, le=63, description="side of the kernel beside it, odd, at most `kernel`; null: none"
         )
         identity: bool = Field(True, description="add the input with a batch norm where shapes fit")
-        groups: int = Field(1, ge=1, description="groups of channels that do not see each other")
+        groups: GroupCount = Field(1, ge=1, description="groups of channels that do not see each other")
         attention: AttentionPart = Field(Part("none"), description="attention between the sum and the activation")
         act: ActPart = Field(Part("relu"), description="activation")
 

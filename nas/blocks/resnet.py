@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape, SharedPart
 from nas.blocks import base
-from nas.blocks.fields import ActPart, AttentionPart, ConvPart, GatePart, NormPart, OddInt
+from nas.blocks.fields import ActPart, AttentionPart, ConvPart, GatePart, GroupCount, NormPart, OddInt
 from nas.blocks.gate import gating
 from nas.blocks.registry import make
 from nas.blocks.residual import ResidualBlock
@@ -152,7 +152,7 @@ class Bottleneck(ResNetBlock):
         """A bottleneck."""
 
         ratio: float = Field(0.25, ge=0.001, le=16, description="inner channels / output channels")
-        groups: int = Field(1, ge=1, description="groups of the kxk convolution")
+        groups: GroupCount = Field(1, ge=1, description="groups of the kxk convolution")
         stride_at: Literal["reduce", "spatial"] = Field(
             "spatial", description="which convolution carries the stride: the first 1x1 or the kxk"
         )

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from nas.arch import REQUIRED, BlockSpec, Fields, FieldSpec
 from nas.arch.catalogue import FieldKind
 from nas.blocks.base import BlockModule, Config
-from nas.blocks.fields import Family, FamilyMap, resolve_part
+from nas.blocks.fields import Family, FamilyMap, Scales, resolve_part
 
 _KINDS: dict[Any, FieldKind] = {int: "int", float: "float", bool: "bool", str: "str"}
 
@@ -47,6 +47,7 @@ def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
         options=options,
         family=marks[0].name if marks else None,
         item=item,
+        scales=next((mark.role for mark in info.metadata if isinstance(mark, Scales)), None),
         nullable=nullable or bool(info.default_factory_takes_validated_data),
     )
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape, TokenShape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, MixerPart, NormPart
+from nas.blocks.fields import ActPart, HeadCount, MixerPart, NormPart
 from nas.blocks.init import init_linear
 from nas.blocks.registry import PARTS, make
 from nas.blocks.residual import ResidualBlock
@@ -32,7 +32,7 @@ class TransformerBlock(ResidualBlock):
     class Config(base.Config):
         """What both have."""
 
-        heads: int = Field(ge=1, le=1024, description="number of attention heads; must divide the channels")
+        heads: HeadCount = Field(ge=1, le=1024, description="number of attention heads; must divide the channels")
         mlp_ratio: float = Field(4.0, ge=0.01, le=64, description="hidden channels of the perceptron / channels")
         norm: NormPart = Field(Part("layer"), description="normalisation of both branches")
         norm_at: Literal["pre", "post", "layers"] = Field(

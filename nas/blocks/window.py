@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import TokenShape
 from nas.blocks import base
+from nas.blocks.fields import WindowShift, WindowSide
 from nas.blocks.multihead import MultiHeadMixer, check_tokens
 from nas.blocks.partition import Partition, attend, fitting_sides, grid_of
 from nas.blocks.relative_bias import ContinuousBias, RelativeBias
@@ -33,10 +34,12 @@ class WindowMixer(MultiHeadMixer):
     class Config(base.Config):
         """Window attention."""
 
-        size: int = Field(
+        size: WindowSide = Field(
             7, ge=2, le=1024, description="side of a window in tokens; must divide the grid or be its side"
         )
-        shift: int = Field(0, ge=0, le=1023, description="tokens by which the windows are moved; less than the size")
+        shift: WindowShift = Field(
+            0, ge=0, le=1023, description="tokens by which the windows are moved; less than the size"
+        )
         partition: Literal["window", "grid"] = Field(
             "window", description="windows of neighbours, or a dilated grid of size x size tokens"
         )

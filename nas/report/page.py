@@ -22,11 +22,21 @@ esc = html.escape
 
 
 def page(records: Sequence[Record], study: Mapping[str, Any] | Aims, env: Mapping[str, Any]) -> str:
-    """The whole page as text. It fetches nothing, and its content policy forbids to fetch or run anything else."""
+    """The whole page as text."""
     aims = read_aims(study)
-    data: dict[str, Any] = {"swaps": swaps()}
+    data: dict[str, Any] = {}
     sections = {name: made for name, make in SECTIONS.items() if (made := make(records, aims, data))}
     sections |= {"Environment": environment_section(env), "Study": study_section(aims)}
+    return assembled(f"{aims.name}: search report", _header(records, aims, list(sections)), sections, data)
+
+
+def assembled(title: str, header: str, sections: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    """A page from its header and its sections, by their names in the contents, with the data of figures and tables.
+
+    It fetches nothing, and its content policy forbids to fetch or run anything else.
+    """
+    data = {"swaps": swaps(), **data}
+    first = next(iter(sections)).lower()
     plotly = _plotly() if any(f'data-figure="{key}"' in made for key in data for made in sections.values()) else ""
     own = _asset("table.js") + _asset("page.js")
     policy = (
@@ -42,14 +52,14 @@ def page(records: Sequence[Record], study: Mapping[str, Any] | Aims, env: Mappin
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{esc(aims.name)}: search report</title>
+<title>{esc(title)}</title>
 <link rel="icon" href="data:,">
 <style>{_asset("page.css")}</style>
 </head>
 <body>
-<a class="skip" href="#front">Skip to the front</a>
+<a class="skip" href="#{first}">Skip to the {first}</a>
 <div class="page">
-{_header(records, aims, list(sections))}
+{header}
 <main>
 {"".join(sections.values())}
 </main>
@@ -86,15 +96,20 @@ def _hash(script: str) -> str:
 
 def _header(records: Sequence[Record], aims: Aims, sections: Sequence[str]) -> str:
     found = verdict(records, aims)
-    items = "".join(f'<li><a href="#{name.lower()}">{name}</a></li>' for name in sections)
     budget = f", {esc(budgets_text(aims))}" if aims.budgets else ""
     return f"""<header>
 <p class="name">Search report: <strong>{esc(aims.name)}</strong>{budget}</p>
 <h1>{esc(found.headline)}</h1>
 <p class="sentence">{esc(found.sentence)}</p>
 <p class="facts">{esc(_facts(records, aims)) if records else ""}</p>
-<nav aria-label="Sections"><ul>{items}</ul></nav>
+{contents(sections)}
 </header>"""
+
+
+def contents(sections: Sequence[str]) -> str:
+    """The names of the sections with links to them."""
+    items = "".join(f'<li><a href="#{name.lower()}">{name}</a></li>' for name in sections)
+    return f'<nav aria-label="Sections"><ul>{items}</ul></nav>'
 
 
 def _facts(records: Sequence[Record], aims: Aims) -> str:

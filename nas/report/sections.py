@@ -16,21 +16,22 @@ from nas.store.record import Record
 esc = html.escape
 
 
-def _figure(key: str, figure: Any, data: dict[str, Any], *, axes: int = 0) -> str:
-    """A figure's place, its words for those who cannot see it, and its data on the side."""
+def figure_place(key: str, figure: Any, data: dict[str, Any], *, least_width: int = 0) -> str:
+    """A figure's place, its words for those who cannot see it, and its data on the side; `least_width` in pixels."""
     summary = esc(figure.layout.meta["summary"])
     if not figure.data:
         return f'<p class="empty">{summary}</p>'
     data[key] = figure.to_json(validate=False)
-    width = f";min-width:{92 * axes}px" if axes else ""
-    region = ' tabindex="0" role="region" aria-label="Scrolls sideways"' if axes else ""
+    width = f";min-width:{least_width}px" if least_width else ""
+    region = ' tabindex="0" role="region" aria-label="Scrolls sideways"' if least_width else ""
     style = f"min-height:{figure.layout.height}px{width}"
     return f"""<figure><div class="wide"{region}>
 <div class="plot" data-figure="{key}" role="group" aria-label="{summary}" style="{style}"></div>
 </div><figcaption>{summary}</figcaption></figure>"""
 
 
-def _section(key: str, title: str, lead: str, body: str) -> str:
+def section(key: str, title: str, lead: str, body: str) -> str:
+    """One section of the page; `lead` is the line under its title, empty where there is none."""
     words = f'<p class="lead">{lead}</p>' if lead else ""
     return (
         f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{title}</h2>{words}{body}</section>\n'
@@ -42,8 +43,8 @@ def _front(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
 
     lead = "Point at a mark for its architecture. A hollow mark has a latency that is not to be trusted."
     figure = front_figure(records, aims, LIGHT)
-    body = _figure("front-figure", figure, data)
-    return _section(
+    body = figure_place("front-figure", figure, data)
+    return section(
         "front",
         "What accuracy costs" if aims.first.name == "accuracy" else "The front",
         lead if figure.data else "",
@@ -60,21 +61,21 @@ def _search(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
     from nas.report.figures.progress import progress_figure
 
     if not any(r.role == "candidate" for r in records):
-        return _section("search", "How the search went", "", '<p class="empty">No candidate was asked for so far.</p>')
-    left = _figure("gates", gates_figure(records, LIGHT), data)
-    right = _figure("progress", progress_figure(records, aims, LIGHT), data)
+        return section("search", "How the search went", "", '<p class="empty">No candidate was asked for so far.</p>')
+    left = figure_place("gates", gates_figure(records, LIGHT), data)
+    right = figure_place("progress", progress_figure(records, aims, LIGHT), data)
     pair = f"""<div class="pair">
 <div><p class="lead">What each gate let through and, hatched, what it rejected.</p>{left}</div>
 <div><p class="lead">What was found by when.</p>{right}</div>
 </div>"""
-    return _section("search", "How the search went", "", pair)
+    return section("search", "How the search went", "", pair)
 
 
 def _curves(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
     from nas.report.figures.curves import curves_figure
 
-    return _section(
-        "curves", "Learning curves", "", _figure("curves-figure", curves_figure(records, aims, LIGHT), data)
+    return section(
+        "curves", "Learning curves", "", figure_place("curves-figure", curves_figure(records, aims, LIGHT), data)
     )
 
 
@@ -85,13 +86,14 @@ def _decisions(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> s
     lead = "Drag along an axis to pick networks, with shift to add more; the table below then lists only these."
     axes = len(figure.layout.shapes) if figure.data else 0
     title = "What the good networks have in common"
-    return _section("decisions", title, lead if axes else "", _figure("parallel", figure, data, axes=axes))
+    body = figure_place("parallel", figure, data, least_width=92 * axes)
+    return section("decisions", title, lead if axes else "", body)
 
 
 def _networks(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
     rows = network_rows(records, aims)
     lead = "Open a row for every decision of that network."
-    return _table("networks", "All trained networks", lead, "No network was trained so far.", rows, data)
+    return long_table("networks", "All trained networks", lead, "No network was trained so far.", rows, data)
 
 
 def _latency(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
@@ -100,26 +102,27 @@ def _latency(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str
         "The median with its interval, then the slower tail. A measurement that did not converge or was disturbed "
         "is not to be trusted; its flags say why."
     )
-    made = _table("latency", "Latency measurements", lead, "No latency was measured.", rows, data)
+    made = long_table("latency", "Latency measurements", lead, "No latency was measured.", rows, data)
     return made.replace("</section>", predicted_beside_measured(records, aims) + "</section>")
 
 
-def _table(key: str, title: str, lead: str, empty: str, rows: dict[str, Any], data: dict[str, Any]) -> str:
+def long_table(key: str, title: str, lead: str, empty: str, rows: dict[str, Any], data: dict[str, Any]) -> str:
+    """A section with a table that sorts and filters, or the words of `empty`; `rows` as in `nas.report.rows`."""
     if not rows["rows"]:
-        return _section(key, title, "", f'<p class="empty">{empty}</p>')
+        return section(key, title, "", f'<p class="empty">{empty}</p>')
     data[f"{key}-rows"] = rows
     body = (
         f'<div data-table="{key}-rows" data-caption="{title}"><noscript>This table needs JavaScript.</noscript></div>'
     )
-    return _section(key, title, lead, body)
+    return section(key, title, lead, body)
 
 
 def environment_section(env: Mapping[str, Any]) -> str:
     """Host, device and versions as they were recorded."""
     if not env:
-        return _section("environment", "Environment", "", '<p class="empty">No environment was recorded.</p>')
+        return section("environment", "Environment", "", '<p class="empty">No environment was recorded.</p>')
     rows = "".join(f'<tr><th scope="row">{esc(str(k))}</th><td>{esc(_words(v))}</td></tr>' for k, v in env.items())
-    return _section("environment", "Environment", "", f'<table class="environment"><tbody>{rows}</tbody></table>')
+    return section("environment", "Environment", "", f'<table class="environment"><tbody>{rows}</tbody></table>')
 
 
 def _words(value: Any) -> str:
@@ -138,7 +141,7 @@ def study_section(aims: Aims) -> str:
     body = (
         f'<pre tabindex="0"><code>{esc(text)}</code></pre>' if text else '<p class="empty">No study was recorded.</p>'
     )
-    return _section("study", "The study", "As it was run, everything spelled out." if text else "", body)
+    return section("study", "The study", "As it was run, everything spelled out." if text else "", body)
 
 
 def plain(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import random
 import warnings
@@ -30,9 +29,6 @@ def _nsga3(**options: Any) -> BaseSampler:
 
 
 def _gp(**options: Any) -> BaseSampler:
-    missing = [name for name in ("scipy", "torch") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SamplerError(f"the gp sampler needs {' and '.join(missing)}; pip install 'nas[gp]'")
     return samplers.GPSampler(**{"warn_independent_sampling": False} | options)
 
 

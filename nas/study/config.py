@@ -24,11 +24,13 @@ AUTO, NONE = "auto", "none"  # of the predictor
 Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
-class _Part(pydantic.BaseModel):
+class Section(pydantic.BaseModel):
+    """Base of all that a study file may say: frozen, strict, no unknown keys."""
+
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class SearchSettings(_Part):
+class SearchSettings(Section):
     """How candidates are proposed and which of them train to the end."""
 
     sampler: str = pydantic.Field(
@@ -50,7 +52,7 @@ class SearchSettings(_Part):
     )
 
 
-class RunSettings(_Part):
+class RunSettings(Section):
     """Who runs the trials, and what each of them gets."""
 
     runner: Literal["ray", "local"] = pydantic.Field(
@@ -68,14 +70,14 @@ class RunSettings(_Part):
     )
 
 
-class FinalistSettings(_Part):
+class FinalistSettings(Section):
     """The last step: the best of the front trained again from nothing and measured again in a fresh process."""
 
     count: int = pydantic.Field(3, ge=0, description="how many members of the front")
     epochs: int | None = pydantic.Field(None, ge=1, description="epochs for them; without it the recipe's")
 
 
-class StudyConfig(_Part):
+class StudyConfig(Section):
     """A study file, complete and checked."""
 
     nas: Literal[1] = pydantic.Field(1, description="version of the format")
@@ -137,18 +139,26 @@ class StudyConfig(_Part):
         return self.model_dump(mode="json")
 
 
+C = TypeVar("C", bound=StudyConfig)
+
+
 def read_study(source: str | Path, overrides: Mapping[str, Any] | None = None) -> StudyConfig:
     """The study of a file, with every file that it names read in or made an absolute path.
 
     `overrides` are dotted keys with values, such as `{"data.path": ..., "search.trials": 8}`; None changes nothing.
     Raises `SpecError` with the place of the first mistake.
     """
+    return read_study_as(StudyConfig, source, overrides)
+
+
+def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, Any] | None = None) -> C:
+    """As `read_study`, for a kind of study with sections of its own."""
     path = find_file(source, "studies")
     node = read(path)
     for key, value in (overrides or {}).items():
         if value is not None:
             node = _override(node, key.split("."), value)
-    config = parse_model(StudyConfig, node, "a study")
+    config = parse_model(model, node, "a study")
     config._node = node
     for key, check in (("objectives", Objective.parse), ("budgets", Budget.parse)):
         for index, text in enumerate(getattr(config, key)):
@@ -176,6 +186,13 @@ def named_device(name: str, beside: Path | None = None) -> Device:
     not offer the device.
     """
     return load_device(find_file(name, "studies", beside) if name.endswith((".yaml", ".yml")) else name)
+
+
+def changed_device(name: str, changes: Mapping[str, Any]) -> Device:
+    """The device of that name with some settings (`threads`, `batch`, `runtime`) changed; None changes nothing."""
+    device = named_device(name)
+    given = {key: value for key, value in changes.items() if value is not None}
+    return Device.model_validate(device.model_dump() | given) if given else device
 
 
 def _override(node: Node, keys: Sequence[str], value: Any) -> Node:

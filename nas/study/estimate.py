@@ -36,8 +36,8 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
     """
     config = study.config
     plans, share = _within_costs(study)
-    epoch_s = sorted(_epoch_seconds(study, plan) for plan in plans)[len(plans) // 2]
-    measure_s, latency_ms = _measure(study, plans[0])
+    epoch_s = sorted(epoch_seconds(study, plan) for plan in plans)[len(plans) // 2]
+    measure_s, latency_ms = measure_seconds(study, plans[0])
     trials = max(0, possible_trials(study.space, config.search.trials) - _done(study, folder))
     candidates_s = trials * mean_epochs(study.rungs) * epoch_s
     fixed = len(study.baselines) + config.finalists.count
@@ -49,7 +49,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
     return {
         "study": config.name,
         "results": str(folder),
-        "data": _data_words(study.dataset),
+        "data": data_words(study.dataset),
         "space": study.space.name,
         "decisions": len(study.space.decisions),
         "networks": few_networks(study.space, config.search.trials) or str(study.space.size()),
@@ -100,7 +100,7 @@ def _within_costs(study: OpenStudy) -> tuple[list[Plan], float]:
     return found[:NETWORKS], share
 
 
-def _epoch_seconds(study: OpenStudy, plan: Plan) -> float:
+def epoch_seconds(study: OpenStudy, plan: Plan) -> float:
     """Seconds of one epoch over all training images, from an epoch over some of them."""
     recipe, dataset = study.config.training, study.dataset
     some = replace(dataset, train=_first(dataset.train), validation=_first(dataset.validation))
@@ -111,7 +111,7 @@ def _epoch_seconds(study: OpenStudy, plan: Plan) -> float:
     return reports[-1].seconds / share
 
 
-def _measure(study: OpenStudy, plan: Plan) -> tuple[float, float]:
+def measure_seconds(study: OpenStudy, plan: Plan) -> tuple[float, float]:
     """Seconds that measuring a network takes, and its latency in ms."""
     with study_meter(study.config) as meter:
         meter.measure(plan.architecture)
@@ -135,7 +135,8 @@ def _done(study: OpenStudy, folder: Path) -> int:
     )
 
 
-def _data_words(dataset: Dataset) -> str:
+def data_words(dataset: Dataset) -> str:
+    """How many images, classes, pixels and channels, in words."""
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
     return (
         f"{dataset.name}: {sizes}; {len(dataset.classes)} classes, {dataset.resolution} px, {dataset.channels} channels"

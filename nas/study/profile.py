@@ -7,7 +7,7 @@ from typing import Any
 
 from nas.arch import Plan
 from nas.measure import EXTRAS, Device, Latency
-from nas.study.config import named_device
+from nas.study.config import changed_device, named_device
 from nas.study.meters import open_meter
 from nas.study.spaces import catalogue
 
@@ -31,11 +31,7 @@ def measure_network(
     And its memory, size and energy; None what is not available there. `evidence` has what disturbed it. `address`: the
     Ray cluster that has the device where it names a resource.
     """
-    target = named_device(device)
-    given = {key: value for key, value in changes.items() if value is not None}
-    if given:
-        target = Device.model_validate(target.model_dump() | given)
-    latency = _measure(plan, target, EXTRAS, address=address)
+    latency = _measure(plan, changed_device(device, changes), EXTRAS, address=address)
     return {
         "name": plan.name,
         "arch_id": plan.arch_id,

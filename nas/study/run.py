@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,10 @@ from nas.train import Recipe
 OnProgress = Callable[[Progress], None]
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
-MAY_GROW = ("search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path")
+MAY_GROW = (
+    "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path",
+    "grid.seeds", "compare.seeds",
+)  # fmt: skip
 
 
 def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
@@ -52,25 +55,43 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
 
 
 def _run(study: OpenStudy, folder: Path, on_progress: OnProgress, skip_unreadable: bool) -> Finished:
+    with _driving(study, folder, on_progress) as (results, meter, tell):
+        _search(study, results, meter, tell, skip_unreadable)
+        known = [Network(name, plan) for name, plan in study.baselines.items()]
+        train_networks(study, results, meter, "baseline", known, tell, skip_unreadable)
+        chosen = _finalists(study, results)
+        train_networks(study, results, meter, "finalist", chosen, tell, skip_unreadable)
+    finished = write_results(results)
+    leader = best(finished.records, finished.study)
+    if leader is not None:
+        keep_best(results, leader, stored_plan(results, leader))
+    return finished
+
+
+def run_networks(
+    study: OpenStudy, folder: Path, networks: list[Network], on_progress: OnProgress, *, skip_unreadable: bool = False
+) -> Finished:
+    """Train these networks, and no others, as a search trains its finalists, or go on where that was interrupted.
+
+    Each is measured in a fresh process before it trains. Raises `StoreError` and `TooManyFailures`.
+    """
+    with _driving(study, folder, on_progress) as (results, meter, tell):
+        train_networks(study, results, meter, "candidate", networks, tell, skip_unreadable)
+    return write_results(results)
+
+
+@contextmanager
+def _driving(study: OpenStudy, folder: Path, on_progress: OnProgress) -> Iterator[tuple[Results, AnyMeter, OnProgress]]:
+    """The results folder for this process alone, the study noted in it, runners and the meter ready."""
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
     with results.driving():
         _note_study(results, study)
-        # One Ray for all three steps: starting it takes longer than many a trial.
+        # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
         with runner, study_meter(config) as meter:
             write_json(results.env_file, environment_of(meter))
-            on_progress = with_note(meter, on_progress)
-            _search(study, results, meter, on_progress, skip_unreadable)
-            known = [Network(name, plan) for name, plan in study.baselines.items()]
-            train_networks(study, results, meter, "baseline", known, on_progress, skip_unreadable)
-            chosen = _finalists(study, results)
-            train_networks(study, results, meter, "finalist", chosen, on_progress, skip_unreadable)
-        finished = write_results(results)
-        leader = best(finished.records, finished.study)
-        if leader is not None:
-            keep_best(results, leader, stored_plan(results, leader))
-    return finished
+            yield results, meter, with_note(meter, on_progress)
 
 
 def _search(

@@ -159,6 +159,56 @@ def compare(
     _run(planned_comparison(opened, base, config.compare), out_folder, dry_run, as_json)
 
 
+@app.command()
+def fit(
+    studies: Annotated[
+        list[str],
+        typer.Argument(help="Results folders, or names of studies; the first is predicted for.", metavar="STUDY..."),
+    ],
+    against: Annotated[str, typer.Option(help="macs, params, latency_ms or images (several studies).")] = "macs",
+    of: Annotated[str, typer.Option(help="accuracy (its error) or loss.")] = "accuracy",
+    macs: Annotated[float | None, typer.Option(min=1, help="Predict the best network within so many MACs.")] = None,
+    latency_ms: Annotated[
+        float | None, typer.Option(min=0, help="Predict the best network within this latency on the study's device.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Train the predicted network and set it beside.")] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of the predicted network.")] = 2,
+    data: DataOption = None,
+    gpus: GpusOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit power laws to what studies have trained, predict the best factors for a budget, and check that."""
+    from nas.errors import NasError
+    from nas.study.results import open_results
+    from nas.study.scaling_fit import against_of, of_of, runs_against
+    from nas.study.scaling_report import checked, fit_document, predicted, reopened, write_fit
+
+    if macs is not None and latency_ms is not None:
+        raise NasError("give one of --macs and --latency-ms, but got both")
+    if check and macs is None and latency_ms is None:
+        raise NasError("--check trains the network predicted for a budget: give --macs or --latency-ms too")
+    opened = [open_results(name) for name in studies]
+    document = fit_document(opened, against_of(against), of_of(of))
+    if macs is not None or latency_ms is not None:
+        study = reopened(opened[0], _overrides(data, gpus))
+        found, said = predicted(study, runs_against(opened[:1], "macs", "accuracy"), macs=macs, latency_ms=latency_ms)
+        document["predicted"] = found.to_json()
+        document["said"].append(said)
+        if check:
+            with stoppable(), LiveProgress(f"{study.config.name} -> {opened[0].folder}") as live:
+                document["predicted"], said = checked(study, opened[0], found, seeds, live.update)
+            document["said"].append(said)
+        if (against == "macs" and macs is not None) or (against == "latency_ms" and latency_ms is not None):
+            document["law"]["predicted"] = document["predicted"]
+    page = write_fit(opened[0].folder, document)
+    if as_json:
+        print_json(document)
+        return
+    for sentence in document["said"]:
+        out.print(sentence, highlight=False, markup=False)
+    out.print(f"report {page}", highlight=False)
+
+
 def _overrides(data: Path | None, gpus: int | None) -> dict[str, Any]:
     """What the options change in a study: with GPUs, as many trials at a time as there are, one each."""
     changes: dict[str, Any] = {"data.path": str(data.resolve()) if data else None}

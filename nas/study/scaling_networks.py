@@ -27,15 +27,15 @@ class Entry:
     about: Mapping[str, Any]
 
 
-def base_entry(plan: Plan) -> Entry:
+def basescaled_entry(plan: Plan) -> Entry:
     """The network that is scaled."""
-    return _entry("base", plan, Factors(), method="base", s=1.0)
+    return scaled_entry("base", plan, Factors(), method="base", s=1.0)
 
 
 def grid_entries(base: Plan, settings: GridSettings) -> list[Entry]:
     """A network for every triple of the grid. Raises `NasError` where no triple satisfies it, with the nearest."""
     return [
-        _entry(
+        scaled_entry(
             triple.name,
             _scaled(base, triple, settings),
             triple.factors(settings.phi),
@@ -65,7 +65,7 @@ def compare_entries(base: Plan, settings: CompareSettings, latency: Callable[[Pl
 
     `latency` measures a network; None leaves the networks of equal latency out.
     """
-    found = [base_entry(base)]
+    found = [basescaled_entry(base)]
     values: dict[str, tuple[Callable[[Plan], float], str, float]] = {"macs": (_macs, "MACs", 0.005)}
     if latency is not None:
         values["latency"] = (latency, "ms", CLOSE_MS)
@@ -93,10 +93,11 @@ def _macs(plan: Plan) -> float:
 
 def _of(name: str, scaled: Scaled, **about: Any) -> Entry:
     assert scaled.factors is not None
-    return _entry(name, scaled.plan, scaled.factors, phi=scaled.phi, **about)
+    return scaled_entry(name, scaled.plan, scaled.factors, phi=scaled.phi, **about)
 
 
-def _entry(name: str, plan: Plan, factors: Factors, **about: Any) -> Entry:
+def scaled_entry(name: str, plan: Plan, factors: Factors, **about: Any) -> Entry:
+    """A network with the factors it was made with, and what else is to be recorded of it."""
     made = {
         "depth": factors.depth, "width": factors.width, "resolution": factors.resolution, "side": plan.input.height,
     }  # fmt: skip

@@ -72,12 +72,12 @@ class TrainSession:
             **options,
         )
         self._epochs = int(job["epochs"])
-        self._validation_images = len(dataset.validation)
+        self._images = {"train_images": len(dataset.train), "validation_images": len(dataset.validation)}
         self._test_images = len(dataset.test) if work.test and dataset.test is not None else 0
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for report in self._trainer.epochs(self._epochs, since=max(0, self._trainer.epoch - 1)):
-            line = report.to_json() | {"validation_images": self._validation_images}
+            line = report.to_json() | self._images
             if self._test_images and report.epoch == self._epochs:
                 found = self._trainer.evaluate("test")
                 line |= {"test_accuracy": found["accuracy"], "test_images": self._test_images}

@@ -43,11 +43,8 @@ class Meter(MadeUpMeter):
 @pytest.fixture
 def meter(monkeypatch):
     made_up = Meter()
-    for module, name in (
-        ("ladder", "open_meter"),
-        *((each, "study_meter") for each in ("run", "open", "estimate", "scaling_run")),
-    ):
-        monkeypatch.setattr(f"nas.study.{module}.{name}", lambda *args, **options: made_up)
+    for module in ("meters", "ladder"):
+        monkeypatch.setattr(f"nas.study.{module}.open_meter", lambda *args, **options: made_up)
     return made_up
 
 
@@ -205,3 +202,52 @@ def test_methods_are_compared_at_equal_macs_and_at_equal_latency(nas, scaling_st
     assert "with one seed each it is not known how far seeds differ" in " ".join(shown.split())
     document = json.loads((tmp_path / "out" / "scaling.json").read_text(encoding="utf-8"))
     assert [row["name"] for row in document["rows"]] == list(rows)[:4]
+
+
+def test_laws_are_fitted_to_what_was_trained_and_what_they_predict_is_checked(
+    nas, run_nas, scaling_study, tmp_path, meter
+):
+    study = scaling_study(
+        compare={"factors": [2, 4], "methods": ["depth", "width", "resolution", "formula"], "seeds": 2}
+    )
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(BASE), encoding="utf-8")
+    out = tmp_path / "out"
+    nas("scale", "compare", tmp_path / "small.yaml", "--study", study, "--out", out, "--at", "macs")
+    document = json.loads(nas("scale", "fit", out, "--of", "loss", "--json"))
+    law = document["law"]
+    count = 2 * len(document["rows"])
+    assert (law["of"], law["error"], law["n"]) == ("macs", "loss", count)
+    assert len(law["sizes"]) == len(law["errors"]) == len(law["residuals"]) == count
+    assert law["floor_interval"][0] <= law["floor"] <= law["floor_interval"][1]
+    assert law["held_out"]["mean"] >= 0
+    assert document["laws"].keys() == {"macs", "params", "latency_ms"}
+    assert any("against training images nothing is fitted" in said for said in document["said"])
+    assert "The fitted law" in (out / "fit.html").read_text(encoding="utf-8")
+    macs = sorted(row["macs"] for row in document["rows"])
+    within = json.loads(nas("scale", "fit", out, "--macs", macs[-1], "--check", "--seeds", "1", "--json"))
+    found = within["predicted"]
+    assert found["size"] <= macs[-1]
+    assert found["low"] <= found["predicted"] <= found["high"]
+    assert found["trained_low"] == found["trained"] == found["trained_high"]
+    assert within["law"]["predicted"] == found
+    measured = meter.measured.total()
+    fast = json.loads(nas("scale", "fit", out, "--against", "latency_ms", "--latency-ms", "1.5", "--json"))
+    assert meter.measured.total() > measured
+    assert "measured" in fast["said"][-1]
+    assert sum(row["name"].startswith("predicted best") for row in fast["rows"]) == 1
+    for options, said in (
+        (["--macs", "10"], "the budget must be at least what the cheapest factors within the bounds cost"),
+        (["--against", "flops"], "can be fitted against macs, params, latency_ms, images, but not 'flops'"),
+        (["--of", "error"], "a law is of accuracy (its error) or of loss, but got 'error'"),
+        (["--check"], "give --macs or --latency-ms too"),
+    ):
+        code, _, err = run_nas("scale", "fit", out, *options)
+        assert (code, said in " ".join(err.split())) == (2, True), err
+
+
+def test_too_few_sizes_for_a_law_are_told(run_nas, nas, scaling_study, tmp_path, meter):
+    study, out = scaling_study(grid=GRID | {"gamma": [1.0], "seeds": 1}), tmp_path / "out"
+    nas("scale", "grid", study, "--out", out)
+    code, _, err = run_nas("scale", "fit", out)
+    assert code == 2
+    assert "needs runs of at least 4 distinct sizes, but got 2" in " ".join(err.split())

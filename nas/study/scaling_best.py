@@ -1,0 +1,184 @@
+"""The factors of least expected error within a budget, from a surface fitted to trained networks; then the check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from nas.arch import Plan
+from nas.errors import InvalidArchitecture, NasError
+from nas.measure.predictor import Counts, Predictor, count_plan
+from nas.scale import DIMENSIONS, Factors, scale
+from nas.scale.surface import Surface, best, fit_surface
+from nas.store import Record
+from nas.study.meters import AnyMeter
+from nas.study.scaling_fit import Runs
+from nas.study.scaling_networks import Entry, scaled_entry
+from nas.study.spaces import catalogue
+
+Bounds = Sequence[tuple[float, float]]  # least and largest factor of depth, width and resolution
+
+MEASURED = 16  # scaled networks to learn latency from, besides those of the study
+TRIES = 4  # budgets, each tighter, until the network that is found is within the one wanted
+DIGITS = 2  # of factors: finer ones come to the same network
+
+
+@dataclass(frozen=True)
+class Found:
+    """The network of least expected error within a budget: its cost, and the error expected of one training."""
+
+    entry: Entry
+    cost: float
+    error: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers of a report."""
+        return {
+            "name": self.entry.name, "arch_id": self.entry.plan.arch_id, **self.entry.about,
+            "size": self.cost, "predicted": self.error, "low": self.low, "high": self.high,
+        }  # fmt: skip
+
+
+def surface_of(runs: Runs) -> tuple[Surface, Bounds]:
+    """The surface of runs whose factors are known, and the least and largest factor of each dimension.
+
+    Raises `NasError` for too few networks, or for a dimension that is the same in all.
+    """
+    known = [
+        (factors, error)
+        for record, error in zip(runs.records, runs.errors, strict=True)
+        if (factors := factors_of(record)) is not None
+    ]
+    if not known:
+        raise NasError(
+            "the best factors follow from networks scaled by `nas scale grid` or `nas scale compare`, but none of "
+            "these was"
+        )
+    points, errors = zip(*known, strict=True)
+    surface = fit_surface(points, errors)
+    return surface, tuple((min(column), max(column)) for column in zip(*points, strict=True))
+
+
+def factors_of(record: Record) -> tuple[float, float, float] | None:
+    """The factors a network was scaled by, None where it was not."""
+    values = [record.decisions.get(name) for name in DIMENSIONS]
+    if not all(isinstance(value, int | float) for value in values):
+        return None
+    depth, width, resolution = map(float, values)  # type: ignore[arg-type]
+    return depth, width, resolution
+
+
+class Family:
+    """The networks that factors make of a base, those that come to nothing left out."""
+
+    def __init__(self, base: Plan, rules: str) -> None:
+        self.base = base
+        self._rules = rules
+        self.at = cache(self._at)
+
+    def _at(self, depth: float, width: float, resolution: float) -> Plan | None:
+        try:
+            return scale(self.base, Factors(depth, width, resolution), catalogue(), rules=self._rules)
+        except InvalidArchitecture:
+            return None
+
+    def cost(self, value: Callable[[Plan], float]) -> Callable[[float, float, float], float]:
+        """The cost of factors: that of their network, infinite where there is none."""
+
+        def of(depth: float, width: float, resolution: float) -> float:
+            plan = self.at(*(round(each, DIGITS) for each in (depth, width, resolution)))
+            return float("inf") if plan is None else value(plan)
+
+        return of
+
+
+def find_best(
+    surface: Surface,
+    bounds: Sequence[tuple[float, float]],
+    family: Family,
+    value: Callable[[Plan], float],
+    budget: float,
+) -> Found:
+    """The network of least expected error whose value is within the budget.
+
+    Raises `BudgetUnreachable` where no network within the bounds is.
+    """
+    depth, width, resolution = (
+        round(each, DIGITS) for each in best(surface, budget=budget, bounds=bounds, cost=family.cost(value))
+    )
+    plan = family.at(depth, width, resolution)
+    assert plan is not None
+    middle, low, high = surface.predict([[depth, width, resolution]])
+    factors = Factors(depth, width, resolution)
+    entry = scaled_entry(f"predicted best for {budget:g}", plan, factors, method="predicted")
+    return Found(entry, value(plan), float(middle[0]), float(low[0]), float(high[0]))
+
+
+def macs_of(plan: Plan) -> float:
+    """Multiply-accumulates of a network."""
+    return float(catalogue().plan(plan).macs)
+
+
+class Latency:
+    """Predicted latency of scaled networks, learnt from some that are measured, and measured latency to check it."""
+
+    def __init__(self, meter: AnyMeter, plans: Sequence[Plan]) -> None:
+        self._meter = meter
+        self._known: dict[str, float] = {}
+        networks = [plan for plan in plans if self.measured(plan)]
+        self._predictor = Predictor.fit(
+            [_counts(plan) for plan in networks], [self._known[plan.arch_id] for plan in networks]
+        )
+        self.predicted = cache(self._predicted)
+
+    def measured(self, plan: Plan) -> float:
+        """Milliseconds, measured once for each network."""
+        if plan.arch_id not in self._known:
+            self._known[plan.arch_id] = self._meter.measure(plan.architecture).p50
+        return self._known[plan.arch_id]
+
+    def _predicted(self, plan: Plan) -> float:
+        return float(self._predictor.predict([_counts(plan)]).p50[0])
+
+
+def spread_out(family: Family, bounds: Bounds, count: int, seed: int = 0) -> list[Plan]:
+    """Different networks of factors drawn evenly in their logarithms within the bounds."""
+    rng = np.random.default_rng(seed)
+    low, high = (np.log([pair[place] for pair in bounds]) for place in (0, 1))
+    found: dict[str, Plan] = {}
+    for _ in range(20 * count):
+        factors = np.exp(rng.uniform(low, high))
+        plan = family.at(*(round(float(each), DIGITS) for each in factors))
+        if plan is not None:
+            found.setdefault(plan.arch_id, plan)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def _counts(plan: Plan) -> Counts:
+    return count_plan(plan, catalogue().step)
+
+
+def within(found: Callable[[float], Found], measured: Callable[[Plan], float], budget: float) -> tuple[Found, float]:
+    """The network found for a budget whose measured value is within it: budgets are tightened by what was missed.
+
+    Raises `NasError` where none of `TRIES` is.
+    """
+    asked = budget
+    for _ in range(TRIES):
+        best_found = found(asked)
+        value = measured(best_found.entry.plan)
+        if value <= budget:
+            return best_found, value
+        asked *= budget / value
+    raise NasError(
+        f"the network found must be within {budget:g}, but {best_found.entry.plan.arch_id} is measured at {value:.4g} "
+        f"after {TRIES} tries; scale to a larger budget"
+    )

@@ -143,7 +143,8 @@ def kind_of(block: Block, in_shape: Shape) -> Kind:
     mixing: tuple[object, ...] = ()
     if isinstance(part, Part):
         mixing = (part.kind, part.fields.get("partition"), bool(part.fields.get("shift")))
-    return (block.type, mixing, 1 < int(str(fields.get("groups", 1))) == in_shape.channels)
+    groups = fields.get("groups")
+    return (block.type, mixing, groups != 1 and groups == in_shape.channels)
 
 
 def _kinds(steps: Sequence[Step]) -> tuple[Kind, ...]:

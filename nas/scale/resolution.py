@@ -40,7 +40,13 @@ def _stride(plan: Plan) -> int:
 
 def has_windows(block: Block, catalogue: Catalogue) -> bool:
     """Whether its mixer attends inside windows."""
-    return any(spec.scales == "window" for _, spec in _part_specs(block.fields, catalogue, block.type))
+    specs = catalogue.block(block.type).fields
+    return any(
+        inner.scales == "window"
+        for name, value in block.fields.items()
+        if name in specs and specs[name].family and isinstance(value, Part | SharedPart)
+        for inner in catalogue.part(specs[name].family or "", value.kind).values()
+    )
 
 
 def with_windows(block: Block, factor: float, catalogue: Catalogue) -> Block:
@@ -76,10 +82,3 @@ def _numbers(fields: Mapping[str, Value], specs: Mapping[str, FieldSpec], role: 
         for name, value in fields.items()
         if isinstance(value, int) and name in specs and specs[name].scales == role
     ]
-
-
-def _part_specs(fields: Mapping[str, Value], catalogue: Catalogue, block: str) -> Iterator[tuple[str, FieldSpec]]:
-    for name, spec in catalogue.block(block).fields.items():
-        value = fields.get(name)
-        if spec.family and isinstance(value, Part | SharedPart):
-            yield from catalogue.part(spec.family, value.kind).items()

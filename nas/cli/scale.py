@@ -13,7 +13,7 @@ from nas.cli.console import JsonOption, err, out, print_json, si
 from nas.cli.live import LiveProgress, duration
 from nas.cli.networks import AddressOption, BatchOption, NetworkArgument, ThreadsOption
 from nas.cli.stopping import stoppable
-from nas.cli.studies import OutOption, StudyFile
+from nas.cli.studies import OutOption, StudyFile, StudyFolder
 
 if TYPE_CHECKING:
     from nas.study.scaling_run import Planned
@@ -209,6 +209,42 @@ def fit(
     out.print(f"report {page}", highlight=False)
 
 
+@app.command()
+def up(
+    study: StudyFolder,
+    phi: Annotated[float, typer.Option(help="How far each network is scaled: 2^phi times its MACs.")] = 1.0,
+    method: Annotated[str, typer.Option(help="formula, depth, width, resolution, fast, regnet or vit.")] = "formula",
+    sample: Annotated[int, typer.Option(min=4, help="Networks of the search, from the best to the worst.")] = 8,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each scaled network.")] = 1,
+    out_folder: OutOption = None,
+    data: DataOption = None,
+    gpus: GpusOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Scale networks of a finished search up, train them, and say whether the small ones' order survives."""
+    from nas.study.open import results_folder
+    from nas.study.results import open_results
+    from nas.study.scaling_up import chosen, reopened, run_up, scaled_up
+
+    results = open_results(study)
+    pairs = scaled_up(results, chosen(results, sample), method, phi)
+    opened = reopened(results, _overrides(data, gpus))
+    folder = results_folder(opened.config, out_folder)
+    try:
+        with stoppable(), LiveProgress(f"{opened.config.name} -> {folder}") as live:
+            document = run_up(opened, folder, pairs, seeds, live.update)
+    except KeyboardInterrupt:
+        _interrupted(folder)
+        raise
+    if as_json:
+        print_json(document)
+        return
+    _print_rows(document["rows"])
+    for sentence in document["said"]:
+        out.print(sentence, highlight=False, markup=False)
+    out.print(f"report {folder / 'scaling.html'}", highlight=False)
+
+
 def _overrides(data: Path | None, gpus: int | None) -> dict[str, Any]:
     """What the options change in a study: with GPUs, as many trials at a time as there are, one each."""
     changes: dict[str, Any] = {"data.path": str(data.resolve()) if data else None}
@@ -229,7 +265,7 @@ def _run(planned: Planned, out_folder: Path | None, dry_run: bool, as_json: bool
         with stoppable(), LiveProgress(f"{planned.study.config.name} -> {folder}") as live:
             document = run_scaling(planned, folder, live.update)
     except KeyboardInterrupt:
-        err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
+        _interrupted(folder)
         raise
     if as_json:
         print_json(document)
@@ -238,6 +274,10 @@ def _run(planned: Planned, out_folder: Path | None, dry_run: bool, as_json: bool
     for sentence in document["said"]:
         out.print(sentence, highlight=False, markup=False)
     out.print(f"report {folder / 'scaling.html'}", highlight=False)
+
+
+def _interrupted(folder: Path) -> None:
+    err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
 
 
 def _print_plan(plan: dict[str, Any]) -> None:
@@ -255,7 +295,8 @@ def _print_rows(rows: list[dict[str, Any]], best: str | None = None, tied: Seque
     for column in ("depth", "width", "pixels", "params", "MACs"):
         table.add_column(column, justify="right", no_wrap=True)
     trained = any("accuracy" in row for row in rows)
-    for column in ("latency (ms)", "accuracy", "seeds") if trained else ():
+    small = any("small" in row for row in rows)
+    for column in (*(("small",) if small else ()), "latency (ms)", "accuracy", "seeds") if trained else ():
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         mark = " *" if row["name"] == best else " ~" if row["name"] in tied else ""
@@ -263,6 +304,8 @@ def _print_rows(rows: list[dict[str, Any]], best: str | None = None, tied: Seque
             row["name"] + mark, f"{row['depth']:.3f}", f"{row['width']:.3f}", str(row["side"]),
             si(row["params"]), f"{row['macs']:,}",
         ]  # fmt: skip
+        if small:
+            cells.append(f"{row['small']:.2%}")
         if trained:
             cells += [_ms(row), _accuracy(row), " ".join(f"{100 * value:.2f}" for value in row["accuracies"])]
         table.add_row(*cells)
@@ -280,7 +323,7 @@ def _ms(row: dict[str, Any]) -> str:
 
 
 def _accuracy(row: dict[str, Any]) -> str:
-    interval = "" if row["low"] is None else f" [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    interval = "" if row.get("low") is None else f" [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
     return f"{row['accuracy']:.2%}{interval}"
 
 

@@ -251,3 +251,23 @@ def test_too_few_sizes_for_a_law_are_told(run_nas, nas, scaling_study, tmp_path,
     code, _, err = run_nas("scale", "fit", out)
     assert code == 2
     assert "needs runs of at least 4 distinct sizes, but got 2" in " ".join(err.split())
+
+
+def test_a_search_on_small_networks_is_scaled_up_and_told_whether_its_order_survives(
+    nas, run_nas, tiny_study, write_study, tmp_path, meter
+):
+    tiny_study |= {"search": {"sampler": "random", "trials": 6, "seed": 1}, "finalists": {"count": 0}, "budgets": []}
+    nas("search", write_study(tiny_study), "--out", tmp_path / "small")
+    up = ("scale", "up", tmp_path / "small", "--method", "width", "--sample", "5", "--out", tmp_path / "up")
+    document = json.loads(nas(*up, "--json"))
+    rows = document["rows"]
+    assert len(rows) == 5
+    assert [row["small"] for row in rows] == sorted((row["small"] for row in rows), reverse=True)
+    assert all(row["width"] == pytest.approx(2**0.5) and row["depth"] == 1 for row in rows)
+    found = document["rank_correlation"]
+    assert -1 <= found["low"] <= found["value"] <= found["high"] <= 1
+    assert f"({found['low']:.2f} to {found['high']:.2f}, n 5)" in document["said"][0]
+    assert (tmp_path / "up" / "scaling.html").is_file()
+    assert "rank correlation" in nas(*up)
+    code, _, err = run_nas("scale", "up", tmp_path / "small", "--sample", "9")
+    assert (code, "has 6; ask for fewer with --sample" in " ".join(err.split())) == (2, True)

@@ -24,7 +24,7 @@ from nas.search import SAMPLERS
 from nas.space import load_network, load_space, read_text
 from nas.study.config import FinalistSettings, RunSettings, SearchSettings, StudyConfig, read_study
 from nas.study.scaling_config import CompareSettings, GridSettings
-from nas.study.spaces import catalogue
+from nas.study.spaces import catalogue, scaler
 from nas.train import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +87,8 @@ def test_every_marked_example_is_tried() -> None:
 
 @pytest.mark.parametrize("example", examples("yaml space"))
 def test_a_space_loads_and_can_be_sampled(example: Example) -> None:
-    space = load_space(read_text(example.text).plain(), catalogue(), roots=[shipped("search_spaces")])
+    source = read_text(example.text).plain()
+    space = load_space(source, catalogue(), roots=[shipped("search_spaces")], scaler=scaler())
     assert space.size().value > 1
     assert space.size().exact
     rng = random.Random(0)
@@ -96,7 +97,8 @@ def test_a_space_loads_and_can_be_sampled(example: Example) -> None:
 
 @pytest.mark.parametrize("example", examples("yaml network"))
 def test_a_network_loads(example: Example) -> None:
-    plan = load_network(read_text(example.text).plain(), catalogue(), roots=[shipped("search_spaces")])
+    source = read_text(example.text).plain()
+    plan = load_network(source, catalogue(), roots=[shipped("search_spaces")], scaler=scaler())
     assert catalogue().plan(plan).macs > 0
 
 

@@ -46,12 +46,13 @@ Scale = Callable[[Plan, float, Catalogue, Options], Scaled]
 
 @dataclass(frozen=True)
 class Method:
-    """A way to scale; `continuous` if phi may be any number."""
+    """A way to scale; `continuous` if phi may be any number, `takes` what it reads of the options."""
 
     name: str
     doc: str
     apply: Scale
     continuous: bool = True
+    takes: tuple[str, ...] = ()
 
 
 def by_factors(factors: Callable[[float, Options], Factors], rules: str) -> Scale:
@@ -76,7 +77,7 @@ def _vit(plan: Plan, phi: float, catalogue: Catalogue, options: Options) -> Scal
         if isinstance(main_of(step.out_shape), TokenShape) and not step.inserted
     ]
     if not widths:
-        raise NasError(f"the ViT ladder scales networks of tokens, but {plan.name} has none; take another --method")
+        raise NasError(f"the ViT ladder scales networks of tokens, but {plan.name} has none; take another method")
     own = min(range(len(VIT)), key=lambda i: abs(math.log(VIT[i][1] / widths[-1])))
     if phi != int(phi) or not 0 <= own + int(phi) < len(VIT):
         raise NoRung(
@@ -99,13 +100,14 @@ METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
         Method("formula", "EfficientNet: depth alpha^phi, width beta^phi, resolution gamma^phi",
-               by_factors(_compound, USUAL)),
+               by_factors(_compound, USUAL), takes=("alpha", "beta", "gamma")),
         Method("depth", "more blocks only", by_factors(lambda phi, _: single("depth", 2**phi), "fast")),
         Method("width", "more channels only", by_factors(lambda phi, _: single("width", 2**phi), "fast")),
         Method("resolution", "more pixels only", by_factors(lambda phi, _: single("resolution", 2**phi), "fast")),
         Method("fast", "Dollar et al. (2021): mostly width, for activations grow least then",
-               by_factors(lambda phi, options: fast(2**phi, options.share), "fast")),
-        Method("regnet", "RegNet's quantised line: blocks and widths of stages along one line", _regnet),
+               by_factors(lambda phi, options: fast(2**phi, options.share), "fast"), takes=("share",)),
+        Method("regnet", "RegNet's quantised line: blocks and widths of stages along one line", _regnet,
+               takes=("share",)),
         Method("vit", "rungs of ViT: Ti, S, B, L", _vit, continuous=False),
     )
 }  # fmt: skip

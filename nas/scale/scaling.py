@@ -19,6 +19,7 @@ from nas.scale.width import Widths
 OUTSIDE = ("stem", "head")  # segments whose depth stays
 FARTHEST = 0.1  # a network whose stages are farther off was not made along a line
 TRIED = 12  # sides around the wanted one
+MOST_LAYERS, MOST_PIXELS = 1_000, 100_000  # of a stage, of a side: as many as the language takes
 
 
 def scale(
@@ -82,6 +83,11 @@ class _Scaling:
             raise InvalidArchitecture(
                 f"a side must stay at least one pixel, but {own} times {self.factors.resolution:g} is {pixels:.3g}"
             )
+        if pixels > MOST_PIXELS:
+            raise InvalidArchitecture(
+                f"a side must have at most {MOST_PIXELS:,} pixels, but {own} times {self.factors.resolution:g} is "
+                f"{pixels:.3g}; scale less"
+            )
         first: InvalidArchitecture | None = None
         for each in islice(self._sides(pixels), TRIED):
             try:
@@ -140,7 +146,7 @@ class _Scaling:
                 f"{fitted.off:.0%} (at most {FARTHEST:.0%}); take another method"
             )
         line = fitted.scaled(self.factors.depth, self.factors.width)
-        depth = max(len(groups), self.rounding.depth(self.factors.depth * sum(run.count for _, run, _ in groups)))
+        depth = max(len(groups), self._count(sum(run.count for _, run, _ in groups)))
         stages = line.stages(depth, len(groups))
         wanted = {width: new for width, (new, _) in zip(old, stages, strict=True)}
         counts = [(span, run, count) for (span, run, _), (_, count) in zip(groups, stages, strict=True)]
@@ -178,7 +184,13 @@ class _Scaling:
     def _count(self, layers: int) -> int:
         if self.factors.depth == 1:
             return layers
-        return max(1, self.rounding.depth(layers * self.factors.depth))
+        wanted = layers * self.factors.depth
+        if wanted > MOST_LAYERS:
+            raise InvalidArchitecture(
+                f"a stage must have at most {MOST_LAYERS:,} layers, but {layers} times {self.factors.depth:g} is "
+                f"{wanted:.3g}; scale less"
+            )
+        return max(1, self.rounding.depth(wanted))
 
     def _layers(self, block: Block) -> int:
         """How many layers are inside a block that counts them."""

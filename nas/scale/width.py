@@ -12,6 +12,8 @@ from nas.scale.depth import Placed, computes
 from nas.scale.factors import Factors
 from nas.scale.rounding import Rounding
 
+MOST = 1_000_000  # channels, as many as the language takes
+
 
 @dataclass
 class Widths:
@@ -57,6 +59,11 @@ class Widths:
                 raise InvalidArchitecture(
                     f"a width must stay at least one channel, but {old} times {self.factors.width:g} is {wanted:.3g};"
                     " scale less"
+                )
+            if wanted > MOST:
+                raise InvalidArchitecture(
+                    f"a width must be at most {MOST:,} channels, but {old} times {self.factors.width:g} is "
+                    f"{wanted:.3g}; scale less"
                 )
             self._known[old] = self.rounding.width(wanted, math.lcm(self.rounding.divisor, self.units.get(old, 1)))
         return self._known[old]

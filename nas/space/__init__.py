@@ -9,6 +9,7 @@ from nas.space.node import Node, wrap
 from nas.space.operators import choice, each, optional, range_
 from nas.space.refusals import Refusals
 from nas.space.sampling import EmptySpace
+from nas.space.scaler import Scaler
 from nas.space.space import Space, decided_plan, load_network, load_space
 from nas.space.text import read, read_text, write
 from nas.space.train_fields import TrainFields
@@ -28,6 +29,7 @@ __all__ = [
     "Node",
     "NotInside",
     "Refusals",
+    "Scaler",
     "Size",
     "Space",
     "TrainFields",

@@ -151,6 +151,7 @@ class _Chain:
             yield from self._stage(stage)
             yield from self._ask(reach(stage.exit, "stage"), None)
         yield from self._ask(reach(network.head, "stage"), None)
+        yield from self._ask(reach(network.scale, "stage"), None)
         yield from self._ask(reach(network.train, "stage"), None)
 
     def _ask(self, items: Reach, guard: Guard | None, index: int | None = None) -> Iterator[Step]:

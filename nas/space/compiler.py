@@ -23,6 +23,8 @@ from nas.space.forms import (
 from nas.space.functions import FUNCTIONS
 from nas.space.node import Node
 from nas.space.places import BLOCK_LOCALS, COSTS, Default, Place, Tables
+from nas.space.scale_key import announce_scale, compile_scale
+from nas.space.scaler import Scaler
 from nas.space.stages import STAGE_KEYS, compile_stage
 from nas.space.tokens import WORDS
 from nas.space.train_fields import TrainFields
@@ -30,12 +32,12 @@ from nas.space.values import CHANNELS, CLASSES, SIZE, compile_value
 
 KEYS = (
     "nas", "extends", "name", "about", "input", "classes", "vars", "shared", "defaults", "stem", "stages", "head",
-    "constraints", "train",
+    "scale", "constraints", "train",
 )  # fmt: skip
 INPUT_KEYS = ("resolution", "height", "width", "channels")
 NODE_LOCALS = frozenset({"in", "h", "w"})
 RESERVED = frozenset(
-    "about input classes vars shared defaults stem stages head train constraints latency_ms".split()  # noqa: SIM905
+    "about input classes vars shared defaults stem stages head scale train constraints latency_ms".split()  # noqa: SIM905
 )
 
 
@@ -45,10 +47,12 @@ def compile_network(
     name: str,
     spared: frozenset[str] = frozenset(),
     train_fields: TrainFields | None = None,
+    scaler: Scaler | None = None,
 ) -> Network:
     """The compiled form of a tree whose `extends` is resolved; vars and defaults that are `spared` may be unused.
 
-    `train_fields` None: anything may stand under `train`. Raises `SpecError` for the first mistake.
+    `train_fields` None: anything may stand under `train`; `scaler` None: nothing under `scale`. Raises `SpecError` for
+    the first mistake.
     """
     tree.only(KEYS, "a space")
     version = tree.get("nas")
@@ -63,6 +67,8 @@ def compile_network(
     place = Place("input")
     resolution, height, width, channels = _input(tree, place, tables)
     defaults = _defaults(tree.get("defaults"), "defaults", tables)
+    scale_node = tree.get("scale")
+    announce_scale(scale_node, tables)
     before = frozenset({"input", "classes"})
     chain = Place("stem", defaults=(defaults,), before=before)
     stem = compile_sequence(tree.get("stem"), replace(chain, locals=NODE_LOCALS), tables)
@@ -72,7 +78,8 @@ def compile_network(
     tables.sections["head"] = head
     if not stem.items and not stages and not head.items:
         raise tree.fail("a network must have blocks: write stem, stages or head")
-    train = _train(tree.get("train"), before, tables, train_fields)
+    scale = compile_scale(scale_node, before, tables, scaler)
+    train = _train(tree.get("train"), before | {"scale"}, tables, train_fields)
     _unused(default for default in defaults.values() if default.group.name not in spared)
     for group in tables.vars.values():
         if group.form is None and group.name not in spared:
@@ -84,7 +91,8 @@ def compile_network(
     groups = tuple(group for group in tables.groups.values() if group.form is not None)
     return Network(
         name, about, resolution, height, width, channels, tables.classes,
-        stem, stages, head, train, constraints, costs, groups,
+        stem, stages, head, scale, train, constraints, costs, groups,
+        scale_node.mark if scale_node is not None and scale_node.mark.line else None,
     )  # fmt: skip
 
 

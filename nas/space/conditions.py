@@ -7,6 +7,7 @@ from itertools import islice, product
 from typing import Any
 
 from nas.errors import nearest
+from nas.space.domains import literal_values
 from nas.space.expression import Expression, ExpressionError, parse
 from nas.space.facts import NoFact, find
 from nas.space.forms import Computed, Constraint, Fact, Fixed, Form, Pick, Shared
@@ -77,20 +78,8 @@ def _labels(fact: Shared | Fact) -> tuple[Any, ...] | None:
             return (fact.constant,)
         if fact.decision is not None and isinstance(fact.form, Pick):
             return fact.form.site.labels
-        return None if fact.form is None else _values(fact.form)
-    return _values(fact.form)
-
-
-def _values(form: Form) -> tuple[Any, ...] | None:
-    match form:
-        case Fixed(value):
-            return (value,)
-        case Shared(_, inner):
-            return _values(inner)
-        case Pick(_, options):
-            found = [_values(option) for option in options.values()]
-            return None if None in found else tuple(value for values in found for value in values or ())
-    return None
+        return None if fact.form is None else literal_values(fact.form)
+    return literal_values(fact.form)
 
 
 def _check_words(term: Term, labels: Mapping[str, tuple[Any, ...] | None], node: Node) -> None:

@@ -24,7 +24,8 @@ class Decision:
 
     `values` are the labels to choose from, in order (for a `range` evenly spaced numbers, both ends included). Where
     `continuous`, they are the two ends and any number between is allowed; `log` asks to draw on a logarithmic scale.
-    `when` says in words when the question arises, None for always. `train` marks what never enters the architecture.
+    `when` says in words when the question arises, None for always. `train` marks what never enters the architecture,
+    `scale` what only says how it is scaled.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Decision:
     train: bool = False
     continuous: bool = False
     log: bool = False
+    scale: bool = False
 
     @cached_property
     def _set(self) -> frozenset[Label]:

@@ -17,6 +17,8 @@ from nas.space.needs import names_within, needs
 from nas.space.pieces import Pieces
 from nas.space.reach import reach
 from nas.space.readers import Reader, draw_all
+from nas.space.scale_unit import ScaleUnit
+from nas.space.scaler import Scaler
 from nas.space.stage_unit import StageUnit
 from nas.space.units import ChainUnit, Context, ExitUnit, Run, Trail, read_key
 
@@ -24,7 +26,7 @@ from nas.space.units import ChainUnit, Context, ExitUnit, Run, Trail, read_key
 class Decoder:
     """A compiled space at work; thread-safe as dicts are. Decoding remembers every piece it ever met."""
 
-    def __init__(self, network: Network, catalogue: Catalogue) -> None:
+    def __init__(self, network: Network, catalogue: Catalogue, scaler: Scaler | None = None) -> None:
         self.network = network
         self.decisions = list_decisions(network)
         self._by_name = {decision.name: decision for decision in self.decisions}
@@ -49,6 +51,10 @@ class Decoder:
                 units.append(ExitUnit(stage, network.classes, self.pieces, self._bits, decide))
         units.append(ChainUnit("head", network.head, self.pieces, self._bits, decide))
         self.units = tuple(units)
+        self._scale: ScaleUnit | None = None
+        if network.scale.items:
+            assert scaler is not None  # else it does not compile
+            self._scale = ScaleUnit(network.scale, network.scale_mark, scaler, self._bits, decide)
         self._shares = any(group.part is not None for group in network.groups)
         self._checker = Checker(network.constraints)
         self._spans: dict[tuple[str, int, int], Span] = {}
@@ -70,6 +76,8 @@ class Decoder:
         draw_all(self._input, draw, into, use)
         for unit in self.units:
             unit.walk(draw, into, use)
+        if self._scale is not None:
+            self._scale.walk(draw, into, use)
         draw_all(self._train, draw, into, use)
         return into
 
@@ -107,6 +115,7 @@ class Decoder:
             if span is None:
                 span = self._spans[where] = Span(*where, unit.is_exit, unit.leave)
             spans.append(span)
+        factors = self._scale.read(run) if self._scale is not None else {}
         train = self._training(run)
         if run.count + self._shared(run) != len(decisions):
             self._explain(decisions)
@@ -118,7 +127,8 @@ class Decoder:
         network = self.network
         if run.exits:  # one that vanished is none
             spans = [span for span in spans if not span.exit or span.stop > span.start]
-        return Plan(network.name, shape, network.classes, tuple(run.steps), tuple(spans), train, tuple(run.exits))
+        plan = Plan(network.name, shape, network.classes, tuple(run.steps), tuple(spans), train, tuple(run.exits))
+        return plan if self._scale is None else self._scale.scaled(plan, factors)
 
     def _check_shared(self, run: Run) -> None:
         try:

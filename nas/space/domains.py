@@ -9,7 +9,7 @@ from typing import Any
 from nas.errors import InvalidArchitecture
 from nas.space.decisions import Label
 from nas.space.evaluation import Frame, evaluate
-from nas.space.forms import Computed, Fact, Form, Pick, Shared
+from nas.space.forms import Computed, Fact, Fixed, Form, Pick, Shared
 from nas.space.node import Node
 
 MAX_COMBINATIONS = 100_000
@@ -32,6 +32,19 @@ def possible_values(form: Form, node: Node, what: str) -> set[Any]:
         except InvalidArchitecture as error:
             raise node.fail(f"{what} must be right whatever is chosen, but {error.reason}") from None
     return values
+
+
+def literal_values(form: Form) -> tuple[Any, ...] | None:
+    """The values that are written, by themselves or as options; None where one is computed."""
+    match form:
+        case Fixed(value):
+            return (value,)
+        case Shared(_, inner):
+            return literal_values(inner)
+        case Pick(_, options):
+            found = [literal_values(option) for option in options.values()]
+            return None if None in found else tuple(value for values in found for value in values or ())
+    return None
 
 
 def _collect(form: Form, found: dict[str, tuple[Label, ...]], node: Node, what: str) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nas.arch import BlockSpec, FieldSpec
+from nas.errors import Mark
 from nas.space.about import About
 from nas.space.decisions import Label
 from nas.space.expression import Expression
@@ -216,7 +217,7 @@ class Constraint:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A whole space: input, units in order of execution, training options, structural constraints."""
+    """A whole space: input, units in order of execution, scaling, training options, structural constraints."""
 
     name: str
     about: About
@@ -228,7 +229,9 @@ class Network:
     stem: Sequence
     stages: tuple[Stage, ...]
     head: Sequence
+    scale: MapForm
     train: MapForm
     constraints: tuple[Constraint, ...]
     costs: tuple[Expression, ...]
     groups: tuple[Group, ...] = field(default=())
+    scale_mark: Mark | None = None

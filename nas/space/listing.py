@@ -20,6 +20,9 @@ def list_decisions(network: Network) -> tuple[Decision, ...]:
         listing.visit_stage(stage)
         listing.visit(reach(stage.exit, "stage"), None, ())
     listing.visit(reach(network.head, "stage"), None, ())
+    of_structure = {*listing.sites}
+    listing.visit(reach(network.scale, "stage"), None, ())
+    of_network = {*listing.sites}
     listing.visit(reach(network.train, "stage"), None, ())
     only_train = {group.name for group in network.groups if group.only_train}
     return tuple(
@@ -31,6 +34,7 @@ def list_decisions(network: Network) -> tuple[Decision, ...]:
             site.train or (site.scope == "shared" and site.prefix in only_train),
             site.continuous,
             site.log,
+            name in of_network and name not in of_structure,
         )
         for name, site in listing.sites.items()
     )

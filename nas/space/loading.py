@@ -12,7 +12,9 @@ from nas.space.expression import parse
 from nas.space.node import Node
 from nas.space.text import read, wrap
 
-MAY_CHANGE = ("nas", "extends", "name", "about", "input", "classes", "vars", "shared", "defaults", "train", "head")
+MAY_CHANGE = (
+    "nas", "extends", "name", "about", "input", "classes", "vars", "shared", "defaults", "head", "scale", "train",
+)  # fmt: skip
 MERGED = ("input", "vars", "shared", "defaults", "train")
 SIZES = ("resolution", "height", "width")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from typing import Protocol
 
 from nas.arch import Plan
@@ -16,6 +18,7 @@ from nas.space.moves import moved, others
 STARTS = 16  # points at random to start from, four for each notion of what is near
 TRIES = 30_000  # networks that are decoded at most
 SHOWN = 4  # differences in an error
+SCALINGS = 64  # ways to scale that are all tried from each start; of more, so many at random, then their neighbours
 
 Distance = Callable[[Plan], float]
 
@@ -66,13 +69,13 @@ def locate(space: Searchable, network: Plan) -> Decisions:
     """The decisions that decode to a network with the same `arch_id`; what it says of training is met where it can be.
 
     One decision after the other takes the answer that leaves the fewest values different, from several random points;
-    so what only several answers at once would bring nearer may be missed. Raises `NotInside`, `EmptySpace`.
+    so what only several answers at once would bring nearer may be missed. Answers about scaling change all of a network
+    at once, so each of their combinations is tried by itself. Raises `NotInside`, `EmptySpace`.
     """
     search = _Search(space, network)
     rng = random.Random(0)
     nearest, least = space.sample(rng), float("inf")
-    for attempt in range(STARTS):
-        start = space.sample(rng) if attempt else nearest
+    for attempt, start in search.starts(nearest, rng):
         found = search.descend(start, search.distance(start, attempt), train=False)
         if space.decode(found).arch_id == network.arch_id:
             return search.trained(found)
@@ -91,6 +94,30 @@ class _Search:
         self.comparison = Comparison(network)
         self._loose = Comparison(network, stand_ins=True)
         self.tried = 0
+        self._scalings = [decision for decision in space.decisions if decision.scale]
+        self._in_all_ways = prod(len(decision.values) for decision in self._scalings) <= SCALINGS
+
+    def starts(self, first: Decisions, rng: random.Random) -> Iterator[tuple[int, Decisions]]:
+        """The points to start from with the number of the attempt: some at random, each scaled in every way."""
+        for attempt in range(STARTS):
+            start = self.space.sample(rng) if attempt else first
+            yield from ((attempt, point) for point in self._scaled(start, rng))
+
+    def _scaled(self, start: Decisions, rng: random.Random) -> list[Decisions]:
+        """A point under every scaling of the space that can be built, or under many, the nearest first."""
+        kinds = self._scalings
+        if not kinds:
+            return [start]
+        ways: Iterable[tuple[Label, ...]] = product(*(each.values for each in kinds))
+        if not self._in_all_ways:
+            ways = (tuple(rng.choice(each.values) for each in kinds) for _ in range(SCALINGS))
+        points = [start]
+        for way in ways:
+            answers = start | {each.name: label for each, label in zip(kinds, way, strict=True)}
+            point = self.space.walk(lambda each, answers=answers: answers.get(each.name, each.values[0]))  # type: ignore[misc]
+            if point not in points and self.space.contains(point):
+                points.append(point)
+        return sorted(points, key=lambda point: self._distance(point, self.comparison.distance))
 
     def distance(self, start: Decisions, attempt: int) -> Distance:
         """What counts as near in an attempt: none leads everywhere, so they take turns."""
@@ -105,7 +132,7 @@ class _Search:
         while improved and least > 0 and self.tried < TRIES:
             improved = False
             for decision in self.space.decisions:
-                if decision.train is not train:
+                if decision.train is not train or (decision.scale and self._in_all_ways):
                     continue
                 for there in self._around(here, decision):
                     apart = self._distance(there, distance)

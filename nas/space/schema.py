@@ -40,18 +40,26 @@ LEAVE_DOC = "share of the images expected to leave at the exit; for the expected
 FIXED = ("stem", "stages", "constraints")  # what a space that extends another may not write
 
 
-def space_schema(catalogue: Catalogue, train_fields: TrainFields | None = None) -> Schema:
+def space_schema(
+    catalogue: Catalogue,
+    train_fields: TrainFields | None = None,
+    scale_fields: Mapping[str, FieldSpec] | None = None,
+) -> Schema:
     """The schema (draft 2020-12) of a space file, with every block and part of the catalogue.
 
-    Under `train` it allows `train_fields`, without them anything.
+    Under `train` it allows `train_fields`, without them anything; under `scale` the `scale_fields` of a scaler, without
+    them nothing.
     """
-    return _Writer(catalogue, train_fields).space()
+    return _Writer(catalogue, train_fields, scale_fields or {}).space()
 
 
 class _Writer:
-    def __init__(self, catalogue: Catalogue, train_fields: TrainFields | None) -> None:
+    def __init__(
+        self, catalogue: Catalogue, train_fields: TrainFields | None, scale_fields: Mapping[str, FieldSpec]
+    ) -> None:
         self._catalogue = catalogue
         self._train_fields = train_fields
+        self._scale_fields = scale_fields
         self._defs: dict[str, Schema] = {"expression": EXPRESSION}
 
     def space(self) -> Schema:
@@ -72,6 +80,7 @@ class _Writer:
             "stem": sequence | {"description": "blocks before the stages"},
             "stages": {"type": ["array", "null"], "items": self._stage()},
             "head": sequence | {"description": "blocks behind the stages"},
+            "scale": self._scale(),
             "constraints": self._constraints(),
             "train": self._train(),
         }
@@ -107,6 +116,13 @@ class _Writer:
     def _constraints(self) -> Schema:
         text = "must hold for every network, such as s4.out >= s3.out or macs <= 300e6"
         return {"type": ["array", "null"], "items": {"type": "string", "minLength": 1, "description": text}}
+
+    def _scale(self) -> Schema:
+        found = _object({name: self._field("scale", field) for name, field in self._scale_fields.items()})
+        return found | {
+            "type": ["object", "null"] if self._scale_fields else "null",
+            "description": "how each network is scaled once all else is decided; may hold choices",
+        }
 
     def _train(self) -> Schema:
         known = self._train_fields

@@ -25,6 +25,7 @@ from nas.space.moves import crossover, neighbours
 from nas.space.node import Node
 from nas.space.resolution import told
 from nas.space.sampling import EmptySpace, draw_uniformly, sample
+from nas.space.scaler import Scaler
 from nas.space.train_fields import TrainFields
 from nas.space.vectors import encode, label_at
 from nas.space.yaml_out import network_tree, network_yaml
@@ -44,19 +45,21 @@ class Space:
         name: str = "space",
         spared: frozenset[str] = frozenset(),
         train_fields: TrainFields | None = None,
+        scaler: Scaler | None = None,
     ) -> None:
         self.tree = tree
         self.catalogue = catalogue
         self._spared = spared
         self._train_fields = train_fields
+        self._scaler = scaler
         try:
-            self.network: Network = compile_network(tree, catalogue, name, spared, train_fields)
+            self.network: Network = compile_network(tree, catalogue, name, spared, train_fields, scaler)
         except RecursionError:
             raise tree.fail("a space must not nest so deep") from None
-        self.decoder = Decoder(self.network, catalogue)
+        self.decoder = Decoder(self.network, catalogue, scaler)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Space, (self.tree, self.catalogue, self.name, self._spared, self._train_fields))
+        return (Space, (self.tree, self.catalogue, self.name, self._spared, self._train_fields, self._scaler))
 
     @property
     def name(self) -> str:
@@ -73,7 +76,7 @@ class Space:
 
     @property
     def input(self) -> MapShape:
-        """The input of its networks, the largest where it is chosen."""
+        """The input of its networks, the largest where it is chosen; where they are scaled, that before."""
         network = self.network
         sizes = (network.channels, network.height, network.width)
         return MapShape(*(max(possible_values(size, self.tree, "input")) for size in sizes))
@@ -87,6 +90,11 @@ class Space:
     def cost_constraints(self) -> tuple[Expression, ...]:
         """The constraints that name macs, params, activations: to be checked by whoever knows the costs."""
         return self.network.costs
+
+    @property
+    def scales(self) -> bool:
+        """Whether its networks are scaled behind all else."""
+        return bool(self.network.scale.items)
 
     def walk(self, draw: Draw) -> Decisions:
         """The decisions that `draw` makes: it is asked once for each that arises, and gives one of its labels."""
@@ -134,7 +142,7 @@ class Space:
         return Counter(self.network, self.decisions)
 
     def decode(self, decisions: Mapping[str, Label]) -> Plan:
-        """The plan of decisions.
+        """The plan of decisions; where the space scales its networks, the scaled one.
 
         Raises `InvalidArchitecture` where they cannot be built or violate a structural constraint, and `BadDecisions`
         (which is one) where they are not what a walk of this space gives.
@@ -146,14 +154,14 @@ class Space:
         return told(self, decisions, error)
 
     def side(self, decisions: Mapping[str, Label]) -> int | None:
-        """The resolution under decisions; None where the input is given by height and width."""
+        """The resolution under decisions, before scaling; None where the input is given by height and width."""
         form = self.network.resolution
         return None if form is None else int(evaluate(form, Frame(decisions)))
 
     def at_resolutions(self, sides: Iterable[int]) -> Space:
         """The same space with a choice of resolutions instead of its own. Raises `SpecError` where they do not fit."""
         tree, replaced = with_resolutions(self.tree, sides)
-        return Space(tree, self.catalogue, self.name, self._spared | replaced, self._train_fields)
+        return Space(tree, self.catalogue, self.name, self._spared | replaced, self._train_fields, self._scaler)
 
     def neighbours(self, decisions: Mapping[str, Label]) -> Iterator[Decisions]:
         """All points of the space that differ in one answer, and in what that answer opens or closes."""
@@ -201,16 +209,18 @@ def load_space(
     resolution_from: str = "",
     roots: Sequence[Path] = (),
     train_fields: TrainFields | None = None,
+    scaler: Scaler | None = None,
 ) -> Space:
     """The space of a file, of a name under one of the `roots` (`zoo/resnet50`), or of a tree in Python.
 
     What is known of the data (`classes`, `channels`, `resolution`) replaces what the source says of it;
     `resolution_from` says in errors where the resolution comes from (an option, the data). `train_fields` are what may
-    stand under `train`; without them, anything. Raises `SpecError` for the first mistake, with file, line and column.
+    stand under `train`; without them, anything. `scaler` is what `scale` needs; without it, nothing may stand there.
+    Raises `SpecError` for the first mistake, with file, line and column.
     """
     tree, name, inherited = load_tree(source, roots)
     tree, replaced = with_input(tree, classes, channels, resolution, resolution_from)
-    return Space(tree, catalogue, name, inherited | replaced, train_fields)
+    return Space(tree, catalogue, name, inherited | replaced, train_fields, scaler)
 
 
 def load_network(
@@ -222,6 +232,7 @@ def load_network(
     resolution: int | None = None,
     resolution_from: str = "",
     roots: Sequence[Path] = (),
+    scaler: Scaler | None = None,
 ) -> Plan:
     """The plan of a space with no choice left, from where `load_space` takes it.
 
@@ -235,6 +246,7 @@ def load_network(
         resolution=resolution,
         resolution_from=resolution_from,
         roots=roots,
+        scaler=scaler,
     )
     return decided_plan(space)
 

@@ -7,12 +7,13 @@ from typing import Any, Literal
 from nas.cost import CostTable
 from nas.space.schema import DIALECT, space_schema
 from nas.study.config import StudyConfig
+from nas.study.scaler import FIELDS
 from nas.study.train_fields import train_fields
 
 
 def json_schema(what: Literal["space", "study"]) -> dict[str, Any]:
     """The schema (draft 2020-12) of a kind of file, with all blocks that are installed."""
-    space = space_schema(CostTable(), train_fields())
+    space = space_schema(CostTable(), train_fields(), FIELDS)
     if what == "space":
         return space
     study = StudyConfig.model_json_schema()

@@ -17,6 +17,7 @@ from nas.errors import InvalidArchitecture
 from nas.files import find_file, shipped
 from nas.space import Refusals, Space, load_space
 from nas.store.share import wilson
+from nas.study.scaler import NetworkScaler
 from nas.study.train_fields import train_fields
 from nas.train import Recipe
 
@@ -38,6 +39,12 @@ def catalogue() -> CostTable:
     return CostTable(folder / "costs.sqlite")
 
 
+@cache
+def scaler() -> NetworkScaler:
+    """What scales the networks of a space that says so."""
+    return NetworkScaler(catalogue())
+
+
 def open_space(source: str | Path | dict[str, Any], *, recipe: Recipe | None = None, **given: Any) -> Space:
     """A space from a file, a shipped name or a tree; `given`: `classes`, `channels` and `resolution`, where known.
 
@@ -45,7 +52,14 @@ def open_space(source: str | Path | dict[str, Any], *, recipe: Recipe | None = N
     Raises `SpecError` for the first mistake.
     """
     target = find_file(source, "search_spaces") if isinstance(source, str) else source
-    return load_space(target, catalogue(), roots=[shipped("search_spaces")], train_fields=train_fields(recipe), **given)
+    return load_space(
+        target,
+        catalogue(),
+        roots=[shipped("search_spaces")],
+        train_fields=train_fields(recipe),
+        scaler=scaler(),
+        **given,
+    )
 
 
 def check_whole(space: Space, plan: Plan) -> None:

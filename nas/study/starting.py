@@ -34,12 +34,14 @@ def find_start(name: str, space: Space, resolution: int, *, results: Path = Path
 def sides(space: Space, data: int, own: int) -> list[int | None]:
     """The resolutions to look for a network at: where the space has a choice, that of the data, then its own.
 
-    Where neither is among them, the one nearest to its own. None stands for its own: the space's maps are not square.
+    Where neither is among them, the one nearest to its own. None stands for its own: the space's maps are not square,
+    or it scales its networks, so that the choice does not say which sides they have.
     """
     network = space.network
+    scaled: list[int | None] = [None] if space.scales else []
     if network.resolution is None:
         shape = space.input
-        return [shape.height if shape.height == shape.width else None]
+        return [*scaled, shape.height if shape.height == shape.width else None]
     choices = possible_values(network.resolution, space.tree, "input")
     among: list[int | None] = [side for side in dict.fromkeys((data, own)) if side in choices]
-    return among or [min(choices, key=lambda side: abs(side - own))]
+    return scaled + (among or [min(choices, key=lambda side: abs(side - own))])

@@ -22,7 +22,7 @@ from nas.files import find_file, shipped
 from nas.space import Decision, Decisions, Label, Space, decided_plan, load_space, network_tree
 from nas.space.layout import laid_out
 from nas.study.networks import find_network
-from nas.study.spaces import catalogue
+from nas.study.spaces import catalogue, scaler
 from nas.study.widening_tree import Proposal, propose
 
 WALKS = 24  # networks in a row, drawn at random, that must all be buildable
@@ -65,7 +65,7 @@ def _opened(name: str) -> tuple[dict[str, Any], Plan]:
     if ":" in name and not Path(name).exists():
         plan = find_network(name)
         return network_tree(plan), plan
-    space = load_space(find_file(name, "search_spaces"), catalogue(), roots=[shipped("search_spaces")])
+    space = load_space(find_file(name, "search_spaces"), catalogue(), roots=[shipped("search_spaces")], scaler=scaler())
     return _without_unused(space.tree.plain()), decided_plan(space)
 
 
@@ -73,7 +73,7 @@ def _without_unused(tree: dict[str, Any]) -> dict[str, Any]:
     """The tree without the inherited vars and defaults that nothing uses, which no file of its own may have."""
     while True:
         try:
-            load_space(tree, catalogue())
+            load_space(tree, catalogue(), scaler=scaler())
             return tree
         except SpecError as error:
             section, _, key = (error.path or "").partition(".")
@@ -86,7 +86,7 @@ def _without_unused(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _loads(tree: Mapping[str, Any]) -> Space | None:
     try:
-        return load_space(tree, catalogue())
+        return load_space(tree, catalogue(), scaler=scaler())
     except SpecError:
         return None
 
@@ -94,7 +94,7 @@ def _loads(tree: Mapping[str, Any]) -> Space | None:
 def _applied(tree: dict[str, Any], proposals: list[Proposal]) -> Space:
     for proposal in proposals:
         proposal.write()
-    return load_space(tree, catalogue())
+    return load_space(tree, catalogue(), scaler=scaler())
 
 
 def _that_loads(tree: dict[str, Any], proposals: list[Proposal]) -> Space:

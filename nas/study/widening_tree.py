@@ -198,6 +198,8 @@ class _Walk:
     def _uses(self, name: str, seen: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
         """The fields that a var reaches, and whether as it is; through other vars too."""
         for section, value in self.tree.items():
+            if section == "scale":  # its depth and width are factors of the whole
+                continue
             for field, alone in _named(name, value, section):
                 if section == "vars" and field in self.vars:
                     if field not in seen:

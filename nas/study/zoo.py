@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nas.arch import Plan
 from nas.cost import Cost
 from nas.errors import NasError, SpecError, nearest
 from nas.files import shipped
-from nas.space import Space, decided_plan, load_space, read, read_about
-from nas.study.spaces import catalogue
+from nas.space import About, decided_plan, load_space, read, read_about
+from nas.study.spaces import catalogue, scaler
 
 
 def zoo_files(folder: Path | None = None) -> list[Path]:
@@ -40,24 +41,24 @@ def _of_family(family: str, files: Sequence[Path]) -> list[Path]:
     return chosen
 
 
-def _opened(path: Path) -> tuple[Space, Cost]:
+def _opened(path: Path) -> tuple[About, Plan, Cost]:
     table = catalogue()
     try:
-        space = load_space(path, table, roots=[shipped("search_spaces")])
-        return space, table.plan(decided_plan(space))
+        space = load_space(path, table, roots=[shipped("search_spaces")], scaler=scaler())
+        plan = decided_plan(space)
+        return space.about, plan, table.plan(plan)
     except SpecError:
         raise  # says the place itself
     except NasError as error:
         raise NasError(f"{path}: {error}") from error
 
 
-def _row(space: Space, cost: Cost) -> dict[str, Any]:
-    about, size = space.about, space.input
+def _row(about: About, plan: Plan, cost: Cost) -> dict[str, Any]:
     return {
-        "name": space.name,
+        "name": plan.name,
         "family": about.family or None,
         **cost.to_json(),
-        "resolution": size.height,
+        "resolution": plan.input.height,
         "paper": about.paper or None,
         "top1": about.top1,
         "note": about.note or None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cache
 
 import pytest
@@ -165,3 +166,15 @@ def test_a_grid_without_triples_shows_the_nearest(grid, message):
         axis(1, 2, 0)
     with pytest.raises(NasError, match="must go upwards, but goes from 2 to 1"):
         axis(2, 1, 0.1)
+
+
+def test_every_option_is_taken_by_a_method_and_changes_what_it_gives():
+    plan, taken = zoo("regnet_x_004"), {name for each in METHODS.values() for name in each.takes}
+    assert taken == {field.name for field in fields(Options)} - {"rules"}
+    for each in METHODS.values():
+        if each.name == "vit":
+            continue
+        usual = each.apply(plan, 1, catalogue(), Options()).factors
+        for name in taken:
+            changed = each.apply(plan, 1, catalogue(), Options(**{name: 0.7})).factors
+            assert (changed != usual) == (name in each.takes), (each.name, name)

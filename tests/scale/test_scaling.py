@@ -245,3 +245,19 @@ def test_the_quantised_line_keeps_stages_and_their_shape():
         scale_along_line(zoo("vit_tiny_16"), Factors(depth=2), catalogue())
     with pytest.raises(InvalidArchitecture, match="those of efficientnet_b0 are off by"):
         scale_along_line(zoo("efficientnet_b0"), Factors(depth=2), catalogue())
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        (Factors(depth=1e6), "a stage must have at most 1,000 layers, but 2 times 1e.06 is 2e.06; scale less"),
+        (Factors(width=1e12), "a width must be at most 1,000,000 channels, but 64 times 1e.12 is 6.4e.13; scale less"),
+        (
+            Factors(resolution=1e9),
+            "a side must have at most 100,000 pixels, but 224 times 1e.09 is 2.24e.11; scale less",
+        ),
+    ],
+)
+def test_nothing_grows_beyond_what_the_language_takes(factors, words):
+    with pytest.raises(InvalidArchitecture, match=words):
+        scale(zoo("resnet18"), factors, catalogue())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fake_catalogue import FakeCatalogue
+from fake_scaler import FakeScaler
 from hypothesis import strategies as st
 
 from nas.space import Space, load_space
@@ -125,14 +126,17 @@ def spaces(draw: st.DrawFn) -> Space:
             "depth": draw(st.sampled_from([1, "$depth"])),
         },
     }
-    text = str({key: tree[key] for key in ("stem", "stages", "train")})
+    if draw(st.integers(0, 2)) == 0:
+        times = draw(st.sampled_from([2, "$width", "$depth", {"choice": [1, 2]}, {"range": [0.5, 1.5, 0.5]}]))
+        tree["scale"] = {"way": draw(st.sampled_from(["wide", {"choice": ["fine", "wide"]}])), "times": times}
+    text = str({key: tree.get(key) for key in ("stem", "stages", "scale", "train")})
     used = {name for name in tree["vars"] if f"${name}" in text}
     if "body" in used:
         used |= {"act"}
     tree["vars"] = {name: value for name, value in tree["vars"].items() if name in used}
-    space = load_space(tree, FakeCatalogue())
+    space = load_space(tree, FakeCatalogue(), scaler=FakeScaler())
     tree["constraints"] = draw(st.lists(constraints(space), max_size=3))
-    return load_space(tree, FakeCatalogue())
+    return load_space(tree, FakeCatalogue(), scaler=FakeScaler())
 
 
 @st.composite
@@ -142,7 +146,7 @@ def constraints(draw: st.DrawFn, space: Space) -> str:
     numeric = [name for name, values in names if all(isinstance(value, int | float) for value in values)]
     numeric += [f"{stage.name}.repeat" for stage in space.network.stages]
     numeric += [f"{stage.name}.out" for stage in space.network.stages if stage.out is not None]
-    numeric += ["input.resolution"]
+    numeric += ["input.resolution", *(["scale.times"] if space.scales else [])]
     one, two, three = (draw(st.sampled_from(numeric)) for _ in range(3))
 
     def small() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fake_catalogue import FakeCatalogue
+from fake_scaler import FIELDS as SCALE_FIELDS
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from random_spaces import spaces
@@ -15,12 +16,13 @@ from random_spaces import spaces
 from nas.errors import SpecError
 from nas.space import Space, load_space, read
 from nas.space.schema import space_schema
+from nas.study.scaler import NetworkScaler
 from nas.study.schema import json_schema
 
 ROOT = Path(__file__).parents[2]
 SPACES = Draft202012Validator(json_schema("space"))
 STUDIES = Draft202012Validator(json_schema("study"))
-FAKE = Draft202012Validator(space_schema(FakeCatalogue()))
+FAKE = Draft202012Validator(space_schema(FakeCatalogue(), scale_fields=SCALE_FIELDS))
 
 
 @pytest.mark.parametrize("what", ["space", "study"])
@@ -94,6 +96,13 @@ RIGHT: dict[str, dict[str, Any]] = {
     "what follows from other fields": stage({"conv": {"padding": "none"}}),
     "a stage's defaults": stage("mbconv", defaults={"act": "silu", "mbconv.kernel": {"choice": [3, 5]}}),
     "a continuous range for training": tree(train={"lr": {"range": [1e-4, 1e-1], "log": True}}),
+    "scaling by a method": tree(scale={"method": "fast", "phi": {"choice": [-1, 0, 1]}}),
+    "scaling by whatever is chosen": tree(
+        scale={"method": {"choice": ["formula", "compound"]}, "phi": {"range": [0, 2, 0.5]}, "alpha": "$a"}
+    ),
+    "scaling by factors": tree(scale={"depth": {"choice": [1.0, 1.5]}, "rounding": "fast", "resolution": "$2 * a"}),
+    "no scaling": tree(scale=None),
+    "what extends another scales it": {"extends": "zoo/resnet18", "scale": {"method": "width", "phi": 1}},
     "a space that extends another": {"extends": "zoo/resnet18", "classes": 10, "defaults": {"act": "silu"}},
 }
 
@@ -131,6 +140,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a version that is not": (tree(nas=2), "nas"),
     "an unknown size": (tree(input={"size": 32}), "size"),
     "a constraint that is none": (tree(constraints=[3]), "3"),
+    "an unknown key of scale": (tree(scale={"fi": 1}), "fi"),
+    "an unknown method": (tree(scale={"method": "fst", "phi": 1}), "fst"),
+    "a phi that is no number": (tree(scale={"method": "fast", "phi": "far"}), "far"),
+    "a factor of nothing": (tree(scale={"width": {"choice": [1.0, 0]}}), "0"),
+    "a phi too far": (tree(scale={"method": "fast", "phi": 13}), "13"),
+    "a choice of all of scale": (tree(scale={"choice": [{"width": 2}]}), "choice"),
     "new stages in what extends another": ({"extends": "zoo/resnet18", "stages": []}, "not allow []"),
 }
 
@@ -142,7 +157,7 @@ def test_a_wrong_space(name: str) -> None:
     assert errors
     assert word in " ".join(_said(error) for error in errors)
     with pytest.raises(SpecError):  # the loader says no too
-        load_space(wrong, FakeCatalogue(), roots=[ROOT / "search_spaces"])
+        load_space(wrong, FakeCatalogue(), roots=[ROOT / "search_spaces"], scaler=NetworkScaler(FakeCatalogue()))
 
 
 def _said(error: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fake_catalogue import FakeCatalogue
+from fake_scaler import FakeScaler
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -88,7 +89,9 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         if "stride" in stage or draw(st.booleans()):
             stage["downsample"] = draw(st.sampled_from(["conv", optional("conv"), {"conv": {"kernel": choice(1, 3)}}]))
         stages.append(stage)
+    scale = {"way": choice("wide", "fine"), "times": draw(st.sampled_from([2, choice(1, 2, 0.5), "$common / 2"]))}
     return {
+        **draw(st.sampled_from([{}, {}, {"scale": scale}])),
         "classes": 10,
         "name": draw(st.sampled_from(["plain", "a b", "$money", "true", "1e3"])),
         "input": {"resolution": choice(16, 24)},
@@ -102,7 +105,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-spaces = trees().map(lambda tree: Space(wrap(tree), FakeCatalogue()))
+spaces = trees().map(lambda tree: Space(wrap(tree), FakeCatalogue(), scaler=FakeScaler()))
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -133,11 +136,14 @@ def test_a_walk_decodes_or_says_why(space: Space, seed: int) -> None:
 @quick
 def test_what_is_remembered_never_leaks(tree: dict[str, Any], seed: int) -> None:
     """A space that has decoded others before gives what a fresh one gives."""
-    used = Space(wrap(tree), FakeCatalogue())
+    used = Space(wrap(tree), FakeCatalogue(), scaler=FakeScaler())
     draw = draw_uniformly(random.Random(seed))
     for _ in range(8):
         decisions = used.walk(draw)
-        warm, cold = decoded(used, decisions), decoded(Space(wrap(tree), FakeCatalogue()), decisions)
+        warm, cold = (
+            decoded(used, decisions),
+            decoded(Space(wrap(tree), FakeCatalogue(), scaler=FakeScaler()), decisions),
+        )
         assert warm == cold
         assert decoded(used, decisions) == cold
 
@@ -234,7 +240,7 @@ def test_a_longer_stage_goes_on_as_it_was() -> None:
         "stages": [{"name": "s1", "repeat": range_(1, 2), "per": "block", "block": block}],
         "train": {"rate": range_(0.1, 1.0)},
     }
-    space = Space(wrap(tree), FakeCatalogue())
+    space = Space(wrap(tree), FakeCatalogue(), scaler=FakeScaler())
     here = {"s1.repeat": 1, "s1.0.block.mbconv.kernel": 5, "train.rate": 0.5}
     near = list(space.neighbours(here))
     assert near[0] == {**here, "s1.repeat": 2, "s1.1.block.mbconv.kernel": 5}
@@ -271,7 +277,7 @@ def test_any_tree_loads_or_is_refused(tree: dict[str, Any], data: st.DataObject)
             case _:
                 here[place[-1]] = data.draw(STUFF)
     try:
-        space = Space(wrap(tree), FakeCatalogue())
+        space = Space(wrap(tree), FakeCatalogue(), scaler=FakeScaler())
     except SpecError:
         return
     for seed in range(3):

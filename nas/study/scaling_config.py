@@ -36,7 +36,20 @@ def _method(value: str) -> str:
         raise ValueError(str(error)) from error
 
 
-Axis = Annotated[list[float], pydantic.BeforeValidator(_points)]
+AXIS = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "number"}},
+        {
+            "type": "object",
+            "properties": {
+                "range": {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3},
+            },
+            "required": ["range"],
+            "additionalProperties": False,
+        },
+    ]
+}
+Axis = Annotated[list[float], pydantic.BeforeValidator(_points), pydantic.WithJsonSchema(AXIS)]
 RoundingName = Annotated[str, pydantic.AfterValidator(_rounding)]
 MethodName = Annotated[str, pydantic.AfterValidator(_method)]
 
@@ -79,3 +92,9 @@ class CompareStudy(StudyConfig):
     """A study that compares ways to scale: `space` is the base network, with no choice left."""
 
     compare: CompareSettings = CompareSettings()
+
+
+class AnyStudy(CompareStudy):
+    """Everything that a study's file may say, whichever command reads it."""
+
+    grid: GridSettings | None = None

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from nas.cost import CostTable
 from nas.space.schema import DIALECT, space_schema
-from nas.study.config import StudyConfig
 from nas.study.scaler import FIELDS
+from nas.study.scaling_config import AnyStudy
 from nas.study.train_fields import train_fields
 
 
@@ -16,7 +16,7 @@ def json_schema(what: Literal["space", "study"]) -> dict[str, Any]:
     space = space_schema(CostTable(), train_fields(), FIELDS)
     if what == "space":
         return space
-    study = StudyConfig.model_json_schema()
+    study = AnyStudy.model_json_schema()
     inside = {key: value for key, value in space.items() if key not in ("$schema", "$defs")}
     before = study["properties"]["space"]
     study["properties"]["space"] = {

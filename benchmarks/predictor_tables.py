@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import time
@@ -124,7 +125,7 @@ def single(arguments: argparse.Namespace) -> None:
     column = read(arguments.table, arguments.arch, arguments.target)
     found = medians(errors(column, arguments.train, arguments.repeats, arguments.test))
     if arguments.json:
-        print(json.dumps(found))
+        print(json.dumps({name: value if math.isfinite(value) else None for name, value in found.items()}))
     else:
         print(", ".join(f"{name} {value:.3f}" for name, value in found.items()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,7 @@ def calibrate(
 
     Searches of that space on that device then reject by prediction what is surely over their latency budgets.
     """
+    from nas.errors import NasError
     from nas.study.calibrate import Wanted, calibrate, check_budget
     from nas.study.calibrate import estimate as estimate_calibration
     from nas.study.calibrations import file_for
@@ -50,6 +52,8 @@ def calibrate(
     from nas.study.meters import open_meter
     from nas.study.spaces import open_space
 
+    if budget_ms is not None and not 0 < budget_ms < math.inf:
+        raise NasError(f"--budget-ms must be a positive number of milliseconds, but got {budget_ms:g}")
     target = named_device(device)
     space = open_space(file, classes=classes, channels=channels, resolution=resolution)
     seconds = None if minutes is None else 60 * minutes

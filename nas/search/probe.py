@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nas.errors import BudgetUnreachable, InvalidArchitecture, NasError
@@ -14,6 +14,12 @@ from nas.search.gates import Gates, Rejected
 from nas.search.local import Priced, price
 from nas.search.spaces import Space
 from nas.store.attributes import latency_values
+
+Order = Callable[[Priced], tuple[bool, float]]
+
+
+# What memory and size follow from, before they are measured.
+STANDS_FOR = {"inference_memory_mb": "peak_bytes", "model_mb": "params"}
 
 
 def find_reachable(
@@ -50,7 +56,8 @@ def find_reachable(
         raise BudgetUnreachable(_message(pool, violation, len(pool)))
     if not gates.measures:
         return min(within, key=lambda p: p.size).decisions
-    smallest = list({p.plan.arch_id: p for p in sorted(within, key=lambda p: p.size)}.values())[:measured]
+    expected = _order([budget.text for budget in gates.goals.budgets], lambda p: (False, p.size))
+    smallest = list({p.plan.arch_id: p for p in sorted(within, key=expected)}.values())[:measured]
     return _Measured(space, gates).search(smallest, within, further, measuring)
 
 
@@ -134,12 +141,22 @@ class _Measured:
         )
         near = [p for p in around if p is not None and p.feasible]
         unseen = [p for p in (*near, *within) if p.plan.arch_id not in self._tried]
-        return min(unseen, key=_expected, default=None)
+        exceeded = [key for key, excess in best.excesses.items() if excess > 0]
+        return min(unseen, key=_order(exceeded, _expected), default=None)
 
 
 def _over(priced: Priced) -> float:
     """By how much budgets are exceeded, all together."""
     return sum(max(0.0, excess) for excess in priced.excesses.values())
+
+
+def _order(budgets: Iterable[str], otherwise: Order) -> Order:
+    """What orders networks before they are measured: where only memory or size count, what these follow from."""
+    texts = list(budgets)
+    costs = [cost for name, cost in STANDS_FOR.items() if any(name in text for text in texts)]
+    if not costs or any("latency_ms" in text for text in texts):
+        return otherwise
+    return lambda priced: (False, sum(math.log(max(1.0, priced.values.get(cost, 1.0))) for cost in costs))
 
 
 def _expected(priced: Priced) -> tuple[bool, float]:

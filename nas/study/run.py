@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.arch import Plan
-from nas.errors import BudgetUnreachable, StoreError
+from nas.errors import BudgetUnreachable, SpecError, StoreError
 from nas.measure import DeviceLock
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
@@ -42,14 +42,15 @@ MAY_GROW = (
 def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
     """Run a study, or go on with one that was interrupted, and write everything to `folder`.
 
-    Raises `StoreError` (another study is there, another driver is alive, full disk), `BudgetUnreachable` before any
-    training, `TooManyFailures`; lets KeyboardInterrupt through. Whatever was finished before stays and is used again.
+    Raises `StoreError` (another study is there, another driver is alive, full disk), before any training
+    `BudgetUnreachable` and `SpecError` (a calibration that does not hold), `TooManyFailures`; lets KeyboardInterrupt
+    through. Whatever was finished before stays and is used again.
     """
     fresh = not folder.exists()
     try:
         return _run(study, folder, on_progress, skip_unreadable)
-    except BudgetUnreachable:
-        if fresh:  # nothing was trained, and the next try will have another budget
+    except (BudgetUnreachable, SpecError):  # SpecError: a calibration that the study names does not hold
+        if fresh:  # nothing was trained, and the next try will be of another study
             shutil.rmtree(folder)
         raise
 

@@ -86,6 +86,7 @@ def test_a_budget_below_the_fastest_network_is_an_error_after_everything_was_kep
         (("space.yaml", "--out", "space.yaml"), "a calibration must not replace another file"),
         (("space.yaml", "--out", "space.yaml/c.json"), "a file stands where a folder must be"),
         (("space.yaml", "--networks", "5"), "--networks"),
+        (("space.yaml", "--budget-ms", "-1"), "--budget-ms must be a positive number of milliseconds, but got -1"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_measured(run_nas, meters, tmp_path, arguments, said):
@@ -134,6 +135,11 @@ def test_a_study_uses_it_and_refuses_it_when_it_no_longer_holds(
     assert all(shown["latencies"].values())
     assert "in search" in nas("show", "tiny", "best")
 
+    kept = json.loads((tmp_path / "mine.json").read_text())
+    kept["witness"] |= {"ms": 2 * kept["witness"]["ms"], "low": 2 * kept["witness"]["low"]}
+    (tmp_path / "slower.json").write_text(json.dumps(kept))
+    code, _, err = run_nas("search", write_study(tiny_study | {"predictor": "slower.json"}), "--out", "other")
+    assert (code, (tmp_path / "other").exists()) == (2, False), err
     tiny_study["measure"] = {"seed": 5}
     code, _, err = run_nas("search", write_study(tiny_study), "--out", "other")
     assert code == 2

@@ -81,6 +81,12 @@ def test_intervals_take_their_width_from_the_networks_that_were_not_proposed():
     assert np.median(unsaid) < 0.85
 
 
+def test_what_is_known_without_noise_lies_in_its_interval():
+    known, _, held, _ = made(0, count=120)
+    same = Predictor.fit(known, np.full(120, 3.0))
+    assert error_of(same, held, np.full(len(held), 3.0)).coverage90 == 1.0
+
+
 def test_which_were_proposed_is_kept():
     known, ms, held, _ = made(21, count=60)
     predictor = Predictor.fit(known, ms, KEY, range(30))

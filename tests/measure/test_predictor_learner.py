@@ -115,9 +115,9 @@ def test_it_learns_anew_now_and_then_and_not_each_time(known: list[Plan], monkey
     fits: list[int] = []
     real = Predictor.fit.__func__  # type: ignore[attr-defined]
 
-    def fit(cls: type[Predictor], networks: Any, ms: Any, key: Any = None) -> Predictor:
+    def fit(cls: type[Predictor], networks: Any, *given: Any) -> Predictor:
         fits.append(len(networks))
-        return real(cls, networks, ms, key)  # type: ignore[no-any-return]
+        return real(cls, networks, *given)  # type: ignore[no-any-return]
 
     monkeypatch.setattr(Predictor, "fit", classmethod(fit))
     learner = Learner(count)

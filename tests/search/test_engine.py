@@ -237,6 +237,18 @@ def test_a_fast_network_of_many_macs_is_found() -> None:
     assert find_reachable(TinySpace(), gates, random.Random(0))["width"] >= 96
 
 
+def test_the_smallest_model_is_found_although_it_has_most_macs() -> None:
+    def costs(plan: Plan) -> dict[str, float]:
+        return price(plan) | {"params": 1e6 / plan.input.channels}
+
+    def measure(plan: Plan, budget_ms: float | None) -> dict[str, Any]:
+        return width_first(plan) | {"model_mb": costs(plan)["params"] / 1e6}
+
+    gates = Gates(Goals.parse(["minimize model_mb"], ["model_mb <= 0.001"]), costs, measure)
+    with pytest.raises(BudgetUnreachable, match=r"smallest seen is model_mb 0\.0078125 at network .* \(.*width=128"):
+        find_reachable(TinySpace(), gates, random.Random(0))
+
+
 @pytest.mark.parametrize(("further", "measuring"), [(3, 20.0), (20, 0.0)])
 def test_measuring_for_the_least_is_bounded(further: int, measuring: float) -> None:
     measured: list[str] = []

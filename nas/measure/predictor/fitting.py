@@ -17,6 +17,7 @@ from nas.measure.predictor.regression import Array, Posterior
 
 # Predicted times lie at least at this share of the fastest that was measured: sums can fall below zero.
 LEAST = 0.1
+EXACT = 1e-9  # of a time that is known without any noise, the error of computing it
 
 
 class Prediction(NamedTuple):
@@ -71,4 +72,5 @@ class Fit:
         latent, variance = self.latent(networks)
         residuals, variances = self.posterior.residuals, self.posterior.variances
         half = width(residuals, variances, self.proposed, confidence) * self.spread(latent, variance)
+        half += EXACT * np.abs(latent)
         return Prediction(*(self.to_ms(value) for value in (latent, latent - half, latent + half)))

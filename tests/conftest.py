@@ -29,7 +29,9 @@ def pytest_addoption(parser):
         "--update-zoo", action="store_true", help="rewrite tests/zoo.json, the costs of the zoo's networks"
     )
     parser.addoption(
-        "--all-samples", action="store_true", help="build every sample of the large spaces as a whole, not one in ten"
+        "--all-samples",
+        action="store_true",
+        help="build every sample of the large spaces as a whole, widen every family",
     )
 
 

@@ -85,7 +85,7 @@ def test_thirty_samples(name, spaces, catalogue):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", SPACES)
 def test_a_thousand_samples(name, spaces, catalogue, request):
-    whole = 1 if request.config.getoption("--all-samples") else 10
+    whole = 1 if request.config.getoption("--all-samples") else 20
     check_samples(spaces[name], 800, whole=whole, on_cpu=20)
     check_samples(shallow(name, catalogue), 200, whole=whole, on_cpu=20)
 

@@ -180,7 +180,7 @@ def fit(
     """Fit power laws to what studies have trained, predict the best factors for a budget, and check that."""
     from nas.errors import NasError
     from nas.study.results import open_results
-    from nas.study.scaling_fit import against_of, of_of, runs_against
+    from nas.study.scaling_fit import error_kind, runs_against, size_kind
     from nas.study.scaling_report import checked, fit_document, predicted, reopened, write_fit
 
     if macs is not None and latency_ms is not None:
@@ -188,7 +188,7 @@ def fit(
     if check and macs is None and latency_ms is None:
         raise NasError("--check trains the network predicted for a budget: give --macs or --latency-ms too")
     opened = [open_results(name) for name in studies]
-    document = fit_document(opened, against_of(against), of_of(of))
+    document = fit_document(opened, size_kind(against), error_kind(of))
     if macs is not None or latency_ms is not None:
         study = reopened(opened[0], _overrides(data, gpus))
         found, said = predicted(study, runs_against(opened[:1], "macs", "accuracy"), macs=macs, latency_ms=latency_ms)

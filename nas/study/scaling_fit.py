@@ -53,7 +53,7 @@ def runs_against(studies: Sequence[Results], against: Against, of: Of) -> Runs:
     return Runs(records_, sizes, errors)
 
 
-def against_of(name: str) -> Against:
+def size_kind(name: str) -> Against:
     """The size of a name. Raises `NasError` with those there are."""
     for each in get_args(Against):
         if each == name:
@@ -61,7 +61,7 @@ def against_of(name: str) -> Against:
     raise NasError(f"an error can be fitted against {', '.join(UNITS)}, but not '{name}'; {nearest(name, UNITS)}")
 
 
-def of_of(name: str) -> Of:
+def error_kind(name: str) -> Of:
     """What is fitted, by name. Raises `NasError` with what there is."""
     for each in get_args(Of):
         if each == name:

@@ -139,6 +139,7 @@ def told(planned: Planned, records: Sequence[Record]) -> dict[str, Any]:
         groups[name] = [record.values["accuracy"] for record in runs[entry.plan.arch_id]]
     verdict = winner(groups)
     rows = [row | _measured(runs[row["arch_id"]], verdict, owner[row["arch_id"]]) for row in costs(trained)]
+    equal = {verdict.best, *verdict.tied}
     grid = planned.kind == "grid"
     missing = len(planned.entries) - len(trained)
     said = [verdict.sentence("triples" if grid else "networks")]
@@ -150,7 +151,7 @@ def told(planned: Planned, records: Sequence[Record]) -> dict[str, Any]:
         "columns": list(GRID_COLUMNS if grid else COMPARE_COLUMNS),
         "rows": rows,
         "best": verdict.best,
-        "tied": list(verdict.tied),
+        "tied": [entry.name for entry in trained if entry.name != verdict.best and owner[entry.plan.arch_id] in equal],
         "verdict": verdict.to_json(),
     }
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 import yaml
 from made_up_meter import MadeUpMeter
 
 from nas.measure import Device
+from nas.scale.laws import fit_power_law
+from nas.scale.surface import fit_surface
 
 BASE = {
     "nas": 1,
@@ -205,8 +208,10 @@ def test_methods_are_compared_at_equal_macs_and_at_equal_latency(nas, scaling_st
 
 
 def test_laws_are_fitted_to_what_was_trained_and_what_they_predict_is_checked(
-    nas, run_nas, scaling_study, tmp_path, meter
+    nas, run_nas, scaling_study, tmp_path, meter, monkeypatch
 ):
+    monkeypatch.setattr("nas.study.scaling_fit.fit_power_law", partial(fit_power_law, draws=30))
+    monkeypatch.setattr("nas.study.scaling_best.fit_surface", partial(fit_surface, draws=30))
     study = scaling_study(
         compare={"factors": [2, 4], "methods": ["depth", "width", "resolution", "formula"], "seeds": 2}
     )

@@ -21,12 +21,18 @@ TABLE = json.loads((Path(__file__).parent.parent / "zoo.json").read_text(encodin
 QUICK = ("mobilenet_v3_small", "resnet8", "swin_tiny", "vit_tiny_16")
 
 
-def _names():
-    """Some, and (slow) the smallest of each family."""
+def pytest_generate_tests(metafunc):
+    if "known" in metafunc.fixturenames:
+        names = _names(metafunc.config.getoption("--all-samples"))
+        metafunc.parametrize("known", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in names)])
+
+
+def _names(every):
+    """The smallest network of each family, or of one family in three."""
     smallest = {}
     for path in sorted(ZOO.glob("*.yaml"), key=lambda path: TABLE.get(path.stem, {"params": 0})["params"]):
         smallest.setdefault(read_about(read(path).get("about")).family, path.stem)
-    return [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in smallest.values() if name not in QUICK)]
+    return [name for name in smallest.values() if name not in QUICK][:: 1 if every else 3]
 
 
 SMALL = """
@@ -86,10 +92,9 @@ def test_reads_like_the_network(small):
     assert "s2.repeat 3" in comment
 
 
-@pytest.mark.parametrize("name", _names())
-def test_holds_the_network_and_others_that_can_be_built(name, tmp_path):
-    own = load_network(ZOO / f"{name}.yaml", catalogue(), roots=[ZOO.parent])
-    widened = widen_network(f"zoo/{name}")
+def test_holds_the_network_and_others_that_can_be_built(known, tmp_path):
+    own = load_network(ZOO / f"{known}.yaml", catalogue(), roots=[ZOO.parent])
+    widened = widen_network(f"zoo/{known}")
     path = tmp_path / "around.yaml"
     path.write_text(widened.text, encoding="utf-8")
     space = load_space(path, catalogue())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from nas.cli.stopping import stoppable
 from nas.cli.studies import OutOption, StudyFile, StudyFolder
 
 if TYPE_CHECKING:
+    from nas.study.run import OnProgress
     from nas.study.scaling_run import Planned
 
 DataOption = Annotated[Path | None, typer.Option(help="The data set's file or folder.", metavar="PATH")]
@@ -230,19 +231,7 @@ def up(
     pairs = scaled_up(results, chosen(results, sample), method, phi)
     opened = reopened(results, _overrides(data, gpus))
     folder = results_folder(opened.config, out_folder)
-    try:
-        with stoppable(), LiveProgress(f"{opened.config.name} -> {folder}") as live:
-            document = run_up(opened, folder, pairs, seeds, live.update)
-    except KeyboardInterrupt:
-        _interrupted(folder)
-        raise
-    if as_json:
-        print_json(document)
-        return
-    _print_rows(document["rows"])
-    for sentence in document["said"]:
-        out.print(sentence, highlight=False, markup=False)
-    out.print(f"report {folder / 'scaling.html'}", highlight=False)
+    _train(opened.config.name, folder, lambda tell: run_up(opened, folder, pairs, seeds, tell), as_json)
 
 
 def _overrides(data: Path | None, gpus: int | None) -> dict[str, Any]:
@@ -261,23 +250,24 @@ def _run(planned: Planned, out_folder: Path | None, dry_run: bool, as_json: bool
         plan = estimated(planned, folder)
         print_json(plan) if as_json else _print_plan(plan)
         return
+    _train(planned.study.config.name, folder, lambda tell: run_scaling(planned, folder, tell), as_json)
+
+
+def _train(name: str, folder: Path, run: Callable[[OnProgress], dict[str, Any]], as_json: bool) -> None:
+    """Run what trains, with its progress, and print the document that it gives."""
     try:
-        with stoppable(), LiveProgress(f"{planned.study.config.name} -> {folder}") as live:
-            document = run_scaling(planned, folder, live.update)
+        with stoppable(), LiveProgress(f"{name} -> {folder}") as live:
+            document = run(live.update)
     except KeyboardInterrupt:
-        _interrupted(folder)
+        err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
         raise
     if as_json:
         print_json(document)
         return
-    _print_rows(document["rows"], document["best"], document["tied"])
+    _print_rows(document["rows"], document.get("best"), document.get("tied") or ())
     for sentence in document["said"]:
         out.print(sentence, highlight=False, markup=False)
     out.print(f"report {folder / 'scaling.html'}", highlight=False)
-
-
-def _interrupted(folder: Path) -> None:
-    err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
 
 
 def _print_plan(plan: dict[str, Any]) -> None:

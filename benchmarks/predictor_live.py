@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from benchmarks.common import RESULTS, environment, report
 from benchmarks.predictor_blocks import LookupTable
 from nas.errors import NasError
 from nas.measure import Device, Meter, check_device
+from nas.measure.alone import BUILDER, QUICK
 from nas.measure.predictor import HeldOutError, held_out_error
-from nas.study.calibrate import Calibrated, calibrate, lines_beside
-from nas.study.calibration_log import CalibrationLog, Measured
+from nas.study.calibrate import Calibrated, calibrate
+from nas.study.calibration_log import CalibrationLog, Measured, lines_beside
 from nas.study.calibration_run import Standing, Wanted, learnt_from
 from nas.study.spaces import catalogue, open_space
 
@@ -77,9 +79,9 @@ def one(name: str, runtime: str, options: argparse.Namespace) -> list[dict[str, 
     check_device(device)
     wanted = Wanted(space, device, networks=options.networks, hold_out=options.hold_out, seed=options.seed)
     file = options.work / f"{name}_{runtime}.json"
-    with Meter(device, wanted.procedure) as meter:
-        done = calibrate(wanted, meter, file, _said(f"{name}, {runtime}"))
-    log = CalibrationLog(lines_beside(file), space, catalogue())
+    with Meter(device, wanted.procedure) as meter, Meter(device, QUICK, builder=BUILDER) as blocks:
+        done = calibrate(wanted, meter, file, _said(f"{name}, {runtime}"), blocks)
+    log = CalibrationLog(lines_beside(file), space, done.calibration.count)
     measured = [each for each in log.read(done.calibration.predictor.key) if each.tells]
     known, held = [each for each in measured if not each.test], [each for each in measured if each.test]
     if options.lookup:
@@ -90,10 +92,16 @@ def one(name: str, runtime: str, options: argparse.Namespace) -> list[dict[str, 
         others = OTHERS
     common = {"case": f"{name} at {RESOLUTIONS[name]}, {runtime}", "learnt from": len(known)}
     rows = [{**common, "who": OURS, **_numbers(_ours(known, held)), **_about(done, held)}]
+    rows.append({**common, "who": "the same without blocks alone", **_numbers(_ours(_bare(known), _bare(held)))})
     for who, predict in others.items():
         rows.append({**common, "who": who, **_numbers(_error(predict(known, held), held))})
     rows[-1]["learnt from"] = 0 if options.lookup else len(known)
     return rows
+
+
+def _bare(measured: Sequence[Measured]) -> list[Measured]:
+    """The same, nothing known before measuring."""
+    return [replace(each, counts=replace(each.counts, prior_ms=None)) for each in measured]
 
 
 def _ours(known: Sequence[Measured], held: Sequence[Measured]) -> HeldOutError:

@@ -10,6 +10,7 @@ from typing import Any
 from nas.arch import Architecture
 from nas.build import lower
 from nas.measure import Latency
+from nas.measure.alone import Alone
 from nas.study.spaces import catalogue
 
 ENVIRONMENT = {"host": "here", "torch": "2.0", "threads": 1, "date": "today", "load_1min": 0.3}
@@ -36,7 +37,7 @@ SPACE = {
 
 
 class MadeUpMeter:
-    """Times are a constant a block and a rate for MACs, with noise of 1%, times `slower`.
+    """Times are a constant a block and a rate for MACs, with noise of 1%, times `slower`; blocks alone take them too.
 
     `before` is called with the number of measurements so far and the architecture, before each of them; `change` may
     replace values of a measurement.
@@ -63,13 +64,16 @@ class MadeUpMeter:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def measure(self, architecture: Architecture, budget_ms: float | None = None, **_: Any) -> Latency:
+    def measure(self, architecture: Architecture | Alone, budget_ms: float | None = None, **_: Any) -> Latency:
         if self._before:
             self._before(self.measured.total(), architecture)
         self.measured[architecture.arch_id] += 1
-        plan = lower(architecture, catalogue())
+        if isinstance(architecture, Alone):
+            steps = catalogue().place(architecture.block, architecture.in_shape)
+        else:
+            steps = lower(architecture, catalogue()).steps
         noise = random.Random(architecture.arch_id).gauss(1, 0.01)
-        ms = self.slower * noise * (0.05 * len(plan.steps) + catalogue().plan(plan).macs / 1e6)
+        ms = self.slower * noise * sum(0.05 + catalogue().step(step).macs / 1e6 for step in steps)
         values = {
             "p50": ms, "low": 0.99 * ms, "high": 1.01 * ms, "p90": ms, "p99": ms, "pairs": 80, "trusted": True,
             "seconds": 0.1, "environment": self._environment,

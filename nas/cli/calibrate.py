@@ -24,6 +24,7 @@ def calibrate(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or a device file.")] = "cpu",
     networks: Annotated[int, typer.Option(min=10, help="Networks to measure and learn from.")] = 150,
     hold_out: Annotated[int, typer.Option(min=0, help="Networks to measure and test on.")] = 100,
+    blocks: Annotated[int, typer.Option(min=0, help="Blocks to measure alone first; predictions start there.")] = 100,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop measuring after so long.")] = None,
     resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
     classes: Annotated[int | None, typer.Option(min=1, help="Classes, instead of the file's.")] = None,
@@ -44,30 +45,37 @@ def calibrate(
 
     Searches of that space on that device then reject by prediction what is surely over their latency budgets.
     """
+    from contextlib import nullcontext
+
     from nas.errors import NasError
+    from nas.measure.alone import BUILDER, QUICK
     from nas.study.calibrate import Wanted, calibrate, check_budget
     from nas.study.calibrate import estimate as estimate_calibration
     from nas.study.calibrations import file_for
     from nas.study.config import named_device
-    from nas.study.meters import open_meter
+    from nas.study.meters import check_address, open_meter
     from nas.study.spaces import open_space
 
     if budget_ms is not None and not 0 < budget_ms < math.inf:
         raise NasError(f"--budget-ms must be a positive number of milliseconds, but got {budget_ms:g}")
     target = named_device(device)
+    check_address(target, address)
     space = open_space(file, classes=classes, channels=channels, resolution=resolution)
     seconds = None if minutes is None else 60 * minutes
-    wanted = Wanted(space, target, networks=networks, hold_out=hold_out, seconds=seconds, seed=seed)
+    wanted = Wanted(
+        space, target, networks=networks, hold_out=hold_out, blocks=blocks, seconds=seconds, seed=seed, anew=anew
+    )
     path = out_file or file_for(space, target)
-    with open_meter(target, wanted.procedure, address=address) as meter:
+    alone = open_meter(target, QUICK, address=address, builder=BUILDER) if blocks else nullcontext()
+    with open_meter(target, wanted.procedure, address=address) as meter, alone as block_meter:
         if dry_run:
             err.print("drawing networks and measuring a few ...")
-            found = estimate_calibration(wanted, meter, path)
+            found = estimate_calibration(wanted, meter, path, block_meter)
             print_json(found) if as_json else _print_estimate(found)
             return
         try:
             with stoppable(), _Shown(f"calibrating {space.name} on {target.name} -> {path}") as shown:
-                done = calibrate(wanted, meter, path, shown.update, anew=anew)
+                done = calibrate(wanted, meter, path, shown.update, block_meter)
         except KeyboardInterrupt:
             err.print(
                 f"interrupted; all measurements are kept beside {path}. Go on with the same command.", soft_wrap=True
@@ -108,6 +116,8 @@ class _Shown:
 
 def line(standing: Any) -> str:
     """One line with everything a person waits for."""
+    if standing.timed < standing.blocks and not standing.learnt:
+        return f"{standing.timed}/{standing.blocks} blocks measured alone"
     parts = [f"{standing.learnt}/{standing.networks} measured to learn from"]
     if standing.hold_out or standing.tested:
         parts.append(f"{standing.tested}/{standing.hold_out} to test on")

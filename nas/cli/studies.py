@@ -39,7 +39,7 @@ def search(
     from nas.study.config import read_study
     from nas.study.estimate import estimate
     from nas.study.open import open_study, results_folder
-    from nas.study.predicting import check_named
+    from nas.study.predicting import check_named, predictor_words
     from nas.study.run import run_study
 
     path = str(data.resolve()) if data else None
@@ -55,6 +55,8 @@ def search(
         plan = estimate(opened, folder)
         print_json(plan) if as_json else _print_estimate(plan)
         return
+    if opened.goals.needs_latency:
+        err.print(f"latency predictor: {predictor_words(opened)}", highlight=False, soft_wrap=True)
     try:
         with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
             finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable)

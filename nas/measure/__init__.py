@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nas.measure.devices import Device, check_device, load_device
 from nas.measure.latency import EXTRAS, FLAGS, SERIOUS, Latency
 from nas.measure.lock import DeviceLock
+from nas.measure.measurable import Measurable
 from nas.measure.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "Device",
     "DeviceLock",
     "Latency",
+    "Measurable",
     "Meter",
     "Protocol",
     "check_device",

@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
-from nas.arch import Architecture
 from nas.errors import DeviceError
 from nas.measure import runtimes
 from nas.measure.devices import Device, check_device, load_device
 from nas.measure.extras import check_extras
 from nas.measure.latency import Latency
 from nas.measure.lock import DeviceLock
+from nas.measure.measurable import Measurable
 from nas.measure.procedure import longest_seconds
 from nas.measure.protocol import Protocol
 from nas.measure.worker import ProcessDied, Worker
@@ -78,7 +78,7 @@ class Meter:
 
     def measure(
         self,
-        architecture: Architecture,
+        architecture: Measurable,
         budget_ms: float | None = None,
         *,
         fresh: bool = False,

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from nas.arch import Architecture
 from nas.errors import DeviceError, DeviceGone
-from nas.measure import Device, Latency, Protocol
+from nas.measure import Device, Latency, Measurable, Protocol
 from nas.measure.meter import BUILDER
 from nas.measure.replies import result_of
 from nas.schedule.nodes import offering, offers, start_command
@@ -61,7 +60,7 @@ class RemoteMeter:
 
     def measure(
         self,
-        architecture: Architecture,
+        architecture: Measurable,
         budget_ms: float | None = None,
         *,
         fresh: bool = False,

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from nas.errors import BudgetUnreachable, NasError, StoreError
-from nas.measure.predictor import count_plan
 from nas.store.files import check_writable, writing
-from nas.study.calibration_log import CalibrationLog, Measured
+from nas.study.calibration_log import Measured, lines_beside
 from nas.study.calibration_run import LEAST_POOL, CalibrationRun, OnStanding, Standing, Wanted, learnt_from
 from nas.study.calibrations import Calibration, Measures, read_calibration, witness_of
 from nas.study.pool import Drawn, draw_pool
@@ -46,20 +45,21 @@ class Calibrated:
 
 
 def calibrate(
-    wanted: Wanted, meter: Measures, file: Path, on_standing: OnStanding, *, anew: bool = False
+    wanted: Wanted, meter: Measures, file: Path, on_standing: OnStanding, blocks: Measures | None = None
 ) -> Calibrated:
     """Measure networks of a space, learn to predict them, and write the calibration to `file`.
 
-    Every measurement goes at once into a file of JSON lines beside it; the same call goes on from there (`anew`: begins
-    again). What was measured in another environment is left out. After the error on the networks held out is told,
-    they are learnt from too. Raises `StoreError` where nothing can be written, `DeviceError` when the device is not as
-    fast as it was, and what measuring raises when it keeps failing.
+    Every measurement goes at once into a file of JSON lines beside it; the same call goes on from there (`wanted.anew`:
+    begins again). What was measured in another environment is left out. After the error on the networks held out is
+    told, they are learnt from too. `blocks` measures blocks alone (`nas.measure.alone`). Raises `StoreError` where
+    nothing can be written, `DeviceError` when the device is not as fast as it was, and what measuring raises when it
+    keeps failing.
     """
     _check_place(file)
-    log = CalibrationLog(lines_beside(file), wanted.space, catalogue())
-    if anew:
-        log.remove()
-    run = CalibrationRun(wanted, meter, log, on_standing)
+    if wanted.anew:
+        with writing(file.parent):
+            lines_beside(file).unlink(missing_ok=True)
+    run = CalibrationRun(wanted, meter, blocks, file, on_standing)
     run.begin()
     run.learn()
     error = run.test(run.fit())
@@ -73,18 +73,14 @@ def calibrate(
         "tested": standing.tested,
         "not_trusted": standing.not_trusted,
         "left_out": standing.left_out,
-        "minutes": round(sum(each.seconds for each in run.measured) / 60, 2),
+        "blocks": len(run.blocks.ms) if run.blocks else 0,
+        "minutes": round((run.blocks_s + sum(each.seconds for each in run.measured)) / 60, 2),
         "range_ms": [min(final.ms), max(final.ms)],
     }
-    calibration = Calibration(final, error, witness_of(known), about)
+    calibration = Calibration(final, error, witness_of(known), about, run.blocks)
     calibration.write(file)
     on_standing(standing)
     return Calibrated(calibration, file, min(known, key=lambda each: each.ms), standing)
-
-
-def lines_beside(file: Path) -> Path:
-    """Where the measurements of a calibration are."""
-    return file.with_name(f"{file.stem}.measured.jsonl")
 
 
 def _check_place(file: Path) -> None:
@@ -101,10 +97,9 @@ def _check_place(file: Path) -> None:
     check_writable(file.parent)
 
 
-def estimate(wanted: Wanted, meter: Measures, file: Path) -> dict[str, Any]:
+def estimate(wanted: Wanted, meter: Measures, file: Path, blocks: Measures | None = None) -> dict[str, Any]:
     """What would be measured and about how long it would take, from a few networks measured; writes nothing."""
-    log = CalibrationLog(lines_beside(file), wanted.space, catalogue())
-    return CalibrationRun(wanted, meter, log, lambda _: None).estimate() | {"file": str(file)}
+    return CalibrationRun(wanted, meter, blocks, file, lambda _: None).estimate() | {"file": str(file)}
 
 
 def check_budget(done: Calibrated, wanted: Wanted, meter: Measures, budget_ms: float) -> None:
@@ -121,7 +116,7 @@ def check_budget(done: Calibrated, wanted: Wanted, meter: Measures, budget_ms: f
         near.append(Drawn(dict(decisions), plan, table.plan(plan).macs))
     offered = {each.arch_id: each for each in (*draw_pool(wanted.space, LEAST_POOL, rng), *near)}
     candidates = list(offered.values())
-    predicted = done.calibration.predictor.predict([count_plan(each.plan, table.step) for each in candidates]).p50
+    predicted = done.calibration.predictor.predict([done.calibration.count(each.plan) for each in candidates]).p50
     best_ms, best = done.fastest.ms, Drawn(dict(done.fastest.decisions), done.fastest.plan, 0)
     for index in np.argsort(predicted)[:TESTED]:
         found = meter.measure(candidates[index].plan.architecture, budget_ms)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nas.arch import Plan
-from nas.cost import CostTable
 from nas.errors import InvalidArchitecture
-from nas.measure.predictor import Counts, Key, count_plan, tells
+from nas.measure.predictor import Counts, Key, tells
 from nas.space import Space
 from nas.store.files import append_line, read_lines, writing
 
@@ -44,12 +43,15 @@ class Measured:
 
 
 class CalibrationLog:
-    """The lines of one space on one device; those of another environment stay in the file and are left out."""
+    """The lines of one space on one device; those of another environment stay in the file and are left out.
 
-    def __init__(self, file: Path, space: Space, table: CostTable) -> None:
+    `count` says what a predictor sees of a network.
+    """
+
+    def __init__(self, file: Path, space: Space, count: Callable[[Plan], Counts]) -> None:
         self.file = file
         self._space = space
-        self._table = table
+        self._count = count
 
     def read(self, key: Key) -> list[Measured]:
         """What was measured under this key, each network once. Raises `StoreError` for a file that cannot be read."""
@@ -69,11 +71,6 @@ class CalibrationLog:
         """The line of the network that was measured last, a trusted one if there is any, whatever the environment."""
         lines = [line for line in read_lines(self.file) if "decisions" in line]
         return next((line for line in reversed(lines) if line["latency"]["trusted"]), lines[-1] if lines else None)
-
-    def remove(self) -> None:
-        """Forget everything. Raises `StoreError`."""
-        with writing(self.file):
-            self.file.unlink(missing_ok=True)
 
     def add(
         self,
@@ -102,16 +99,20 @@ class CalibrationLog:
         return self._measured(plan, line)
 
     def _measured(self, plan: Plan, line: Mapping[str, Any]) -> Measured:
-        counts = count_plan(plan, self._table.step)
         return Measured(
             line["decisions"],
             plan,
-            counts,
+            self._count(plan),
             line["test"],
             line.get("proposed", not line["test"]),  # older lines do not say
             line["latency"],
             line["seconds"],
         )
+
+
+def lines_beside(file: Path) -> Path:
+    """Where the measurements of a calibration are."""
+    return file.with_name(f"{file.stem}.measured.jsonl")
 
 
 def digest(key: Key) -> str:

@@ -7,22 +7,37 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nas.arch import Plan
 from nas.errors import DeviceError, DeviceGone, InvalidArchitecture
 from nas.measure import Device
 from nas.measure import Protocol as Procedure
-from nas.measure.predictor import HeldOutError, Key, Predictor, count_plan, held_out_error, propose_first
+from nas.measure.alone import Alone
+from nas.measure.predictor import (
+    BlockTimes,
+    Counts,
+    HeldOutError,
+    Key,
+    Predictor,
+    blocks_to_measure,
+    count_plan,
+    held_out_error,
+    propose_first,
+)
 from nas.space import Space
-from nas.study.calibration_log import CalibrationLog, Measured, digest
+from nas.study.block_timing import block_file, time_blocks
+from nas.study.calibration_log import CalibrationLog, Measured, digest, lines_beside
 from nas.study.calibrations import Measures, Witness, key_of
 from nas.study.pool import Drawn, draw_pool
 from nas.study.spaces import catalogue
 
 FIRST = 20  # networks that are measured before the predictor has a say
 BATCH = 10  # networks between two looks at the predictor
+BLOCKS_SHARE = 0.25  # of the time that it may take, at most, for blocks alone
 ASKED = 0.5  # the share of them that it proposes; the others come at random, so that its intervals hold for such
 LEAST_POOL = 600
 IN_A_ROW = 3  # failures, after which it is not the network's fault
@@ -32,7 +47,8 @@ IN_A_ROW = 3  # failures, after which it is not the network's fault
 class Wanted:
     """What to calibrate: `networks` to learn from, `hold_out` to test on, in `seconds` at most (None: all of them).
 
-    With a `seed` the pool of networks is the same wherever drawing it takes no longer than allowed.
+    Before them, `blocks` are measured alone, from whose sum predictions start. `anew`: nothing remembered is used. With
+    a `seed` the pool of networks is the same wherever drawing it takes no longer than allowed.
     """
 
     space: Space
@@ -40,13 +56,15 @@ class Wanted:
     procedure: Procedure = field(default_factory=Procedure)
     networks: int = 150
     hold_out: int = 100
+    blocks: int = 100
     seconds: float | None = None
     seed: int = 0
+    anew: bool = False
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How far it is: networks learnt from and held out, of which some are not to be trusted or could not be measured.
+    """How far it is: blocks alone, networks learnt from and held out; some not to be trusted or not measurable.
 
     `error` is the cross-validated error so far, `eta_s` None until something was measured.
     """
@@ -55,6 +73,8 @@ class Standing:
     networks: int
     tested: int
     hold_out: int
+    timed: int = 0
+    blocks: int = 0
     not_trusted: int = 0
     left_out: int = 0
     failed: int = 0
@@ -74,15 +94,25 @@ def learnt_from(known: Sequence[Measured], key: Key | None = None) -> Predictor:
 
 
 class CalibrationRun:
-    """The state of one calibration: what was measured, and the pool of what can be."""
+    """The state of one calibration, whose file will be `file`: what was measured, and the pool of what can be.
 
-    def __init__(self, wanted: Wanted, meter: Measures, log: CalibrationLog, on_standing: OnStanding) -> None:
+    `blocks` measures blocks alone (`nas.measure.alone`); None where none are to be measured.
+    """
+
+    def __init__(
+        self, wanted: Wanted, meter: Measures, blocks: Measures | None, file: Path, on_standing: OnStanding
+    ) -> None:
         self.wanted = wanted
         self.measured: list[Measured] = []
         self.key = Key()
+        self.blocks: BlockTimes | None = None
         self._meter = meter
-        self._log = log
+        self._block_meter = blocks
+        self._block_file = block_file(file.parent, wanted.device)
+        self._log = CalibrationLog(lines_beside(file), wanted.space, self.count)
         self._on_standing = on_standing
+        self.blocks_s = 0.0  # what measuring them has taken in this run
+        self._timed = 0, 0  # blocks so far, and in all
         self._began = time.monotonic()
         self._failed: dict[str, str] = {}
         self._row = 0
@@ -90,20 +120,45 @@ class CalibrationRun:
         self._error: HeldOutError | None = None
 
     def begin(self) -> None:
-        """Draw the pool, and find out which earlier measurements still hold by taking one of them again."""
+        """Draw the pool, measure blocks alone, and try which earlier measurements still hold by taking one again."""
         pool = self._draw()
+        self._began = time.monotonic()
+        self._time_blocks(pool)
+        self.blocks_s = time.monotonic() - self._began
+        self._counts = {each.arch_id: self.count(each.plan) for each in pool}
         last = self._log.last()
         if last is not None:
             self._recheck(last)
         held = sum(each.test for each in self.measured)
         untouched = [each for each in pool if each.arch_id not in self._known]
         self._tests = untouched[: max(0, self.wanted.hold_out - held)]
-        self._began = time.monotonic()
+
+    def count(self, plan: Plan) -> Counts:
+        """What the predictor sees of a network."""
+        return count_plan(plan, catalogue().step, self.blocks.total(plan) if self.blocks else None)
+
+    def _time_blocks(self, pool: Sequence[Drawn]) -> None:
+        if self._block_meter is None or self.wanted.blocks == 0:
+            return
+
+        def tell(timed: int, blocks: int) -> None:
+            self._timed = timed, blocks
+            self._on_standing(self.standing(None))
+
+        self.blocks = time_blocks(
+            [step for each in pool for step in each.plan.steps],
+            self.wanted.blocks,
+            self.wanted.device,
+            self._block_meter,
+            self._block_file,
+            lambda: self._late(BLOCKS_SHARE),
+            tell,
+            anew=self.wanted.anew,
+        )
 
     def _draw(self) -> list[Drawn]:
         size = max(LEAST_POOL, 2 * (self.wanted.networks + self.wanted.hold_out))
         pool = draw_pool(self.wanted.space, size, random.Random(self.wanted.seed))
-        self._counts = {each.arch_id: count_plan(each.plan, catalogue().step) for each in pool}
         self._pool = {each.arch_id: each for each in pool}
         return pool
 
@@ -133,7 +188,8 @@ class CalibrationRun:
         self.measured = self._log.read(self.key)
         standing = self.standing(None)
         left = max(0, standing.networks - standing.learnt) + max(0, standing.hold_out - standing.tested)
-        seconds = each_s * left
+        blocks, block_s = self._try_blocks(pool)
+        seconds = each_s * left + block_s * blocks
         return {
             "space": self.wanted.space.name,
             "device": self.wanted.device.name,
@@ -141,11 +197,27 @@ class CalibrationRun:
             "macs": [pool[0].macs, pool[-1].macs],
             "networks": standing.networks,
             "hold_out": standing.hold_out,
+            "blocks": blocks,
             "measured_already": len(self.measured),
             "latency_ms": [latency.p50 for latency in found],
             "seconds_a_network": each_s,
             "estimated_seconds": seconds if self.wanted.seconds is None else min(seconds, self.wanted.seconds),
         }
+
+    def _try_blocks(self, pool: Sequence[Drawn]) -> tuple[int, float]:
+        """How many blocks would be measured alone, were none remembered, and the seconds that one takes."""
+        if self._block_meter is None:
+            return 0, 0.0
+        steps = [step for each in pool for step in each.plan.steps]
+        chosen = blocks_to_measure(steps, catalogue().step, self.wanted.blocks)
+        some = [Alone.of(step) for step in chosen[:4]]
+        if not some:
+            return 0, 0.0
+        self._block_meter.measure(some[0])  # starts the process
+        began = time.monotonic()
+        for each in some:
+            self._block_meter.measure(each)
+        return len(chosen), (time.monotonic() - began) / len(some)
 
     def learn(self) -> None:
         """Measure what the predictor proposes until there are as many as wanted, or time is up."""
@@ -237,7 +309,7 @@ class CalibrationRun:
         tested = len(self.measured) - self._learnt
         left = max(0, wanted.networks - self._learnt) + max(0, wanted.hold_out - tested)
         elapsed = time.monotonic() - self._began
-        eta = elapsed / self._taken * left if self._taken else None
+        eta = (elapsed - self.blocks_s) / self._taken * left if self._taken else None
         if wanted.seconds is not None and eta is not None:
             eta = min(eta, max(0.0, wanted.seconds - elapsed))
         return Standing(
@@ -245,6 +317,8 @@ class CalibrationRun:
             networks=wanted.networks,
             tested=tested,
             hold_out=wanted.hold_out,
+            timed=self._timed[0],
+            blocks=self._timed[1],
             not_trusted=sum(not each.latency["trusted"] for each in self.measured),
             left_out=sum(not each.tells for each in self.measured),
             failed=len(self._failed),

@@ -14,19 +14,20 @@ from typing import Any, Protocol
 
 import platformdirs
 
-from nas.arch import Architecture, Plan
-from nas.errors import NasError, StoreError
-from nas.measure import Device, Latency
+from nas.arch import Plan
+from nas.errors import NasError
+from nas.measure import Device, Latency, Measurable
 from nas.measure import Protocol as Procedure
-from nas.measure.predictor import HeldOutError, Key, Predictor, StaleCalibration
+from nas.measure.predictor import BlockTimes, Counts, HeldOutError, Key, Predictor, StaleCalibration, count_plan
 from nas.space import Space
 from nas.store.files import read_json, write_text, writing
+from nas.study.spaces import catalogue
 
 
 class Measures(Protocol):
     """What measures; `nas.measure.Meter` is one."""
 
-    def measure(self, architecture: Architecture, budget_ms: float | None = None) -> Latency: ...
+    def measure(self, architecture: Measurable, budget_ms: float | None = None) -> Latency: ...
 
 
 # A network that was measured when calibrating may take this much longer or shorter now, beyond both intervals.
@@ -89,12 +90,23 @@ class Calibration:
     """A predictor with its error on networks it had not learnt from, and a network to try it on.
 
     `about` has what a person may want to know: space, device, date, minutes, networks measured and not trusted.
+    `blocks` are the times of blocks alone from which predictions start, None where there are none.
     """
 
     predictor: Predictor
     held_out: HeldOutError | None
     witness: Witness
     about: Mapping[str, Any] = field(default_factory=dict)
+    blocks: BlockTimes | None = None
+
+    def count(self, plan: Plan) -> Counts:
+        """What the predictor sees of a network."""
+        return count_plan(plan, catalogue().step, self.blocks.total(plan) if self.blocks else None)
+
+    def __str__(self) -> str:
+        low, high = self.about["range_ms"]
+        error = self.held_out or self.predictor.error
+        return f"{error}, {low:.3g} to {high:.3g} ms, of {self.about['date'][:10]}"
 
     def write(self, file: Path) -> None:
         """Replace the file in one step. Raises `StoreError`."""
@@ -104,29 +116,28 @@ class Calibration:
             **self.predictor.to_json(),
             "held_out": self.held_out.to_json() if self.held_out else None,
             "witness": self.witness.__dict__,
+            "blocks": self.blocks.to_json() if self.blocks else None,
             "about": {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **self.about},
         }
         write_text(file, json.dumps(document, allow_nan=False, separators=(",", ":")) + "\n")
 
 
 def read_calibration(file: Path) -> Calibration:
-    """The calibration of a file. Raises `NasError` that names the file for anything `Calibration.write` did not write.
+    """The calibration of a file. Raises an error that names the file for anything `Calibration.write` did not write.
 
     Whether it holds here and now is another question: see `Key.check` and `Witness.differs`.
     """
-    try:
-        data = read_json(file)
-    except StoreError as error:
-        raise NasError(f"{file}: {error}") from error
+    data = read_json(file)
     if data is None:
         raise NasError(f"no file {file}: a calibration must be one that `nas calibrate` wrote")
     try:
         predictor = Predictor.from_json(data)
         held_out = data["held_out"] and HeldOutError.from_json(data["held_out"])
-        return Calibration(predictor, held_out or None, Witness(**data["witness"]), data["about"])
+        blocks = data.get("blocks") and BlockTimes.from_json(data["blocks"], catalogue().step)
+        return Calibration(predictor, held_out or None, Witness(**data["witness"]), data["about"], blocks or None)
     except NasError as error:
         raise NasError(f"{file}: {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise NasError(
             f"{file}: a calibration must be what `nas calibrate` wrote, but reading gave {error!r}"
         ) from error

@@ -169,14 +169,26 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
     if isinstance(space, str):
         changes["space"] = str(config.told_at(["space"], lambda: find_file(space, "search_spaces", beside).resolve()))
     if config.predictor not in (AUTO, NONE):
-        file = config.told_at(["predictor"], lambda: find_file(config.predictor, "studies", beside))
-        changes["predictor"] = str(file.resolve())
+        changes["predictor"] = str(config.told_at(["predictor"], lambda: _calibration(config.predictor, beside)))
     if isinstance(recipe, str):
         file = config.told_at(["recipe"], lambda: find_file(recipe, "studies", beside))
         changes["recipe"] = parse_model(Recipe, read(file), "a recipe")
     if isinstance(device, str):
         changes["device"] = config.told_at(["device"], lambda: named_device(device, beside))
     return config.model_copy(update=changes)
+
+
+def _calibration(name: str, beside: Path) -> Path:
+    """The file of a calibration, as written or beside the study. Raises `NasError` where there is none."""
+    tries = [Path(name), beside / name]
+    found = next((file.resolve() for file in tries if file.is_file()), None)
+    if found is None:
+        looked = ", ".join(str(file) for file in dict.fromkeys(tries))
+        raise NasError(
+            f"no file '{name}' (looked for {looked}): predictor must be a file that `nas calibrate --out FILE` wrote, "
+            f"{AUTO} or {NONE}"
+        )
+    return found
 
 
 def named_device(name: str, beside: Path | None = None) -> Device:

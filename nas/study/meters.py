@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from nas.arch import Architecture
-from nas.measure import Device, Latency, Meter
+from nas.errors import NasError
+from nas.measure import Device, Latency, Measurable, Meter
 from nas.measure import Protocol as Procedure
+from nas.measure.meter import BUILDER
 from nas.schedule import remote_meter
 from nas.search import Progress
 from nas.study.config import StudyConfig
@@ -22,7 +23,7 @@ class AnyMeter(Protocol):
 
     def measure(
         self,
-        architecture: Architecture,
+        architecture: Measurable,
         budget_ms: float | None = None,
         *,
         fresh: bool = False,
@@ -48,16 +49,27 @@ def open_meter(
     *,
     address: str | None = None,
     patience_s: float = 600.0,
+    builder: str = BUILDER,
 ) -> AbstractContextManager[AnyMeter]:
     """A meter for the device, which has been checked where it is when the context is entered.
 
     `address` (a Ray cluster, by default `$RAY_ADDRESS`) and `patience_s` (for a node that is gone) matter for a device
-    with a `resource`. Raises `DeviceError` when the device is not there, or lacks what it needs.
+    with a `resource`; `builder` names what makes a module of what is measured. Raises `DeviceError` when the device is
+    not there, or lacks what it needs.
     """
     protocol = protocol or Procedure()
     if device.resource is None:
-        return Meter(device, protocol)
-    return remote_meter(device, protocol, address=address, patience_s=patience_s)
+        return Meter(device, protocol, builder=builder)
+    return remote_meter(device, protocol, address=address, patience_s=patience_s, builder=builder)
+
+
+def check_address(device: Device, address: str | None) -> None:
+    """Raises `NasError` for the address of a cluster where the device is on this host."""
+    if address is not None and device.resource is None:
+        raise NasError(
+            f"--address must come with a device that has a `resource`, but {device.name} is measured on this host; "
+            "leave it out, or name the device's file"
+        )
 
 
 def study_meter(config: StudyConfig) -> AbstractContextManager[AnyMeter]:

@@ -17,6 +17,8 @@ from nas.study.spaces import catalogue
 
 log = logging.getLogger(__name__)
 
+LEARNS = "learns from this study's measurements"
+
 
 def learner_for(study: OpenStudy, meter: Measures) -> tuple[Learner | None, dict[str, Any]]:
     """The predictor of a search, None where the study wants none, and what is recorded of it.
@@ -29,11 +31,11 @@ def learner_for(study: OpenStudy, meter: Measures) -> tuple[Learner | None, dict
         return None, {"predictor": NONE}
     found = _named(study, meter) if study.config.predictor != AUTO else _found(study, meter)
     if found is None:
-        return Learner(_count), {"predictor": "learns from this study's measurements"}
+        return Learner(_count), {"predictor": LEARNS}
     file, calibration = found
     error = calibration.held_out or calibration.predictor.error
     said = {"calibration": str(file), "date": calibration.about.get("date"), "error": error.to_json()}
-    return Learner(_count, calibration.predictor), {"predictor": said}
+    return Learner(calibration.count, calibration.predictor), {"predictor": said}
 
 
 def check_named(study: OpenStudy) -> None:
@@ -43,13 +45,22 @@ def check_named(study: OpenStudy) -> None:
 
 
 def predictor_words(study: OpenStudy) -> str:
-    """Which predictor there will be, as far as can be told without measuring."""
+    """Which predictor there will be and how good it is, as far as can be told without measuring.
+
+    Raises `NasError` where the study names one that cannot be read, or is of something else.
+    """
     if study.config.predictor == NONE or not study.goals.needs_latency:
         return "none"
-    if study.config.predictor != AUTO:
-        return study.config.predictor
-    kept = next(kept_for(study.space, study.device), None)
-    return f"{kept}, if it still holds" if kept else "learns from this study's measurements"
+    named = study.config.predictor != AUTO
+    file = Path(study.config.predictor) if named else next(kept_for(study.space, study.device), None)
+    if file is None:
+        return LEARNS
+    try:
+        return f"{file} ({_read(file, study)}), if it still holds"
+    except NasError as error:
+        if named:
+            raise
+        return f"{LEARNS}, for {error}"
 
 
 def _named(study: OpenStudy, meter: Measures) -> tuple[Path, Calibration]:

@@ -8,7 +8,7 @@ from typing import Any
 from nas.arch import Plan
 from nas.measure import EXTRAS, Device, Latency
 from nas.study.config import changed_device, named_device
-from nas.study.meters import open_meter
+from nas.study.meters import check_address, open_meter
 from nas.study.spaces import catalogue
 
 
@@ -44,6 +44,7 @@ def measure_network(
 
 
 def _measure(plan: Plan, device: Device, extras: Collection[str] = (), *, address: str | None = None) -> Latency:
+    check_address(device, address)
     with open_meter(device, address=address) as meter:
         return meter.measure(plan.architecture, extras=extras)
 

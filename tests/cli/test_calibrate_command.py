@@ -20,9 +20,11 @@ def meters(monkeypatch, tmp_path):
     """The meters that were opened; none of them measures anything."""
     opened = []
 
-    def open_meter(device, protocol=None, *, address=None, **_):
-        opened.append(MadeUpMeter())
-        return opened[-1]
+    def open_meter(device, protocol=None, *, address=None, builder=None):
+        meter = MadeUpMeter()
+        if builder is None:  # else it measures blocks alone
+            opened.append(meter)
+        return meter
 
     monkeypatch.setattr("nas.study.meters.open_meter", open_meter)
     monkeypatch.setattr("nas.study.calibration_run.LEAST_POOL", 60)
@@ -41,13 +43,14 @@ def test_it_prints_the_error_on_networks_held_out_and_where_the_calibration_is(n
     (file,) = (tmp_path / "data" / "nas" / "calibrations").glob("made_up-cpu-*[0-9a-f].json")
     assert str(file) in text
     assert read_calibration(file).about["learnt"] == 12
+    assert read_calibration(file).about["blocks"] > 20
 
 
 def test_json_is_one_document_with_stable_keys_and_the_same_command_goes_on(nas, meters, tmp_path):
     found = json.loads(nas("calibrate", "space.yaml", *SOME, "--out", "mine.json", "--json"))
     assert list(found) == [
-        "space", "device", "learnt", "tested", "not_trusted", "left_out", "minutes", "range_ms", "file", "held_out",
-        "cross_validated", "fastest", "failed",
+        "space", "device", "learnt", "tested", "not_trusted", "left_out", "blocks", "minutes", "range_ms", "file",
+        "held_out", "cross_validated", "fastest", "failed",
     ]  # fmt: skip
     assert found["held_out"].keys() == {"n", "spearman", "within5", "within10", "coverage90"}
     assert found["file"] == "mine.json"
@@ -84,6 +87,7 @@ def test_a_budget_below_the_fastest_network_is_an_error_after_everything_was_kep
         (("nowhere.yaml",), "no file 'nowhere.yaml'"),
         (("space.yaml", "--device", "tpu"), "a device must be cpu, cuda, cuda:INDEX or a YAML file"),
         (("space.yaml", "--out", "space.yaml"), "a calibration must not replace another file"),
+        (("space.yaml", "--address", "auto"), "--address must come with a device that has a `resource`, but cpu is"),
         (("space.yaml", "--out", "space.yaml/c.json"), "a file stands where a folder must be"),
         (("space.yaml", "--networks", "5"), "--networks"),
         (("space.yaml", "--budget-ms", "-1"), "--budget-ms must be a positive number of milliseconds, but got -1"),
@@ -104,7 +108,7 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(run_nas, meters, m
             raise KeyboardInterrupt
 
     monkeypatch.setattr("nas.study.meters.open_meter", lambda *_, **__: MadeUpMeter(before=stop))
-    code, out, err = run_nas("calibrate", "space.yaml", *SOME, "--out", "mine.json")
+    code, out, err = run_nas("calibrate", "space.yaml", *SOME, "--blocks", "0", "--out", "mine.json")
     assert code == 130
     assert out == ""
     assert "Go on with the same command" in " ".join(err.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from made_up_meter import SPACE, MadeUpMeter
 
 from nas.errors import BudgetUnreachable, DeviceError, DeviceGone, NasError, StoreError
 from nas.measure import Device, Protocol
-from nas.measure.predictor import StaleCalibration, count_plan
-from nas.study.calibrate import calibrate, check_budget, lines_beside
+from nas.measure.predictor import StaleCalibration
+from nas.study.calibrate import calibrate, check_budget
+from nas.study.calibration_log import lines_beside
 from nas.study.calibration_run import Wanted
 from nas.study.calibrations import check_here, identity, read_calibration
 from nas.study.pool import draw_pool
@@ -38,9 +40,9 @@ def wanted(space):
     return Wanted(space, DEVICE, networks=60, hold_out=30)
 
 
-def run(wanted, file, meter=None, **options):
+def run(wanted, file, meter=None, blocks=None):
     seen = []
-    return calibrate(wanted, meter or MadeUpMeter(), file, seen.append, **options), seen
+    return calibrate(wanted, meter or MadeUpMeter(), file, seen.append, blocks), seen
 
 
 def test_it_predicts_networks_it_never_saw_and_is_read_back_as_it_was_written(wanted, tmp_path):
@@ -61,8 +63,11 @@ def test_it_predicts_networks_it_never_saw_and_is_read_back_as_it_was_written(wa
 
     again = read_calibration(file)
     plans = [each.plan for each in draw_pool(wanted.space, 20, random.Random(5))]
-    counts = [count_plan(plan, catalogue().step) for plan in plans]
-    np.testing.assert_allclose(again.predictor.predict(counts), done.calibration.predictor.predict(counts), rtol=1e-6)
+    np.testing.assert_allclose(
+        again.predictor.predict([again.count(plan) for plan in plans]),
+        done.calibration.predictor.predict([done.calibration.count(plan) for plan in plans]),
+        rtol=1e-6,
+    )
     assert again.held_out == error
     assert again.about["learnt"] == 60
     assert len(again.predictor.ms) == 90  # what was held out is learnt from afterwards
@@ -110,6 +115,22 @@ def test_what_was_measured_before_it_was_interrupted_is_kept(wanted, tmp_path, a
     assert seen[-1].learnt == 60
 
 
+def test_blocks_measured_alone_come_first_and_make_a_small_calibration_better(space, tmp_path):
+    few = Wanted(space, DEVICE, networks=10, hold_out=40, blocks=30)
+    without, _ = run(few, tmp_path / "without.json")
+    blocks = MadeUpMeter()
+    done, seen = run(few, tmp_path / "with.json", blocks=blocks)
+    assert [(each.timed, each.learnt) for each in seen[:30]] == [(place, 0) for place in range(1, 31)]
+    assert blocks.measured.total() == 30
+    assert done.calibration.about["blocks"] == len(done.calibration.blocks.ms) == 30
+    assert done.calibration.held_out.within5 >= without.calibration.held_out.within5
+    assert done.calibration.held_out.within5 > 0.95
+    again = read_calibration(tmp_path / "with.json")
+    plan = draw_pool(space, 20, random.Random(5))[0].plan
+    assert again.count(plan).prior_ms == pytest.approx(done.calibration.count(plan).prior_ms)
+    assert again.count(plan).prior_ms == pytest.approx(MadeUpMeter().measure(plan.architecture).p50, rel=0.1)
+
+
 def test_more_networks_are_added_to_what_is_there(space, wanted, tmp_path):
     file, more = tmp_path / "c.json", MadeUpMeter()
     run(wanted, file)
@@ -138,7 +159,7 @@ def test_a_device_that_is_not_as_fast_as_it_was_is_an_error(wanted, tmp_path):
     run(wanted, file, MadeUpMeter(change=lambda architecture: next(once, {})))  # off by chance, and then no more
     with pytest.raises(DeviceError, match=r"network \w{16} took .* ms then and takes .* ms now; .* --anew"):
         run(wanted, file, MadeUpMeter(slower=1.3))
-    done, _ = run(wanted, file, MadeUpMeter(slower=1.3), anew=True)
+    done, _ = run(replace(wanted, anew=True), file, MadeUpMeter(slower=1.3))
     assert done.standing.learnt == 60
     assert len(lines(file)) == 90
 

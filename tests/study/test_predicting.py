@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pytest
 from made_up_meter import SPACE, MadeUpMeter
 
-from nas.errors import DeviceGone, InvalidArchitecture, SpecError
+from nas.errors import DeviceGone, InvalidArchitecture, NasError, SpecError
 from nas.measure import Device
 from nas.study.calibrate import calibrate
 from nas.study.calibration_run import Wanted
@@ -57,7 +58,10 @@ def test_a_calibration_of_the_space_and_device_is_used(opened, calibrated):
     assert meter.measured.total() == 1
     assert about["predictor"]["calibration"] == str(file)
     assert about["predictor"]["error"]["n"] == 5
-    assert predictor_words(study) == f"{file}, if it still holds"
+    said = predictor_words(study)
+    assert re.fullmatch(
+        rf"{file} \(Spearman .* \(5 networks\), .* to .* ms, of 20\d\d-\d\d-\d\d\), if it still holds", said
+    )
 
 
 def test_without_one_the_study_learns_by_itself(opened, caplog):
@@ -113,13 +117,23 @@ def test_a_damaged_one_is_told_of(opened, calibrated, caplog):
     assert f"{file} is not used" in caplog.text
 
 
+def test_one_that_is_missing_or_damaged_is_named_once(opened, calibrated):
+    with pytest.raises(NasError, match=r"at predictor: no file 'none\.json' \(looked for .*`nas calibrate --out FILE`"):
+        opened(predictor="none.json")
+    file = calibrated()
+    file.write_text("{")
+    assert predictor_words(opened()).startswith("learns from this study's measurements, for ")
+    assert predictor_words(opened()).count(str(file)) == 1
+
+
 def test_one_that_is_named_is_used_wherever_it_is(opened, calibrated, tmp_path):
     calibrated(tmp_path / "mine.json")
     study = opened(predictor="mine.json")
     check_named(study)
     learner, about = learner_for(study, MadeUpMeter())
     assert learner.reliable
-    assert about["predictor"]["calibration"] == str(tmp_path / "mine.json") == predictor_words(study)
+    assert about["predictor"]["calibration"] == str(tmp_path / "mine.json")
+    assert predictor_words(study).startswith(f"{tmp_path / 'mine.json'} (Spearman ")
 
 
 def test_one_that_is_named_and_does_not_hold_is_an_error_with_its_place(opened, calibrated, tmp_path):

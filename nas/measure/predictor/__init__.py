@@ -11,8 +11,10 @@
 
 - **What it sees**: `Counts`, how much of each operator a network has, coarse to fine. `count_plan(plan, table.step,
   prior_ms)` counts a plan: pass `CostTable.step` so that MACs and activations are known too (a bare `Plan` is counted
-  without), and as `prior_ms` the sum of its blocks' times measured alone, where they are remembered. `count_digits`
-  counts a string of digits. All networks of a predictor must be counted in one way.
+  without), and as `prior_ms` the sum of its blocks' times alone, `BlockTimes.total(plan)`. `count_digits` counts a
+  string of digits. All networks of a predictor must be counted in one way.
+- **Blocks alone**: `BlockTimes` has the times of the blocks that were measured (`blocks_to_measure` says which are
+  worth it) and predicts those of all others.
 - **Model**: Bayesian linear regression whose prior allows an operator to differ from what coarser levels say by less
   and less (`design.SCALES`, times a decay for which the data have most evidence), on additive time with equal or
   proportional noise, or on log time, whichever predicts better when one is left out. With `prior_ms` it learns what is
@@ -28,6 +30,7 @@
 Needs numpy, not torch.
 """
 
+from nas.measure.predictor.blocks import BlockTimes, blocks_to_measure
 from nas.measure.predictor.counts import Counts
 from nas.measure.predictor.digits import count_digits
 from nas.measure.predictor.error import HeldOutError, held_out_error
@@ -39,6 +42,7 @@ from nas.measure.predictor.predictor import Predictor
 from nas.measure.predictor.proposing import propose_first
 
 __all__ = [
+    "BlockTimes",
     "Counts",
     "Forecast",
     "HeldOutError",
@@ -48,6 +52,7 @@ __all__ = [
     "Predictor",
     "StaleCalibration",
     "StepCost",
+    "blocks_to_measure",
     "count_digits",
     "count_plan",
     "held_out_error",

@@ -21,7 +21,7 @@ DECAYS = (1.0, 0.5, 0.25, 0.1, 0.03)
 ENOUGH = 128
 
 
-def best_fit(networks: Sequence[Counts], ms: Array, proposed: NDArray[np.bool_]) -> Fit:
+def best_fit(networks: Sequence[Counts], ms: Array, proposed: NDArray[np.bool_], forms: Sequence[Form] = FORMS) -> Fit:
     """The fit of all networks in the form that predicts best when one is left out, with the decay of most evidence.
 
     What was known before measuring is used where that predicts better than without. `proposed` (n): see `width`.
@@ -29,7 +29,7 @@ def best_fit(networks: Sequence[Counts], ms: Array, proposed: NDArray[np.bool_])
     offered = [_Data(networks, ms, proposed)]
     if networks[0].prior_ms is not None:
         offered.append(_Data(without_prior(networks), ms, proposed))
-    return min((data.trial(form) for data in offered for form in FORMS), key=lambda each: each.off).fit()
+    return min((data.trial(form) for data in offered for form in forms), key=lambda each: each.off).fit()
 
 
 @dataclass(frozen=True, eq=False)

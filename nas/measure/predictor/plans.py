@@ -31,23 +31,46 @@ def count_plan(plan: Plan, cost: Callable[[Step], StepCost] | None = None, prior
     levels: tuple[dict[str, float], ...] = ({}, {}, {}, {})
     for span in plan.spans:
         for index, step in enumerate(plan.steps[span.start : span.stop]):
-            block = step.block
-            sizes = {COUNT: 1.0, "elements": float(_elements(step))}
-            if cost is not None:
-                found = cost(step)
-                sizes |= {name: float(getattr(found, name)) for name in ("params", "macs", "activations")}
-            facets = _facets(block)
-            share = len(facets) ** -0.5 if facets else 1.0
+            block, sizes = step.block, _sizes(step, cost)
+            share = _add_block(levels[0], levels[1], block, sizes)
             for measure, size in sizes.items():
-                _add(levels[0], f"{measure}:{block.type}", size)
                 _add(levels[2], f"{measure}:{span.name}/{block.type}", size)
-                for facet in facets:
-                    _add(levels[1], f"{measure}:{facet}", size * share)
-            for facet in facets:
+            for facet in _facets(block):
                 _add(levels[2], f"{COUNT}:{span.name}/{facet}", share)
-            _add(levels[3], f"{COUNT}:{block.canonical} {step.in_shape}", 1.0)
+            _add(levels[3], exact_name(step), 1.0)
             _add(levels[3], f"{COUNT}:{span.name}.{index}/{block.type}", 1.0)
     return Counts("plan with costs" if cost is not None else "plan", levels, prior_ms)
+
+
+def count_step(step: Step, cost: Callable[[Step], StepCost] | None = None) -> Counts:
+    """The counts of one block alone. Levels: its type; its type with each of its fields; all fields and shapes."""
+    levels: tuple[dict[str, float], ...] = ({}, {}, {exact_name(step): 1.0})
+    _add_block(levels[0], levels[1], step.block, _sizes(step, cost))
+    return Counts("block with costs" if cost is not None else "block", levels)
+
+
+def exact_name(step: Step) -> str:
+    """What is counted of a block with all its fields and the shape of what goes in."""
+    return f"{COUNT}:{step.block.canonical} {step.in_shape}"
+
+
+def _sizes(step: Step, cost: Callable[[Step], StepCost] | None) -> dict[str, float]:
+    sizes = {COUNT: 1.0, "elements": float(_elements(step))}
+    if cost is not None:
+        found = cost(step)
+        sizes |= {name: float(getattr(found, name)) for name in ("params", "macs", "activations")}
+    return sizes
+
+
+def _add_block(types: dict[str, float], fields: dict[str, float], block: Block, sizes: dict[str, float]) -> float:
+    """Add a block's sizes to the level of types and that of fields; the share that each of its fields has."""
+    facets = _facets(block)
+    share = len(facets) ** -0.5 if facets else 1.0
+    for measure, size in sizes.items():
+        _add(types, f"{measure}:{block.type}", size)
+        for facet in facets:
+            _add(fields, f"{measure}:{facet}", size * share)
+    return share
 
 
 def _add(level: dict[str, float], name: str, amount: float) -> None:

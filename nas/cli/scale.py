@@ -170,7 +170,10 @@ def fit(
     of: Annotated[str, typer.Option(help="accuracy (its error) or loss.")] = "accuracy",
     macs: Annotated[float | None, typer.Option(min=1, help="Predict the best network within so many MACs.")] = None,
     latency_ms: Annotated[
-        float | None, typer.Option(min=0, help="Predict the best network within this latency on the study's device.")
+        float | None, typer.Option(min=0, help="Predict the best network within this latency, measured.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="The device that --latency-ms is for, instead of the study's.")
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Train the predicted network and set it beside.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of the predicted network.")] = 2,
@@ -180,6 +183,7 @@ def fit(
 ) -> None:
     """Fit power laws to what studies have trained, predict the best factors for a budget, and check that."""
     from nas.errors import NasError
+    from nas.study.config import named_device
     from nas.study.results import open_results
     from nas.study.scaling_fit import error_kind, runs_against, size_kind
     from nas.study.scaling_report import checked, fit_document, predicted, reopened, write_fit
@@ -188,11 +192,15 @@ def fit(
         raise NasError("give one of --macs and --latency-ms, but got both")
     if check and macs is None and latency_ms is None:
         raise NasError("--check trains the network predicted for a budget: give --macs or --latency-ms too")
+    if device is not None and latency_ms is None:
+        raise NasError("--device is where the network predicted for a latency is measured: give --latency-ms too")
     opened = [open_results(name) for name in studies]
     document = fit_document(opened, size_kind(against), error_kind(of))
     if macs is not None or latency_ms is not None:
         study = reopened(opened[0], _overrides(data, gpus))
-        found, said = predicted(study, runs_against(opened[:1], "macs", "accuracy"), macs=macs, latency_ms=latency_ms)
+        target = named_device(device) if device is not None else None
+        runs = runs_against(opened[:1], "macs", "accuracy")
+        found, said = predicted(study, runs, macs=macs, latency_ms=latency_ms, device=target)
         document["predicted"] = found.to_json()
         document["said"].append(said)
         if check:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import NasError
+from nas.measure import Device
 from nas.report.scaling_page import scaling_page
 from nas.space import decided_plan
 from nas.store import Results
@@ -90,10 +91,13 @@ def reopened(results: Results, changes: dict[str, Any]) -> OpenStudy:
     return open_study(read_study_as(model, results.folder / "study.yaml", changes))
 
 
-def predicted(study: OpenStudy, runs: Runs, *, macs: float | None, latency_ms: float | None) -> tuple[Found, str]:
+def predicted(
+    study: OpenStudy, runs: Runs, *, macs: float | None, latency_ms: float | None, device: Device | None = None
+) -> tuple[Found, str]:
     """The network of least expected error within MACs, or within a latency that is predicted and then measured.
 
-    And a sentence about it. Raises `NasError` for too few networks, `BudgetUnreachable` where none is within.
+    The latency is that on `device`, by default the study's. And a sentence about it. Raises `NasError` for too few
+    networks, `BudgetUnreachable` where none is within.
     """
     surface, bounds = surface_of(runs)
     grid = study.config.grid.rounding if isinstance(study.config, GridStudy) else "fast"
@@ -102,7 +106,8 @@ def predicted(study: OpenStudy, runs: Runs, *, macs: float | None, latency_ms: f
         found, value = within(lambda asked: find_best(surface, bounds, family, macs_of, asked), macs_of, macs)
         return found, _sentence(found, f"{value:,.0f} MACs (at most {macs:,.0f})")
     assert latency_ms is not None
-    with study_meter(study.config) as meter:
+    config = study.config if device is None else study.config.model_copy(update={"device": device})
+    with study_meter(config) as meter:
         latency = Latency(meter, spread_out(family, bounds, MEASURED))
         found, value = within(
             lambda asked: find_best(surface, bounds, family, latency.predicted, asked), latency.measured, latency_ms

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+JOBS   ?= 2
 STUDY  ?= studies/quickstart.yaml
 
 .DEFAULT_GOAL := help
@@ -26,8 +27,8 @@ setup-dev: $(VENV)/.installed-dev  ## the same with everything for development
 search: setup    ## search the embedded digits for the best network under a latency budget (STUDY=... for another study)
 	$(BIN)/nas search $(STUDY)
 
-test: setup-dev  ## run the tests (FLAGS='-m "not slow"' leaves out the slow ones)
-	$(BIN)/python -m pytest $(FLAGS)
+test: setup-dev  ## run the tests in JOBS processes (FLAGS='-m "not slow"' leaves out the slow ones)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(FLAGS)
 
 check: setup-dev ## formatting, lint, types and import rules
 	$(BIN)/ruff format --check .

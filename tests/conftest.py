@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
@@ -22,6 +24,16 @@ TINY_SPACE = {
     ],
     "head": ["pool", "classifier"],
 }
+
+# Folders whose tests measure, start Ray or kill processes: they take turns, in one process, where there are several.
+TAKE_TURNS = {"cli", "measure", "schedule", "search", "store", "study"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in TAKE_TURNS:
+            item.add_marker(pytest.mark.xdist_group("host"))
 
 
 def pytest_addoption(parser):

@@ -201,7 +201,7 @@ def test_parallel_coordinates_go_from_the_triple_over_costs_to_accuracy():
     assert len(figure.layout.shapes) == 6
     titles = [note.text for note in figure.layout.annotations if note.yanchor == "bottom"]
     assert titles == [
-        "alpha<br>(depth)", "beta<br>(width)", "gamma<br>(resolution)", "MACs", "parameters", "accuracy",
+        "alpha (depth)", "beta (width)", "gamma<br>(resolution)", "MACs", "parameters", "accuracy",
     ]  # fmt: skip
     assert len(figure.data) == 5
     names = {name for trace in figure.data for name in trace.customdata if name}

@@ -8,11 +8,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from nas.report.figures.hover import safe
+from nas.report.figures.parallel_lines import parallel_lines
 from nas.report.figures.scaling_parts import nothing, scaled_card
 from nas.report.parallel import FAN, Coordinate
 from nas.report.scaling_rows import TRIPLE, Scaled, scaled_networks
-from nas.report.theme import LIGHT, Theme, layout, note
+from nas.report.theme import LIGHT, Theme
 from nas.report.words import join, label, plain_bound, plural, quantity, significant
 
 HEIGHT = 420
@@ -28,34 +28,16 @@ def scaling_parallel(rows: Sequence[Mapping[str, Any]], theme: Theme = LIGHT) ->
         return nothing(theme, "No network of a grid was trained, so there are no triples to compare.")
     axes = [_choice(name, found) for name in TRIPLE]
     axes += [_amount(name, found) for name in (*COSTS, "accuracy") if any(name in n.values for n in found)]
-    summary = _summary(found)
-    figure = go.Figure(
-        layout=layout(
-            theme,
-            HEIGHT,
-            summary,
-            meta={"summary": summary, "least_width": 92 * len(axes)},
-            xaxis={"range": [-0.45, len(axes) - 0.45], "visible": False, "fixedrange": True},
-            yaxis={"range": [-0.06, 1.06], "visible": False, "fixedrange": True},
-            shapes=[_axis_line(i, theme) for i in range(len(axes))],
-            annotations=_notes(axes, theme),
-            margin={"l": 8, "r": 8, "t": 70, "b": 12},
-            dragmode="select",
-            showlegend=True,
-        )
+    cards = [scaled_card(network) for network in found]
+    return parallel_lines(
+        theme,
+        HEIGHT,
+        _summary(found),
+        axes,
+        [network.name for network in found],
+        lambda i, axis: cards[i],
+        least_width=92 * len(axes),
     )
-    figure.update_layout(legend={"y": 1.12, "traceorder": "reversed"})
-    steps = len(theme.scale)
-    for step, colour in enumerate(theme.scale):
-        # best first in `found`, worst drawn first, so that the best lie on top
-        group = [i for i in range(len(found)) if i * steps // len(found) == steps - 1 - step]
-        if group:
-            name = {0: "lowest fifth", steps - 1: "highest fifth"}.get(step, "")
-            line = {"color": colour, "width": 0.9 + 0.2 * step}
-            marker = {"size": 3, "color": colour}
-            drawn = _lines(found, axes, group)
-            figure.add_trace(go.Scatter(name=name, showlegend=bool(name), line=line, marker=marker, **drawn))
-    return figure
 
 
 def _summary(found: Sequence[Scaled]) -> str:
@@ -97,43 +79,3 @@ def _amount(name: str, found: Sequence[Scaled]) -> Coordinate:
     return Coordinate(
         name, label(name), words, tuple(map(place, values)), tuple((place(v), quantity(name, v)) for v in ends)
     )
-
-
-def _lines(found: Sequence[Scaled], axes: Sequence[Coordinate], group: Sequence[int]) -> dict[str, Any]:
-    """All networks of a group as one trace, None between two of them; a network's name is what the page selects by."""
-    x: list[float | None] = []
-    y: list[float | None] = []
-    words: list[str] = []
-    names: list[str | None] = []
-    for i in group:
-        card = scaled_card(found[i])
-        for place, along in enumerate(axes):
-            height = along.places[i]
-            x.append(place)
-            y.append(None if math.isnan(height) else height)
-            words.append(card)
-            names.append(found[i].name)
-        x.append(None)
-        y.append(None)
-        words.append("")
-        names.append(None)
-    look = {"mode": "lines+markers", "connectgaps": False, "hovertext": words, "hoverinfo": "text"}
-    chosen = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 0.3}}}
-    return {"x": x, "y": y, "customdata": names, **look, **chosen}
-
-
-def _axis_line(place: int, theme: Theme) -> dict[str, Any]:
-    ends = {"x0": place, "x1": place, "y0": -0.03, "y1": 1.03}
-    return {"type": "line", "layer": "above", "line": {"color": theme.line, "width": 1}, **ends}
-
-
-def _notes(axes: Sequence[Coordinate], theme: Theme) -> list[Mapping[str, Any]]:
-    ink = {"size": 12.5, "color": theme.ink}
-    notes = []
-    for place, along in enumerate(axes):
-        title = safe(along.title).replace(" (", "<br>(")
-        notes.append(note(theme, title, x=place, y=1.05, yanchor="bottom", font=ink))
-        for height, word in along.ticks:
-            where = {"x": place, "y": height, "xanchor": "left", "xshift": 4}
-            notes.append(note(theme, safe(word), bgcolor=theme.paper, opacity=0.88, borderpad=1, **where))
-    return notes

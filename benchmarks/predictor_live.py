@@ -4,7 +4,8 @@ Spaces `mobile` at 112 pixels and `hybrid` at 64, where networks take about 2 to
 ONNX Runtime: 150 networks to learn from (as `nas calibrate` chooses them), then 100 others, drawn at random from a pool
 that spans the space's sizes evenly in log MACs, to test on. Beside it, learning from the same networks: ridge on MACs
 and activations, gradient boosting on counts, MACs and activations, and (`--lookup`) the sum of blocks that were
-measured alone. Everything measured is kept in `--work`, so that a run that was cut goes on there.
+measured alone. Ours is told as well without the blocks measured alone that it starts from, and as learnt from the
+first 20 and 50 networks. Everything measured is kept in `--work`, so that a run that was cut goes on there.
 
     python -m benchmarks.predictor_live --work /tmp/live                                  # an hour or two
     python -m benchmarks.predictor_live --work /tmp/live --spaces mobile --runtimes eager --networks 40 --hold-out 20
@@ -36,6 +37,8 @@ from nas.study.spaces import catalogue, open_space
 RESOLUTIONS = {"mobile": 112, "hybrid": 64}
 RUNTIMES = ("eager", "onnxruntime")
 OURS = "nas.measure.predictor"
+BARE = "the same without blocks measured alone"
+FEW = (20, 50)  # of the networks learnt from, the first measured: what a short calibration would have given
 COLUMNS = {
     "case": "space, runtime",
     "who": "predicted by",
@@ -92,7 +95,11 @@ def one(name: str, runtime: str, options: argparse.Namespace) -> list[dict[str, 
         others = OTHERS
     common = {"case": f"{name} at {RESOLUTIONS[name]}, {runtime}", "learnt from": len(known)}
     rows = [{**common, "who": OURS, **_numbers(_ours(known, held)), **_about(done, held)}]
-    rows.append({**common, "who": "the same without blocks alone", **_numbers(_ours(_bare(known), _bare(held)))})
+    rows.append({**common, "who": BARE, **_numbers(_ours(_bare(known), _bare(held)))})
+    for few in (each for each in FEW if each < len(known)):
+        some, fewer = known[:few], {**common, "learnt from": few}
+        rows.append({**fewer, "who": OURS, **_numbers(_ours(some, held))})
+        rows.append({**fewer, "who": BARE, **_numbers(_ours(_bare(some), _bare(held)))})
     for who, predict in others.items():
         rows.append({**common, "who": who, **_numbers(_error(predict(known, held), held))})
     rows[-1]["learnt from"] = 0 if options.lookup else len(known)

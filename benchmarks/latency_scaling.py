@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,13 @@ from nas.arch import Plan
 from nas.cli.live import LiveProgress
 from nas.errors import NasError
 from nas.measure import Device, Meter, check_device
-from nas.scale import Factors, largest_within
+from nas.scale import Factors, largest_within, realised
 from nas.scale.noise import winner
 from nas.scale.surface import Surface
 from nas.space import decided_plan
 from nas.study.ladder import CLOSE_MS, Rising
 from nas.study.open import OpenStudy
-from nas.study.results import open_results
+from nas.study.results import open_results, stored_plan
 from nas.study.run import run_networks
 from nas.study.scaling_best import MEASURED, Bounds, Family, Latency, find_best, spread_out, surface_of, within
 from nas.study.scaling_fit import runs_against
@@ -65,7 +66,8 @@ def main() -> None:
     results = open_results(str(options.study))
     study = reopened(results, {"data.path": str(options.data.resolve())} if options.data else {})
     base = decided_plan(study.space)
-    surface, bounds = surface_of(runs_against([results], "macs", "accuracy"))
+    runs = runs_against([results], "macs", "accuracy")
+    surface, bounds = surface_of(runs, base, partial(stored_plan, results))
     cases = [case for runtime in options.runtimes for case in _cases(study, base, surface, bounds, runtime, options)]
     entries = [entry for case in cases for entry in case.entries.values()]
     with LiveProgress(f"{len(entries)} networks, {options.seeds} seeds -> {options.work}") as live:
@@ -74,7 +76,7 @@ def main() -> None:
         arch_id: [record.values["accuracy"] for record in records]
         for arch_id, records in runs_of(finished.records).items()
     }
-    rows = [row for case in cases for row in _rows(case, surface, accuracies)]
+    rows = [row for case in cases for row in _rows(case, base, surface, accuracies)]
     summary = {
         case.name: winner({name: accuracies[entry.plan.arch_id] for name, entry in case.entries.items()}).sentence(
             "ways to scale"
@@ -113,7 +115,7 @@ def _factors(entry: Entry) -> Factors:
     return Factors(*(entry.about[name] for name in ("depth", "width", "resolution")))
 
 
-def _rows(case: Case, surface: Surface, accuracies: dict[str, list[float]]) -> list[dict[str, Any]]:
+def _rows(case: Case, base: Plan, surface: Surface, accuracies: dict[str, list[float]]) -> list[dict[str, Any]]:
     """A row for each network: costs, latency of the middle of its measurements, accuracy expected and trained."""
     measured: dict[str, list[Any]] = {name: [] for name in case.entries}
     with Meter(case.device) as meter:
@@ -123,11 +125,14 @@ def _rows(case: Case, surface: Surface, accuracies: dict[str, list[float]]) -> l
     rows = []
     for name, entry in case.entries.items():
         middle = sorted(measured[name], key=lambda each: each.p50)[ROUNDS // 2]
-        factors = _factors(entry)
-        error, low, high = (min(1.0, float(each[0])) for each in surface.predict([_three(factors)]))
+        built = realised(base, entry.plan)
+        point = built.depth, built.width, built.resolution
+        error, low, high = (min(1.0, float(each[0])) for each in surface.predict([point]))
         seeds = accuracies[entry.plan.arch_id]
         rows.append({
             **costs([entry])[0],
+            "depth": built.depth,
+            "width": built.width,
             "case": case.name,
             "latency_ms": middle.p50,
             "latency": f"{middle.p50:.3f} [{middle.low:.3f}, {middle.high:.3f}]" + ("" if middle.trusted else " ?"),
@@ -136,10 +141,6 @@ def _rows(case: Case, surface: Surface, accuracies: dict[str, list[float]]) -> l
             "seeds": " ".join(f"{100 * value:.1f}" for value in seeds),
         })  # fmt: skip
     return rows
-
-
-def _three(factors: Factors) -> Sequence[float]:
-    return factors.depth, factors.width, factors.resolution
 
 
 def _options() -> argparse.Namespace:

@@ -185,7 +185,7 @@ def fit(
     from nas.errors import NasError
     from nas.study.config import named_device
     from nas.study.results import open_results
-    from nas.study.scaling_fit import error_kind, runs_against, size_kind
+    from nas.study.scaling_fit import error_kind, size_kind
     from nas.study.scaling_report import checked, fit_document, predicted, reopened, write_fit
 
     if macs is not None and latency_ms is not None:
@@ -199,8 +199,7 @@ def fit(
     if macs is not None or latency_ms is not None:
         study = reopened(opened[0], _overrides(data, gpus))
         target = named_device(device) if device is not None else None
-        runs = runs_against(opened[:1], "macs", "accuracy")
-        found, said = predicted(study, runs, macs=macs, latency_ms=latency_ms, device=target)
+        found, said = predicted(study, opened[0], macs=macs, latency_ms=latency_ms, device=target)
         document["predicted"] = found.to_json()
         document["said"].append(said)
         if check:

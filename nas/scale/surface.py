@@ -151,9 +151,11 @@ def best(
     budget: float,
     bounds: Sequence[Interval],
     cost: Callable[[float, float, float], float] = macs,
+    error: Callable[[float, float, float], float] | None = None,
 ) -> Factors3:
     """The factors of depth, width and resolution of least predicted error with cost(d, w, r) <= `budget`.
 
+    `error` is what is predicted where factors are rounded; without it the surface's own at the factors as they are.
     `bounds` are the least and the largest factor of each. A log grid is scanned, then finer and finer ones around the
     best of its points: the cost may have steps, as rounded widths do. Of equal errors the cheapest is taken: what buys
     nothing is not bought.
@@ -163,12 +165,13 @@ def best(
     """
     ends = _bounds(bounds)
     costs: dict[Factors3, float] = {}
+    expected = error or surface.error
 
     def rank(point: Factors3) -> tuple[float, float, Factors3]:
         if point not in costs:
             costs[point] = float(cost(*point))
         spent = costs[point]
-        return (surface.error(*point) if spent <= budget else math.inf, spent, point)
+        return (expected(*point) if spent <= budget else math.inf, spent, point)
 
     axes = [sorted({low, *np.geomspace(low, high, GRID)[1:-1].tolist(), high}) for low, high in ends]
     ranked = sorted(rank((d, w, r)) for d, w, r in itertools.product(*axes))

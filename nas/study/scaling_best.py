@@ -12,12 +12,12 @@ import numpy as np
 from nas.arch import Plan
 from nas.errors import InvalidArchitecture, NasError
 from nas.measure.predictor import Counts, Predictor, count_plan
-from nas.scale import DIMENSIONS, Factors, scale
+from nas.scale import DIMENSIONS, Factors, realised, scale
 from nas.scale.surface import Surface, best, fit_surface
 from nas.store import Record
 from nas.study.meters import AnyMeter
 from nas.study.scaling_fit import Runs
-from nas.study.scaling_networks import Entry, scaled_entry
+from nas.study.scaling_networks import PREDICTED, Entry, scaled_entry
 from nas.study.spaces import catalogue
 
 Bounds = Sequence[tuple[float, float]]  # least and largest factor of depth, width and resolution
@@ -45,15 +45,16 @@ class Found:
         }  # fmt: skip
 
 
-def surface_of(runs: Runs) -> tuple[Surface, Bounds]:
-    """The surface of runs whose factors are known, and the least and largest factor of each dimension.
+def surface_of(runs: Runs, base: Plan, plan_of: Callable[[Record], Plan]) -> tuple[Surface, Bounds]:
+    """The surface of the runs of scaled networks, and the least and largest factor of each dimension.
 
-    Raises `NasError` for too few networks, or for a dimension that is the same in all.
+    Factors are those that rounding has left (`realised`). Raises `NasError` for too few networks, or for a dimension
+    that is the same in all.
     """
     known = [
-        (factors, error)
+        (_three(realised(base, plan_of(record))), error)
         for record, error in zip(runs.records, runs.errors, strict=True)
-        if (factors := factors_of(record)) is not None
+        if all(isinstance(record.decisions.get(name), int | float) for name in DIMENSIONS)
     ]
     if not known:
         raise NasError(
@@ -65,13 +66,8 @@ def surface_of(runs: Runs) -> tuple[Surface, Bounds]:
     return surface, tuple((min(column), max(column)) for column in zip(*points, strict=True))
 
 
-def factors_of(record: Record) -> tuple[float, float, float] | None:
-    """The factors a network was scaled by, None where it was not."""
-    values = [record.decisions.get(name) for name in DIMENSIONS]
-    if not all(isinstance(value, int | float) for value in values):
-        return None
-    depth, width, resolution = map(float, values)  # type: ignore[arg-type]
-    return depth, width, resolution
+def _three(factors: Factors) -> tuple[float, float, float]:
+    return factors.depth, factors.width, factors.resolution
 
 
 class Family:
@@ -88,12 +84,28 @@ class Family:
         except InvalidArchitecture:
             return None
 
-    def cost(self, value: Callable[[Plan], float]) -> Callable[[float, float, float], float]:
-        """The cost of factors: that of their network, infinite where there is none."""
+    def rounded(self, depth: float, width: float, resolution: float) -> Plan | None:
+        """The network of factors, of which finer digits do not count."""
+        return self.at(*(round(each, DIGITS) for each in (depth, width, resolution)))
 
-        def of(depth: float, width: float, resolution: float) -> float:
-            plan = self.at(*(round(each, DIGITS) for each in (depth, width, resolution)))
-            return float("inf") if plan is None else value(plan)
+    def within(self, bounds: Bounds, value: Callable[[Plan], float]) -> Callable[[float, float, float], float]:
+        """The cost of factors: that of their network, infinite where there is none within the bounds."""
+
+        def of(*factors: float) -> float:
+            plan = self.rounded(*factors)
+            if plan is None:
+                return float("inf")
+            pairs = zip(_three(realised(self.base, plan)), bounds, strict=True)
+            return value(plan) if all(low <= each <= high for each, (low, high) in pairs) else float("inf")
+
+        return of
+
+    def error(self, surface: Surface) -> Callable[[float, float, float], float]:
+        """The error that the surface expects of the network of factors."""
+
+        def of(*factors: float) -> float:
+            plan = self.rounded(*factors)
+            return float("inf") if plan is None else surface.error(*_three(realised(self.base, plan)))
 
         return of
 
@@ -109,14 +121,12 @@ def find_best(
 
     Raises `BudgetUnreachable` where no network within the bounds is.
     """
-    depth, width, resolution = (
-        round(each, DIGITS) for each in best(surface, budget=budget, bounds=bounds, cost=family.cost(value))
-    )
-    plan = family.at(depth, width, resolution)
+    found = best(surface, budget=budget, bounds=bounds, cost=family.within(bounds, value), error=family.error(surface))
+    plan = family.rounded(*found)
     assert plan is not None
-    middle, low, high = surface.predict([[depth, width, resolution]])
-    factors = Factors(depth, width, resolution)
-    entry = scaled_entry(f"predicted best for {budget:g}", plan, factors, method="predicted")
+    factors = realised(family.base, plan)
+    middle, low, high = surface.predict([_three(factors)])
+    entry = scaled_entry(f"predicted best for {budget:g}", plan, factors, method=PREDICTED)
     return Found(entry, value(plan), float(middle[0]), float(low[0]), float(high[0]))
 
 

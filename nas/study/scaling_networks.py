@@ -15,6 +15,7 @@ from nas.study.scaling_config import CompareSettings, GridSettings
 from nas.study.spaces import catalogue
 
 TITLES = {"formula": "compound"}  # what a method is called beside others
+PREDICTED = "predicted"  # the method of a network that a fit predicted; no fit or comparison is made from it
 SEED = "recipe.seed"  # the decision that is added to the recipe's seed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nas.store.files import write_json, write_text
 from nas.study.config import StudyConfig, read_study_as
 from nas.study.meters import study_meter
 from nas.study.open import OpenStudy, open_study
-from nas.study.results import read_resolved
+from nas.study.results import read_resolved, stored_plan
 from nas.study.run import OnProgress, run_networks
 from nas.study.scaling_best import (
     MEASURED,
@@ -29,7 +30,7 @@ from nas.study.scaling_best import (
     within,
 )
 from nas.study.scaling_config import CompareStudy, GridStudy
-from nas.study.scaling_fit import UNITS, Against, Of, Runs, law_of, runs_against
+from nas.study.scaling_fit import UNITS, Against, Of, law_of, runs_against
 from nas.study.scaling_networks import to_train
 from nas.study.scaling_run import runs_of
 
@@ -64,10 +65,11 @@ def fit_document(studies: Sequence[Results], against: Against, of: Of) -> dict[s
 
 
 def _rows(studies: Sequence[Results]) -> list[dict[str, Any]]:
-    """One row for each network."""
+    """One row for each network, then one for each that a fit predicted and that was trained to check it."""
     rows = []
     for results in studies:
-        for arch_id, runs in runs_of(list(results.records())).items():
+        records = list(results.records())
+        for arch_id, runs in (*runs_of(records).items(), *runs_of(records, predicted=True).items()):
             first = runs[0]
             accuracies = [run.values["accuracy"] for run in runs]
             costs = {name: first.values.get(name) for name in ("params", "macs", "activations", "latency_ms")}
@@ -92,16 +94,16 @@ def reopened(results: Results, changes: dict[str, Any]) -> OpenStudy:
 
 
 def predicted(
-    study: OpenStudy, runs: Runs, *, macs: float | None, latency_ms: float | None, device: Device | None = None
+    study: OpenStudy, results: Results, *, macs: float | None, latency_ms: float | None, device: Device | None = None
 ) -> tuple[Found, str]:
     """The network of least expected error within MACs, or within a latency that is predicted and then measured.
 
     The latency is that on `device`, by default the study's. And a sentence about it. Raises `NasError` for too few
     networks, `BudgetUnreachable` where none is within.
     """
-    surface, bounds = surface_of(runs)
-    grid = study.config.grid.rounding if isinstance(study.config, GridStudy) else "fast"
-    family = Family(decided_plan(study.space), grid)
+    base, runs = decided_plan(study.space), runs_against([results], "macs", "accuracy")
+    surface, bounds = surface_of(runs, base, partial(stored_plan, results))
+    family = Family(base, study.config.grid.rounding if isinstance(study.config, GridStudy) else "fast")
     if macs is not None:
         found, value = within(lambda asked: find_best(surface, bounds, family, macs_of, asked), macs_of, macs)
         return found, _sentence(found, f"{value:,.0f} MACs (at most {macs:,.0f})")
@@ -128,7 +130,8 @@ def checked(
 ) -> tuple[dict[str, Any], str]:
     """Trains what was predicted, in the study's folder, and sets it beside the prediction: numbers and a sentence."""
     finished = run_networks(study, results.folder, to_train([found.entry], seeds), on_progress)
-    errors = [1 - run.values["accuracy"] for run in runs_of(finished.records).get(found.entry.plan.arch_id, [])]
+    runs = runs_of(finished.records, predicted=True).get(found.entry.plan.arch_id, [])
+    errors = [1 - run.values["accuracy"] for run in runs]
     if not errors:
         raise NasError("the predicted network must be trained to the end to be checked, but was not; see `nas show`")
     inside = sum(found.low <= error <= found.high for error in errors)
@@ -137,6 +140,8 @@ def checked(
         f"trained: error {mean:.1%} where {found.error:.1%} was expected; {inside} of {len(errors)} trainings are "
         "inside of the interval"
     )
+    if found.entry.plan.arch_id in runs_of(finished.records):
+        said += "; the fit had seen other trainings of this very network"
     return found.to_json() | {"trained": mean, "trained_low": min(errors), "trained_high": max(errors)}, said
 
 

@@ -23,7 +23,7 @@ from nas.study.networks import find_network
 from nas.study.open import OpenStudy, open_study
 from nas.study.run import OnProgress, final_recipe, run_networks
 from nas.study.scaling_config import CompareSettings
-from nas.study.scaling_networks import Entry, compare_entries, costs, to_train
+from nas.study.scaling_networks import PREDICTED, Entry, compare_entries, costs, to_train
 from nas.study.spaces import catalogue, open_space
 
 GRID_COLUMNS = ("name", "depth", "width", "side", "params", "macs", "latency_ms", "accuracy", "accuracies")
@@ -156,11 +156,12 @@ def told(planned: Planned, records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def runs_of(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """The finished trainings of each network."""
+def runs_of(records: Sequence[Record], *, predicted: bool = False) -> dict[str, list[Record]]:
+    """The finished trainings of each network; of those that only check what a fit `predicted`, or of all others."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        if record.state == "complete" and "accuracy" in record.values:
+        checks = record.decisions.get("method") == PREDICTED
+        if record.state == "complete" and "accuracy" in record.values and checks == predicted:
             found.setdefault(record.arch_id, []).append(record)
     return found
 

@@ -72,11 +72,19 @@ def apply(
     nas scale apply zoo/resnet18 --latency-ms 8 --device cpu --write ladder/
     """
     from nas.errors import NasError
-    from nas.scale import Options
+    from nas.scale import ALPHA, BETA, FAST, GAMMA, Options
+    from nas.scale import method as way
     from nas.study.config import changed_device
-    from nas.study.ladder import Rising, Target, ladder_rows, read_phis
+    from nas.study.ladder import PUBLISHED, Rising, Target, ladder_rows, read_phis
     from nas.study.networks import find_network
 
+    taken = ("alpha", "beta", "gamma") if method == PUBLISHED else way(method).takes
+    asked = {"alpha": (alpha, ALPHA), "beta": (beta, BETA), "gamma": (gamma, GAMMA), "share": (share, FAST)}
+    for name, (value, usual) in asked.items():
+        if value != usual and name not in taken:
+            raise NasError(f"--{name} says nothing to the method {method}; leave it out, or take another --method")
+    if table is not None and method != PUBLISHED:
+        raise NasError(f"--table is of --method published, but the method is {method}; leave it out, or name that one")
     goals = {"--phi": phi, "--macs": macs, "--latency-ms": latency_ms}
     wanted = [name for name, value in goals.items() if value is not None]
     if len(wanted) != 1:
@@ -91,7 +99,7 @@ def apply(
     rising = Rising(plan, method, Options(alpha, beta, gamma, share, rounding), table)
     rows = ladder_rows(
         rising,
-        read_phis(phi) if phi is not None else [],
+        read_phis(phi, "--phi") if phi is not None else [],
         Target(macs, latency_ms),
         device=changed_device(device, changes) if device else None,
         address=address,
@@ -117,7 +125,7 @@ def grid(
     from nas.study.scaling_networks import grid_entries
     from nas.study.scaling_run import Planned, open_base
 
-    config = read_study_as(GridStudy, study, _overrides(data, gpus) | {"grid.seeds": seeds})
+    config = read_study_as(GridStudy, study, _overrides(data, gpus, dry_run=dry_run) | {"grid.seeds": seeds})
     opened, base = open_base(config)
     entries = config.told_at(["grid"], lambda: grid_entries(base, config.grid))
     _run(Planned(opened, base, entries, config.grid.seeds, "grid"), out_folder, dry_run, as_json)
@@ -148,13 +156,13 @@ def compare(
     from nas.study.scaling_run import open_base, planned_comparison
 
     changes = {
-        "compare.factors": None if factors is None else read_phis(factors),
+        "compare.factors": None if factors is None else read_phis(factors, "--factors"),
         "compare.at": None if at is None else at.split(","),
         "compare.seeds": seeds,
         "device": device,
         "name": f"scaling_{network.rpartition('/')[2].removesuffix('.yaml').replace(':', '_')}",
     }
-    config = read_study_as(CompareStudy, study, _overrides(data, gpus) | changes)
+    config = read_study_as(CompareStudy, study, _overrides(data, gpus, dry_run=dry_run) | changes)
     opened, base = open_base(config, network)
     err.print("scaling the network, and measuring it where latency must be equal ...")
     _run(planned_comparison(opened, base, config.compare), out_folder, dry_run, as_json)
@@ -241,10 +249,19 @@ def up(
     _train(opened.config.name, folder, lambda tell: run_up(opened, folder, pairs, seeds, tell), as_json)
 
 
-def _overrides(data: Path | None, gpus: int | None) -> dict[str, Any]:
+def _overrides(data: Path | None, gpus: int | None, *, dry_run: bool = False) -> dict[str, Any]:
     """What the options change in a study: with GPUs, as many trials at a time as there are, one each."""
     changes: dict[str, Any] = {"data.path": str(data.resolve()) if data else None}
+    if gpus and dry_run and not _has_gpu():
+        err.print(f"no CUDA device here: the time is what {gpus} processors like this one would take")
+        return changes | {"run.concurrent": gpus}
     return changes | ({"run.gpus": 1, "run.concurrent": gpus} if gpus else {})
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _run(planned: Planned, out_folder: Path | None, dry_run: bool, as_json: bool) -> None:
@@ -299,7 +316,7 @@ def _print_rows(rows: list[dict[str, Any]], best: str | None = None, tied: Seque
         mark = " *" if row["name"] == best else " ~" if row["name"] in tied else ""
         cells = [
             row["name"] + mark, f"{row['depth']:.3f}", f"{row['width']:.3f}", str(row["side"]),
-            si(row["params"]), f"{row['macs']:,}",
+            si(row["params"]), f"{row['macs']:,}" + (f" ({row['times']:.2f}x)" if "times" in row else ""),
         ]  # fmt: skip
         if small:
             cells.append(f"{row['small']:.2%}")

@@ -8,7 +8,7 @@
 - **`triples(alphas, betas, gammas)`**: the grid of EfficientNet's compound scaling.
 """
 
-from nas.scale.factors import ALPHA, BETA, DIMENSIONS, GAMMA, Dimension, Factors, compound, fast, single
+from nas.scale.factors import ALPHA, BETA, DIMENSIONS, FAST, GAMMA, Dimension, Factors, compound, fast, single
 from nas.scale.grid import Triple, axis, triples
 from nas.scale.methods import METHODS, Method, Options, Scaled, method
 from nas.scale.published import LADDERS, Ladder, NoRung, Rung, ladder_of
@@ -21,6 +21,7 @@ __all__ = [
     "ALPHA",
     "BETA",
     "DIMENSIONS",
+    "FAST",
     "GAMMA",
     "LADDERS",
     "METHODS",

@@ -117,6 +117,8 @@ ALIASES = {"compound": "formula"}
 def method(name: str) -> Method:
     """The method of a name. Raises `NasError` with those there are."""
     name = ALIASES.get(name, name)
+    if name == "published":
+        raise NasError(f"published ladders are networks, not a way to scale any; take one of {', '.join(METHODS)}")
     if name not in METHODS:
         raise NasError(f"no method of scaling is called '{name}'; {nearest(name, (*METHODS, 'published'))}")
     return METHODS[name]

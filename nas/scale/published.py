@@ -71,11 +71,11 @@ def _efficientnet() -> Ladder:
 def _lite() -> Ladder:
     """As EfficientNet, without squeeze and excitation; stem and head keep their width, the outer stages their depth."""
     rows = (
-        (1.0, 1.0, 224, 0.2),
-        (1.0, 1.1, 240, 0.2),
-        (1.1, 1.2, 260, 0.3),
-        (1.2, 1.4, 280, 0.3),
-        (1.4, 1.8, 300, 0.3),
+        (1.0, 1.0, 224, 0.2, 0),
+        (1.0, 1.1, 240, 0.2, 0.5),
+        (1.1, 1.2, 260, 0.3, 1),
+        (1.2, 1.4, 280, 0.3, 2),
+        (1.4, 1.8, 300, 0.3, 3),
     )
     ends, outer = frozenset({"stem", "head"}), frozenset({"s1", "s7"})
     rungs = [
@@ -84,8 +84,9 @@ def _lite() -> Ladder:
             Factors(depth, width, side / 224, fixed_width=ends, fixed_depth=outer),
             side,
             dropout,
+            phi,
         )
-        for number, (width, depth, side, dropout) in enumerate(rows)
+        for number, (width, depth, side, dropout, phi) in enumerate(rows)
     ]
     return Ladder("efficientnet_lite", "Liu, EfficientNet-Lite (2020), as released", tuple(rungs))
 

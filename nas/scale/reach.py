@@ -67,7 +67,7 @@ class _Search:
             if found is None:
                 raise BudgetUnreachable(
                     f"the budget must be within what scaling {base.scaled.plan.name} reaches, "
-                    f"{self._reached()}, but is {self._budget:g} {self._what}"
+                    f"{self._reached(step)}, but is {self._budget:g} {self._what}"
                 )
             if (found.value <= self._budget) != (last.value <= self._budget):
                 break
@@ -103,6 +103,7 @@ class _Search:
             self._values[key] = self._value(scaled.plan)
         return Reached(scaled, self._values[key])
 
-    def _reached(self) -> str:
+    def _reached(self, step: float) -> str:
+        """What can be reached in the direction that was looked in."""
         values = self._values.values()
-        return f"{min(values):.4g} to {max(values):.4g} {self._what}"
+        return f"at most {max(values):.4g} {self._what}" if step > 0 else f"at least {min(values):.4g} {self._what}"

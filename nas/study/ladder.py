@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from nas.study.profile import latency_json
 from nas.study.spaces import catalogue
 
 PUBLISHED = "published"
+MOST_PHIS = 100
 CLOSE_MS = 1 / 16  # in phi, when every network is measured
 
 
@@ -161,7 +163,7 @@ def _formula(rising: Rising, phi: float) -> dict[str, Any]:
 def _written(folder: Path, rising: Rising, scaled: Scaled) -> Path:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{scaled.plan.name}.yaml"
+    path = folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', scaled.plan.name)}.yaml"
     made = f"# {rising.plan.name} scaled by the method {rising.method} with phi {scaled.phi:g}{_factor_words(scaled)}\n"
     write_text(path, made + network_yaml(scaled.plan))
     return path
@@ -174,8 +176,8 @@ def _factor_words(scaled: Scaled) -> str:
     return f": depth {factors.depth:.4g}, width {factors.width:.4g}, resolution {factors.resolution:.4g}"
 
 
-def read_phis(text: str) -> list[float]:
-    """`0..7`, `0..3..0.5` (with a step), `1`, or `0,0.5,2`. Raises `NasError` for anything else."""
+def read_phis(text: str, name: str = "phi") -> list[float]:
+    """`0..7`, `0..3..0.5` (with a step), `1`, or `0,0.5,2`. Raises `NasError` for anything else, or too many."""
     try:
         if ".." in text:
             first, last, *step = [float(each) for each in text.split("..")]
@@ -183,7 +185,9 @@ def read_phis(text: str) -> list[float]:
             if len(step) > 1 or each <= 0 or last < first:
                 raise ValueError
             count = int((last - first) / each + 1e-9) + 1
+            if count > MOST_PHIS:
+                raise NasError(f"{name} must be at most {MOST_PHIS} values, but '{text}' is {count:,}")
             return [round(first + each * index, 9) for index in range(count)]
         return [float(each) for each in text.split(",")]
     except ValueError:
-        raise NasError(f"phi must be like 0..7, 0..3..0.5, 1.5 or 0,1,2, but got '{text}'") from None
+        raise NasError(f"{name} must be like 0..7, 0..3..0.5, 1.5 or 0,1,2, but got '{text}'") from None

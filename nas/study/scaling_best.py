@@ -127,7 +127,7 @@ def find_best(
     factors = realised(family.base, plan)
     middle, low, high = surface.predict([_three(factors)])
     entry = scaled_entry(f"predicted best for {budget:g}", plan, factors, method=PREDICTED)
-    return Found(entry, value(plan), float(middle[0]), float(low[0]), float(high[0]))
+    return Found(entry, value(plan), *(min(1.0, float(each[0])) for each in (middle, low, high)))
 
 
 def macs_of(plan: Plan) -> float:

@@ -120,15 +120,17 @@ def to_train(entries: Iterable[Entry], seeds: int) -> list[Network]:
     ]
 
 
-def costs(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Name, what it was made with, parameters, MACs and activations of each."""
+def costs(entries: Sequence[Entry], base: Plan | None = None) -> list[dict[str, Any]]:
+    """Name, what it was made with, parameters, MACs and activations of each, and how many `times` the base's MACs."""
     rows = []
+    own = {} if base is None else {"times": catalogue().plan(base).macs}
     for entry in entries:
         cost = catalogue().plan(entry.plan)
         rows.append(
             {
                 "name": entry.name, "arch_id": entry.plan.arch_id, **entry.about,
                 "params": cost.params, "macs": cost.macs, "activations": cost.activations,
+                **{name: cost.macs / macs for name, macs in own.items()},
             }
         )  # fmt: skip
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from nas.study.scaling_config import CompareSettings
 from nas.study.scaling_networks import PREDICTED, Entry, compare_entries, costs, to_train
 from nas.study.spaces import catalogue, open_space
 
+SPREAD = 1.1  # from the least to the most MACs of networks that are called equal, above which that is said
 GRID_COLUMNS = ("name", "depth", "width", "side", "params", "macs", "latency_ms", "accuracy", "accuracies")
 COMPARE_COLUMNS = ("name", "method", "depth", "width", "side", "params", "macs", "latency_ms", "accuracy", "accuracies")
 
@@ -99,7 +100,7 @@ def estimated(planned: Planned, folder: Path) -> dict[str, Any]:
         "results": str(folder),
         "data": data_words(study.dataset),
         "base": planned.base.name,
-        "networks": costs(planned.entries),
+        "networks": costs(planned.entries, planned.base),
         "different": len({each.plan.arch_id for each in planned.entries}),
         "seeds": planned.seeds,
         "trainings": len(networks),
@@ -138,11 +139,13 @@ def told(planned: Planned, records: Sequence[Record]) -> dict[str, Any]:
         name = owner.setdefault(entry.plan.arch_id, entry.name)
         groups[name] = [record.values["accuracy"] for record in runs[entry.plan.arch_id]]
     verdict = winner(groups)
-    rows = [row | _measured(runs[row["arch_id"]], verdict, owner[row["arch_id"]]) for row in costs(trained)]
+    rows = [
+        row | _measured(runs[row["arch_id"]], verdict, owner[row["arch_id"]]) for row in costs(trained, planned.base)
+    ]
     equal = {verdict.best, *verdict.tied}
     grid = planned.kind == "grid"
     missing = len(planned.entries) - len(trained)
-    said = [verdict.sentence("triples" if grid else "networks")]
+    said = [verdict.sentence("triples")] if grid else _by_size(rows)
     said += [f"{missing} networks could not be trained to the end"] if missing else []
     return {
         "kind": planned.kind,
@@ -154,6 +157,24 @@ def told(planned: Planned, records: Sequence[Record]) -> dict[str, Any]:
         "tied": [entry.name for entry in trained if entry.name != verdict.best and owner[entry.plan.arch_id] in equal],
         "verdict": verdict.to_json(),
     }
+
+
+def _by_size(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which way to scale is best at each size, and how far rounding has left sizes from what they are called."""
+    said = []
+    for at, s in dict.fromkeys((row["at"], row["s"]) for row in rows if "at" in row):
+        some = [row for row in rows if (row.get("at"), row["s"]) == (at, s)]
+        different = {row["arch_id"]: row for row in reversed(some)}  # of the same network the first name counts
+        groups = {row["method"]: row["accuracies"] for row in reversed(different.values())}
+        said.append(f"at {s:g} times the {at}: {winner(groups).sentence('ways to scale')}")
+        names: dict[str, list[str]] = {}
+        for row in some:
+            names.setdefault(row["arch_id"], []).append(row["method"])
+        said += [f"{' and '.join(each)} come to the same network" for each in names.values() if len(each) > 1]
+        times = [row["times"] for row in some]
+        if at == "macs" and max(times) / min(times) > SPREAD:
+            said[-1] += f"; rounding has left {min(times):.2f} to {max(times):.2f} times the base's MACs"
+    return said
 
 
 def runs_of(records: Sequence[Record], *, predicted: bool = False) -> dict[str, list[Record]]:
@@ -173,8 +194,8 @@ def _measured(runs: Sequence[Record], verdict: Verdict, name: str) -> dict[str, 
     found: dict[str, Any] = {
         "accuracy": group.mean,
         "accuracies": [record.values["accuracy"] for record in runs],
-        "low": low,
-        "high": high,
+        "low": None if low is None else max(0.0, low),
+        "high": None if high is None else min(1.0, high),
     }
     tests = [record.values["test_accuracy"] for record in runs if "test_accuracy" in record.values]
     if tests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
 from nas.errors import InvalidArchitecture, NasError
 from nas.report.scaling_page import scaling_page
@@ -25,7 +26,6 @@ from nas.study.scaling_run import runs_of
 from nas.study.spaces import catalogue
 
 FEWEST = 4  # pairs that a rank correlation is told of
-DRAWS = 2000  # of the bootstrap
 CONFIDENCE = 0.9
 COLUMNS = ("name", "depth", "width", "side", "params", "macs", "latency_ms", "small", "accuracy")
 
@@ -129,7 +129,7 @@ def told(study: OpenStudy, pairs: Sequence[Pair], records: Sequence[Record]) -> 
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation with the interval of a bootstrap over networks."""
+    """Spearman's rank correlation with its interval."""
 
     value: float
     low: float
@@ -148,13 +148,17 @@ class Correlation:
         return f"{start}: too few networks to say whether the order survives; raise --sample or --seeds"
 
 
-def rank_correlation(small: Sequence[float], scaled: Sequence[float], seed: int = 0) -> Correlation:
-    """Spearman's rank correlation (1904) with a percentile interval of resampled pairs; 0 where all are equal."""
+def rank_correlation(small: Sequence[float], scaled: Sequence[float]) -> Correlation:
+    """Spearman's rank correlation (1904) of at least 4 pairs with the interval of Bonett and Wright (2000).
+
+    For the interval a perfect order counts as one that is short of it by half a pair: few pairs may agree by chance.
+    """
     pairs = np.column_stack([small, scaled])
-    rng = np.random.default_rng(seed)
-    drawn = [_spearman(pairs[rng.integers(0, len(pairs), len(pairs))]) for _ in range(DRAWS)]
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Correlation(_spearman(pairs), float(low), float(high), len(pairs))
+    value, n = _spearman(pairs), len(pairs)
+    inner = float(np.clip(value, -1 + 0.5 / n, 1 - 0.5 / n))
+    half = float(norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + inner**2 / 2) / (n - 3))
+    low, high = (math.tanh(math.atanh(inner) + side * half) for side in (-1, 1))
+    return Correlation(value, min(value, low), max(value, high), n)
 
 
 def _spearman(pairs: np.ndarray[Any, np.dtype[np.float64]]) -> float:

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 
 import pytest
+import torch
 import yaml
 from made_up_meter import MadeUpMeter
 
@@ -111,6 +112,9 @@ def test_the_largest_network_within_macs_and_within_a_latency(nas, meter):
         (["--phi", "1", "--method", "wide"], "no method of scaling is called 'wide'; did you mean 'width'?"),
         (["--phi", "1", "--method", "published"], "no ladder was published for resnet20"),
         (["--phi", "-20", "--method", "width"], "a width must stay at least one channel"),
+        (["--phi", "0..1e9"], "--phi must be at most 100 values, but '0..1e9' is 1,000,000,001"),
+        (["--phi", "1", "--method", "fast", "--alpha", "1.3"], "--alpha says nothing to the method fast"),
+        (["--phi", "1", "--table", "efficientnet"], "--table is of --method published, but the method is formula"),
         (["--macs", "10", "--method", "width"], "the budget must be within what scaling resnet20 reaches"),
     ],
 )
@@ -136,7 +140,7 @@ def scaling_study(tiny_study, tmp_path):
 GRID = {"alpha": [1.0, 2.0], "beta": {"range": [1.0, 1.4, 0.2]}, "gamma": [1.0, 1.2, 1.4], "tolerance": 0.1, "seeds": 2}
 
 
-def test_a_grid_from_the_file_to_the_verdict(nas, scaling_study, tmp_path, meter):
+def test_a_grid_from_the_file_to_the_verdict(nas, run_nas, scaling_study, tmp_path, meter):
     study, out = scaling_study(grid=GRID), tmp_path / "out"
     plan = json.loads(nas("scale", "grid", study, "--out", out, "--dry-run", "--json"))
     names = [
@@ -148,6 +152,9 @@ def test_a_grid_from_the_file_to_the_verdict(nas, scaling_study, tmp_path, meter
     assert [row["name"] for row in plan["networks"]] == names
     assert (plan["trainings"], plan["epochs"]) == (2 * plan["different"], 2)
     assert plan["estimated_seconds"] > 0
+    code, shown, err = run_nas("scale", "grid", study, "--out", out, "--dry-run", "--json", "--gpus", "8")
+    assert (code, json.loads(shown)["trials_at_a_time"]) == (0, 8), err
+    assert torch.cuda.is_available() or "what 8 processors like this one would take" in " ".join(err.split())
     assert not out.exists()
     shown = nas("scale", "grid", study, "--out", out)
     assert "has the best mean" in shown
@@ -205,6 +212,10 @@ def test_methods_are_compared_at_equal_macs_and_at_equal_latency(nas, scaling_st
     assert "with one seed each it is not known how far seeds differ" in " ".join(shown.split())
     document = json.loads((tmp_path / "out" / "scaling.json").read_text(encoding="utf-8"))
     assert [row["name"] for row in document["rows"]] == list(rows)[:4]
+    assert len(document["said"]) == len({row["s"] for row in document["rows"][1:]}) == 1
+    assert document["said"][0].startswith("at 2 times the macs: ")
+    assert all(row["times"] == row["macs"] / rows["base"]["macs"] for row in document["rows"])
+    assert "times the base's MACs" in document["said"][-1]
 
 
 def test_laws_are_fitted_to_what_was_trained_and_what_they_predict_is_checked(
@@ -232,6 +243,8 @@ def test_laws_are_fitted_to_what_was_trained_and_what_they_predict_is_checked(
     within = json.loads(nas("scale", "fit", out, "--macs", macs[-1], "--check", "--seeds", "1", "--json"))
     found = within["predicted"]
     assert found["size"] <= macs[-1]
+    again = json.loads(nas("scale", "fit", out, "--macs", macs[-1], "--json"))
+    assert again["predicted"]["predicted"] == found["predicted"]  # a check is no part of later fits
     assert found["low"] <= found["predicted"] <= found["high"]
     assert found["trained_low"] == found["trained"] == found["trained_high"]
     assert within["law"]["predicted"] == found

@@ -127,9 +127,9 @@ def test_each_network_is_valued_once():
 
 
 def test_what_cannot_be_reached_is_told_with_what_can():
-    with pytest.raises(BudgetUnreachable, match=r"scaling efficientnet_b0 reaches, .* to 3.858e\+08 MACs, but is 1"):
+    with pytest.raises(BudgetUnreachable, match=r"scaling efficientnet_b0 reaches, at least .* MACs, but is 1"):
         largest_within(family("width"), macs, 1, "MACs")
-    with pytest.raises(BudgetUnreachable, match=r"1.254e\+09 to 6.1\S+ MACs, but is 1e\+12"):
+    with pytest.raises(BudgetUnreachable, match=r"at most 6.1\S+ MACs, but is 1e\+12"):
         largest_within(family("vit", "vit_tiny_16"), macs, 1e12, "MACs", continuous=False)
 
 

@@ -24,6 +24,13 @@ def test_what_a_correlation_means_follows_from_its_interval(scaled, said):
     assert said in found.sentence
 
 
+def test_a_few_that_agree_may_do_so_by_chance():
+    four, ten = (rank_correlation(SMALL[:n], SMALL[:n]) for n in (4, 10))
+    assert (four.value, ten.value) == pytest.approx((1, 1))
+    assert "too few networks to say" in four.sentence
+    assert "searching small is allowed" in ten.sentence
+
+
 def test_it_depends_on_ranks_alone_and_not_on_chance():
     small, scaled = [0.1, 0.3, 0.2, 0.4, 0.5], [0.5, 0.7, 0.6, 0.9, 0.8]
     found = rank_correlation(small, scaled)

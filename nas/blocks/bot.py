@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nas.arch import Part, Shape, TokenShape
 from nas.blocks import base
-from nas.blocks.fields import ActPart, LaterAttentionPart, MixerPart, NormPart
+from nas.blocks.fields import ActPart, HeadCount, LaterAttentionPart, MixerPart, NormPart
 from nas.blocks.pooled_shortcut import pooled
 from nas.blocks.registry import make
 from nas.blocks.residual import ResidualBlock
@@ -31,7 +31,7 @@ class BoT(ResidualBlock):
         """A bottleneck with attention."""
 
         ratio: float = Field(0.25, ge=0.001, le=16, description="inner channels / output channels")
-        heads: int = Field(4, ge=1, le=1024, description="number of attention heads; must divide the inner channels")
+        heads: HeadCount = Field(4, ge=1, le=1024, description="number of attention heads; must divide the inner channels")
         mixer: MixerPart = Field(Part("relative_embedding"), description="what mixes the pixels")
         norm: NormPart = Field(Part("batch"), description="normalisation after each convolution and the mixer")
         act: ActPart = Field(Part("relu"), description="activation")

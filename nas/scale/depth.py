@@ -116,7 +116,8 @@ def keeps(step: Step, catalogue: Catalogue) -> bool:
     """Whether a block leaves the grid as it is, and its channels too or adds to them as it does wherever it stands."""
     if _grid(step.in_shape) is None or _grid(step.in_shape) != _grid(step.out_shape):
         return False
-    return step.in_shape.channels == step.out_shape.channels or computes(step, catalogue)
+    before, after = step.in_shape.channels, step.out_shape.channels
+    return before == after or (before < after and computes(step, catalogue))
 
 
 def computes(step: Step, catalogue: Catalogue) -> bool:

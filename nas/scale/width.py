@@ -92,14 +92,21 @@ class Widths:
             if field_spec.scales == "width":
                 fields[name] = self.new(value, segment)
             elif field_spec.scales == "heads":
-                fields[name] = self._heads(value, step.out_shape.channels, out)
+                fields[name] = self._heads(value, step, out)
             elif field_spec.scales == "groups":
                 fields[name] = self._groups(step, value, out, channels)
         return Fields(fields)
 
-    def _heads(self, heads: int, old: int, new: int) -> int:
-        """Heads of the same width; a single one stays alone."""
-        return heads if heads == 1 else max(1, round(heads * new / old))
+    def _heads(self, heads: int, step: Step, new: int) -> int:
+        """Heads of the same width; a single one stays alone. Within a bottleneck as near to it as divides that."""
+        if heads == 1:
+            return 1
+        wanted = heads * new / step.out_shape.channels
+        ratio = step.block.fields.get("ratio")
+        if not isinstance(ratio, int | float):
+            return max(1, round(wanted))
+        inner = max(1, round(new * ratio))
+        return min((n for n in range(1, inner + 1) if inner % n == 0), key=lambda n: abs(n - wanted))
 
     def _groups(self, step: Step, groups: int, out: int, channels: int) -> int:
         """Depthwise stays depthwise; the groups of a bottleneck take the new group width, others stay as many."""
@@ -128,7 +135,11 @@ class Widths:
             if not isinstance(value, int) or value == 1:
                 continue
             if field_spec.scales == "heads" and not _has_head_dim(fields):
-                yield out, out // value * (2 if self.even and value % 2 == 0 else 1)
+                ratio = fields.get("ratio")
+                if isinstance(ratio, int | float):  # heads of a bottleneck: as many as there are go on dividing it
+                    yield out, max(1, round(value / ratio))
+                else:
+                    yield out, out // value * (2 if self.even and value % 2 == 0 else 1)
             elif field_spec.scales == "groups":
                 ratio = fields.get("ratio")
                 if isinstance(ratio, int | float):

@@ -69,6 +69,21 @@ def test_one_dimension_changes_that_one_only(name):
         assert [key for key, value in changed.items() if value] == [dimension]
 
 
+def test_what_takes_channels_away_is_not_repeated():
+    plan = zoo("msdnet_step4")
+    deeper = scale(plan, Factors(depth=1.5), catalogue())
+    assert len(layers(deeper, "pyramid_conv")) == len(layers(plan, "pyramid_conv")) == 3
+    assert len(layers(deeper, "multi_scale_dense")) > len(layers(plan, "multi_scale_dense"))
+
+
+@pytest.mark.parametrize("rules", ["efficientnet", "fast", "nearest"])
+@pytest.mark.parametrize("width", [0.25, 0.7, 0.909, 1.1, 1.25, 2.0])
+def test_heads_go_on_dividing_a_bottleneck(rules, width):
+    scaled = scale(zoo("botnet50"), Factors(width=width), catalogue(), rules=rules)
+    wanted = 4 * width
+    assert all(abs(heads - wanted) <= max(1.0, wanted / 2) for (heads,) in fields(scaled, "bot", "heads"))
+
+
 def test_a_scaled_network_runs():
     plan = scale(zoo("mobilevit_xxs", classes=5), compound(1), catalogue())
     size = plan.input.height

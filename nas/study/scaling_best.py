@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,7 @@ from nas.study.spaces import catalogue
 Bounds = Sequence[tuple[float, float]]  # least and largest factor of depth, width and resolution
 
 MEASURED = 16  # scaled networks to learn latency from, besides those of the study
-TRIES = 4  # budgets, each tighter, until the network that is found is within the one wanted
+TRIES = 8  # budgets, each tighter, until the network that is found is within the one wanted
 DIGITS = 2  # of factors: finer ones come to the same network
 
 
@@ -187,7 +188,7 @@ def within(found: Callable[[float], Found], measured: Callable[[Plan], float], b
         value = measured(best_found.entry.plan)
         if value <= budget:
             return best_found, value
-        asked *= budget / value
+        asked = min(asked * budget / value, math.nextafter(best_found.cost, 0))  # not the same network again
     raise NasError(
         f"the network found must be within {budget:g}, but {best_found.entry.plan.arch_id} is measured at {value:.4g} "
         f"after {TRIES} tries; scale to a larger budget"

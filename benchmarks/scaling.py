@@ -1,6 +1,6 @@
 """Depth, width, resolution, compound and fast scaling of a small network at two and four times its MACs, trained.
 
-    python -m benchmarks.scaling --data cifar10.npz --work /tmp/scaling            # about half an hour on two cores
+    python -m benchmarks.scaling --data cifar10.npz --work /tmp/scaling            # 40 minutes on two cores
 
 Every network is trained with every seed by one recipe and measured; beside accuracy and latency: whether the best at
 each size is more than the noise of seeds, and how far off the law (error against MACs, fitted to a ladder of compound

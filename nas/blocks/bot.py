@@ -31,7 +31,7 @@ class BoT(ResidualBlock):
         """A bottleneck with attention."""
 
         ratio: float = Field(0.25, ge=0.001, le=16, description="inner channels / output channels")
-        heads: HeadCount = Field(4, ge=1, le=1024, description="number of attention heads; must divide the inner channels")
+        heads: HeadCount = Field(4, ge=1, le=1024, description="attention heads; must divide the inner channels")
         mixer: MixerPart = Field(Part("relative_embedding"), description="what mixes the pixels")
         norm: NormPart = Field(Part("batch"), description="normalisation after each convolution and the mixer")
         act: ActPart = Field(Part("relu"), description="activation")

@@ -24,20 +24,19 @@ from nas.measure.predictor import (
     Key,
     Predictor,
     blocks_to_measure,
-    count_plan,
     held_out_error,
     propose_first,
 )
 from nas.space import Space
 from nas.study.block_timing import block_file, time_blocks
 from nas.study.calibration_log import CalibrationLog, Measured, digest, lines_beside
-from nas.study.calibrations import Measures, Witness, key_of
+from nas.study.calibrations import Measures, Witness, count, key_of
 from nas.study.pool import Drawn, draw_pool
 from nas.study.spaces import catalogue
 
+BLOCKS_SHARE = 0.25  # of the time that it may take, at most, for blocks alone
 FIRST = 20  # networks that are measured before the predictor has a say
 BATCH = 10  # networks between two looks at the predictor
-BLOCKS_SHARE = 0.25  # of the time that it may take, at most, for blocks alone
 ASKED = 0.5  # the share of them that it proposes; the others come at random, so that its intervals hold for such
 LEAST_POOL = 600
 IN_A_ROW = 3  # failures, after which it is not the network's fault
@@ -135,7 +134,7 @@ class CalibrationRun:
 
     def count(self, plan: Plan) -> Counts:
         """What the predictor sees of a network."""
-        return count_plan(plan, catalogue().step, self.blocks.total(plan) if self.blocks else None)
+        return count(plan, self.blocks)
 
     def _time_blocks(self, pool: Sequence[Drawn]) -> None:
         if self._block_meter is None or self.wanted.blocks == 0:

@@ -101,7 +101,7 @@ class Calibration:
 
     def count(self, plan: Plan) -> Counts:
         """What the predictor sees of a network."""
-        return count_plan(plan, catalogue().step, self.blocks.total(plan) if self.blocks else None)
+        return count(plan, self.blocks)
 
     def __str__(self) -> str:
         low, high = self.about["range_ms"]
@@ -120,6 +120,11 @@ class Calibration:
             "about": {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **self.about},
         }
         write_text(file, json.dumps(document, allow_nan=False, separators=(",", ":")) + "\n")
+
+
+def count(plan: Plan, blocks: BlockTimes | None = None) -> Counts:
+    """What a predictor sees of a network; with the times of blocks, that their sum is expected."""
+    return count_plan(plan, catalogue().step, blocks.total(plan) if blocks is not None else None)
 
 
 def read_calibration(file: Path) -> Calibration:

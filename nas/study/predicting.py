@@ -6,14 +6,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from nas.arch import Plan
 from nas.errors import DeviceGone, InvalidArchitecture, NasError
 from nas.measure import Device
-from nas.measure.predictor import Counts, Learner, count_plan
-from nas.study.calibrations import Calibration, Measures, check_here, kept_for, read_calibration
+from nas.measure.predictor import Learner
+from nas.study.calibrations import Calibration, Measures, check_here, count, kept_for, read_calibration
 from nas.study.config import AUTO, NONE
 from nas.study.open import OpenStudy
-from nas.study.spaces import catalogue
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +29,7 @@ def learner_for(study: OpenStudy, meter: Measures) -> tuple[Learner | None, dict
         return None, {"predictor": NONE}
     found = _named(study, meter) if study.config.predictor != AUTO else _found(study, meter)
     if found is None:
-        return Learner(_count), {"predictor": LEARNS}
+        return Learner(count), {"predictor": LEARNS}
     file, calibration = found
     error = calibration.held_out or calibration.predictor.error
     said = {"calibration": str(file), "date": calibration.about.get("date"), "error": error.to_json()}
@@ -110,7 +108,3 @@ def command(study: OpenStudy) -> str:
     device = study.device.name if study.device in (Device(), Device(kind="cuda")) else "DEVICE.yaml"
     size = study.space.input
     return f"nas calibrate {space} --device {device} --classes {study.space.classes} --channels {size.channels}"
-
-
-def _count(plan: Plan) -> Counts:
-    return count_plan(plan, catalogue().step)

@@ -12,10 +12,11 @@ import numpy as np
 
 from nas.arch import Plan
 from nas.errors import InvalidArchitecture, NasError
-from nas.measure.predictor import Counts, Predictor, count_plan
+from nas.measure.predictor import Predictor
 from nas.scale import DIMENSIONS, Factors, realised, scale
 from nas.scale.surface import Surface, best, fit_surface
 from nas.store import Record
+from nas.study.calibrations import count
 from nas.study.meters import AnyMeter
 from nas.study.scaling_fit import Runs
 from nas.study.scaling_networks import PREDICTED, Entry, scaled_entry
@@ -144,7 +145,7 @@ class Latency:
         self._known: dict[str, float] = {}
         networks = [plan for plan in plans if self.measured(plan)]
         self._predictor = Predictor.fit(
-            [_counts(plan) for plan in networks], [self._known[plan.arch_id] for plan in networks]
+            [count(plan) for plan in networks], [self._known[plan.arch_id] for plan in networks]
         )
         self.predicted = cache(self._predicted)
 
@@ -155,7 +156,7 @@ class Latency:
         return self._known[plan.arch_id]
 
     def _predicted(self, plan: Plan) -> float:
-        return float(self._predictor.predict([_counts(plan)]).p50[0])
+        return float(self._predictor.predict([count(plan)]).p50[0])
 
 
 def spread_out(family: Family, bounds: Bounds, count: int, seed: int = 0) -> list[Plan]:
@@ -171,10 +172,6 @@ def spread_out(family: Family, bounds: Bounds, count: int, seed: int = 0) -> lis
         if len(found) == count:
             break
     return list(found.values())
-
-
-def _counts(plan: Plan) -> Counts:
-    return count_plan(plan, catalogue().step)
 
 
 def within(found: Callable[[float], Found], measured: Callable[[Plan], float], budget: float) -> tuple[Found, float]:

@@ -85,6 +85,9 @@ class CompareSettings(Section):
     at: list[Annotated[str, pydantic.StringConstraints(pattern="^(macs|latency)$")]] = pydantic.Field(
         ["macs", "latency"], min_length=1, description="what is equal: macs, latency, or both in turn"
     )
+    crossed: list[Annotated[float, pydantic.Field(gt=0)]] = pydantic.Field(
+        [], description="factors of width to train at each of four depths and resolutions, besides"
+    )
     seeds: int = pydantic.Field(2, ge=1, description="trainings of each network")
 
 

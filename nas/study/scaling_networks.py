@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from nas.study.scaling_config import CompareSettings, GridSettings
 from nas.study.spaces import catalogue
 
 TITLES = {"formula": "compound"}  # what a method is called beside others
+CROSSED = ((1.0, 1.0), (1.0, 1.3), (2.0, 1.0), (2.0, 1.3))  # depths and resolutions at which widths are compared
 PREDICTED = "predicted"  # the method of a network that a fit predicted; no fit or comparison is made from it
 SEED = "recipe.seed"  # the decision that is added to the recipe's seed
 
@@ -80,7 +81,17 @@ def compare_entries(base: Plan, settings: CompareSettings, latency: Callable[[Pl
                 reached = nearest_to(_family(base, name), value, s * own, unit, close=close)
                 label = f"{TITLES.get(name, name)} {s:g}x {what}"
                 found.append(_of(label, reached.scaled, method=TITLES.get(name, name), s=s, at=what))
-    return found
+    return found + list(_crossed(base, settings.crossed))
+
+
+def _crossed(base: Plan, widths: Sequence[float]) -> Iterator[Entry]:
+    """Each width at each of the depths and resolutions of EfficientNet's Figure 4 (Tan and Le, 2019)."""
+    for depth, resolution in CROSSED:
+        for width in widths:
+            factors = Factors(depth, width, resolution)
+            name = f"depth {depth:g} resolution {resolution:g} width {width:g}"
+            plan = scale(base, factors, catalogue(), rules="fast")
+            yield scaled_entry(name, plan, factors, method="crossed", s=factors.macs)
 
 
 def _family(base: Plan, name: str) -> Callable[[float], Scaled]:

@@ -218,6 +218,17 @@ def test_methods_are_compared_at_equal_macs_and_at_equal_latency(nas, scaling_st
     assert "times the base's MACs" in document["said"][-1]
 
 
+def test_widths_are_compared_at_four_depths_and_resolutions(nas, scaling_study, tmp_path, meter):
+    study = scaling_study(compare={"factors": [2], "methods": ["width"], "at": ["macs"], "crossed": [1.0, 1.5]})
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(BASE), encoding="utf-8")
+    plan = json.loads(nas("scale", "compare", tmp_path / "small.yaml", "--study", study, "--dry-run", "--json"))
+    crossed = [row for row in plan["networks"] if row["method"] == "crossed"]
+    assert len(crossed) == 8
+    assert [(row["depth"], row["resolution"]) for row in crossed[::2]] == [(1, 1), (1, 1.3), (2, 1), (2, 1.3)]
+    assert all(wide["macs"] > narrow["macs"] for narrow, wide in zip(crossed[::2], crossed[1::2], strict=True))
+    assert crossed[0]["arch_id"] == plan["networks"][0]["arch_id"]
+
+
 def test_laws_are_fitted_to_what_was_trained_and_what_they_predict_is_checked(
     nas, run_nas, scaling_study, tmp_path, meter, monkeypatch
 ):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 TINY_SPACE = {
@@ -56,6 +57,12 @@ def _own_locks_and_cache(tmp_path_factory):
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         patch.setenv("XDG_DATA_HOME", str(folder / "data"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _denormal_numbers():
+    """Code that a compiler has made with -ffast-math leaves denormal numbers flushed to zero in the whole thread."""
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture

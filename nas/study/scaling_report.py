@@ -120,7 +120,7 @@ def predicted(
 def _sentence(found: Found, cost: str) -> str:
     about = found.entry.about
     return (
-        f"best expected: depth {about['depth']:g}, width {about['width']:g}, resolution {about['resolution']:g} "
+        f"best expected: depth {about['depth']:.3g}, width {about['width']:.3g}, resolution {about['resolution']:.3g} "
         f"({about['side']} px), {cost}, error {found.error:.1%} ({found.low:.1%} to {found.high:.1%} in one training)"
     )
 

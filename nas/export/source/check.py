@@ -36,10 +36,12 @@ def check_source(text: str, network: Network, *, images: int = 4, tolerance: flo
                 wanted, given = network(image), twin(image)
                 if wanted.shape != given.shape:
                     raise NasError(f"the source must give {tuple(wanted.shape)}, but gives {tuple(given.shape)}")
+                if not (wanted.isfinite().all() and given.isfinite().all()):
+                    raise NasError("outputs must be finite to be compared, but they are not; look at the weights")
                 scale = max(1.0, float(wanted.abs().max()))
                 largest = max(largest, float((wanted - given).abs().max()) / scale)
     finally:
         network.train(training)
-    if not largest <= tolerance:
+    if largest > tolerance:
         raise NasError(f"the source must give the network's outputs, but they differ by {largest:.3g} of the largest")
     return largest

@@ -29,6 +29,7 @@ class Collection:
         self.groups: list[Group] = []
         self._group: dict[int, Group] = {}
         self._members: dict[int, Members] = {}
+        self.outside: set[str] = set()  # attributes that code reads of other objects than its own
         self.read = self._read()
         things = list(self._needed(roots))
         levels: dict[int, list[Any]] = defaultdict(list)
@@ -45,7 +46,9 @@ class Collection:
             return Borrowed(self.shared[id(module.module)])
         if isinstance(module, nn.Module):
             if is_container(module):
-                return self._box(module)
+                box = self._box(module)
+                box.alike = False  # one that stands in another is written out
+                return box
             return self._leaf(module, torch_class(module))
         if isinstance(module, tuple | list):
             return Box("list", [(str(i), self.node(each)) for i, each in enumerate(module)])
@@ -102,8 +105,14 @@ class Collection:
                 for key, node in written.methods.items()
                 if key == "forward" or key in found
             ]
-            now = {each.attr for node in (*nodes, *self.spec.functions.values()) for each in ast.walk(node)
-                   if isinstance(each, ast.Attribute)}
+            found_now = [
+                each
+                for node in (*nodes, *self.spec.functions.values())
+                for each in ast.walk(node)
+                if isinstance(each, ast.Attribute)
+            ]
+            self.outside |= {each.attr for each in found_now if ast.unparse(each.value) != "self"}
+            now = {each.attr for each in found_now}
             if now <= found:
                 return found
             found |= now
@@ -111,7 +120,9 @@ class Collection:
     def kept(self, thing: Any) -> list[str]:
         """The methods of an object that anything calls, `forward` first."""
         methods = self.spec.record(thing).methods
-        return sorted((key for key in methods if key == "forward" or key in self.read), key=lambda key: key != "forward")
+        return sorted(
+            (key for key in methods if key == "forward" or key in self.read), key=lambda key: key != "forward"
+        )
 
     def _own_reads(self, thing: Any) -> tuple[set[str], dict[str, set[Any]], set[str]]:
         """What an object's methods read of it: attributes; of some only these elements; what they call."""
@@ -123,7 +134,9 @@ class Collection:
             inside: set[int] = set()
             for each in ast.walk(methods[key]):
                 match each:
-                    case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=text) as inner, slice=ast.Constant(value=at)):
+                    case ast.Subscript(
+                        value=ast.Attribute(value=ast.Name(id="self"), attr=text) as inner, slice=ast.Constant(value=at)
+                    ):
                         parts[text].add(at)
                         inside.add(id(inner))
                     case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=text)):
@@ -131,7 +144,10 @@ class Collection:
             whole |= {
                 each.attr
                 for each in ast.walk(methods[key])
-                if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name) and each.value.id == "self" and id(each) not in inside
+                if isinstance(each, ast.Attribute)
+                and isinstance(each.value, ast.Name)
+                and each.value.id == "self"
+                and id(each) not in inside
             }
         return whole, parts, called
 
@@ -141,7 +157,7 @@ class Collection:
         record = self.spec.record(thing)
         found: dict[str, Any] = {}
         for key in record.held:
-            if key in whole or key in parts or key in self.read:
+            if key in whole or key in parts or key in self.outside:
                 found[key] = getattr(thing, key)
         if isinstance(thing, nn.Module):
             for key, parameter in thing.named_parameters(recurse=False):
@@ -205,7 +221,7 @@ class Collection:
             for part in split(each):
                 methods = {key: self.spec.record(part[0][0]).methods[key] for key in self.kept(part[0][0])}
                 group = Group(cls, methods, [thing for thing, _ in part], [members for _, members in part])
-                group.settle()
+                group.settle(self.spec.ranks)
                 self.groups.append(group)
                 self._group.update({id(thing): group for thing, _ in part})
 
@@ -257,6 +273,6 @@ def _is_identity(node: Node) -> bool:
 
 
 def _paths(roots: Mapping[str, nn.Module]) -> dict[int, str]:
-    return {id(module): f"{key}.{path}".strip(".") for key, root in roots.items() for path, module in root.named_modules()}
-
-
+    return {
+        id(module): f"{key}.{path}".strip(".") for key, root in roots.items() for path, module in root.named_modules()
+    }

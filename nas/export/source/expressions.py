@@ -131,9 +131,7 @@ class Expressions:
             return Val(code if code is not None else literal(value), value, some=True)
         if isinstance(value, nn.Module) or callable(value):
             return Val(code, value, some=True)
-        if is_object(value) or (
-            isinstance(value, tuple | list) and value and all(is_object(each) for each in value)
-        ):
+        if is_object(value) or (isinstance(value, tuple | list) and value and all(is_object(each) for each in value)):
             self.spec.hold(base.value, text)
             return Val(code, value, some=True)
         return known(value)
@@ -151,6 +149,11 @@ class Expressions:
         base = self.expr(node.value)
         if isinstance(node.slice, ast.Slice):
             return self._sliced(base, node.slice)
+        if isinstance(node.slice, ast.Tuple):
+            cuts = [code_of(self.expr(each)) for each in node.slice.elts]
+            if all(isinstance(each, ast.Slice) and each.lower is each.upper is each.step is None for each in cuts):
+                return base  # all of it
+            return Val(ast.Subscript(code_of(base), ast.Tuple(cuts, ast.Load()), ast.Load()), some=True)
         index = self.expr(node.slice)
         if index.known and isinstance(index.value, int):
             if base.items is not None:
@@ -216,7 +219,7 @@ class Expressions:
         left, right = self.expr(node.left), self.expr(node.right)
         if left.items is not None and right.items is not None and isinstance(node.op, ast.Add):
             return display([*left.items, *right.items])
-        code = ast.BinOp(code_of(left), node.op, code_of(right))
+        code = _sum(code_of(left), node.op, code_of(right))
         operate = BINARY.get(type(node.op))
         if operate and all(each.known and not isinstance(each.value, Tensor) for each in (left, right)):
             value = operate(left.value, right.value)
@@ -378,6 +381,20 @@ def element(base: Val, value: Any, index: Any) -> Val:
 def display(items: Sequence[Val]) -> Val:
     """A tuple of what is known one by one."""
     return Val(_written(list(items), tuple), items=list(items), some=True)
+
+
+def _sum(left: ast.expr, op: ast.operator, right: ast.expr) -> ast.expr:
+    """The code of an operation; without what literal zeros and ones of a loop that was written out leave of sums."""
+    match left, op, right:
+        case ast.Constant(value=0), ast.Add(), _:
+            return right
+        case _, ast.Add() | ast.Sub(), ast.Constant(value=0):
+            return left
+        case ast.BinOp(left=ast.Constant(value=int() as a), op=ast.Add(), right=inner), ast.Sub(), ast.Constant(
+            value=int() as b
+        ) if a >= b:
+            return _sum(ast.Constant(a - b), ast.Add(), inner)
+    return ast.BinOp(left, op, right)
 
 
 def truth_of(val: Val) -> bool | None:

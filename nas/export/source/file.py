@@ -12,7 +12,7 @@ from typing import Any
 import black
 from torch import nn
 
-from nas.blocks.spec import first_line
+from nas.arch import Plan
 from nas.build import Network
 from nas.errors import NasError
 from nas.export.source.collect import Collection
@@ -21,9 +21,8 @@ from nas.export.source.naming import name_all
 from nas.export.source.network import NetworkClass
 from nas.export.source.ranks import Ranks
 from nas.export.source.specialiser import Specialiser
+from nas.export.source.text import WIDTH, docstring, unparse
 from nas.export.source.values import Cannot
-
-WIDTH = 88  # what formatters of Python take unless told otherwise
 
 LOADING = '''
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
@@ -46,11 +45,11 @@ def load(path=WEIGHTS):
     network.load_state_dict(read_weights(path))
     return network.eval()
 '''
-MAIN = '''
+MAIN = """
 if __name__ == "__main__":
     with torch.no_grad():
         print(tuple(load()(torch.rand(SIZES)).shape))
-'''
+"""
 
 
 def source_of(network: Network, *, about: str = "", weights: str = "weights.safetensors") -> str:
@@ -71,8 +70,8 @@ def source_of(network: Network, *, about: str = "", weights: str = "weights.safe
         _named(key, module, lambda module=module: spec.forward(module))
     collection = _named("the network", network, lambda: Collection(spec, roots, {id(m): k for k, m in shared.items()}))
     name_all(collection.groups, spec)
-    written = NetworkClass(network, collection).definition(f"{plan.name}; see the top of this file.")
-    classes = [group.definition(_doc(group.cls), collection.kept(group.things[0])) for group in collection.groups]
+    written = NetworkClass(network, collection).definition(f"{_size(plan)} to logits.")
+    classes = [group.definition(collection.kept(group.things[0])) for group in collection.groups]
     functions = _reached(spec, [*classes, written])
     code: list[ast.stmt] = [*functions, *classes, written]
     head = _imports(spec, code)
@@ -84,8 +83,9 @@ def source_of(network: Network, *, about: str = "", weights: str = "weights.safe
     loading = ast.parse(f"WEIGHTS = {weights!r}\n{LOADING}").body
     main = ast.parse(MAIN.replace("SIZES", ", ".join(map(str, plan.input.tensor())))).body
     doc = ast.Expr(ast.Constant(_about(network, about)))
-    tree = ast.Module([doc, *head, *loading[:2], *constants, *code, *loading[2:], *main], [])
-    return black.format_str(ast.unparse(ast.fix_missing_locations(tree)), mode=black.Mode(line_length=WIDTH))
+    parts = [[doc], *head, [*loading[:2], *constants], code, loading[2:], main]
+    text = "\n\n".join(unparse(ast.Module(part, [])) for part in parts)
+    return black.format_str(text, mode=black.Mode({black.TargetVersion.PY311}, WIDTH))
 
 
 def _named(key: str, module: nn.Module, work: Any) -> Any:
@@ -98,18 +98,19 @@ def _named(key: str, module: nn.Module, work: Any) -> Any:
         ) from None
 
 
-def _doc(cls: type) -> str:
-    return first_line(cls) or f"{cls.__name__}."
-
-
 def _about(network: Network, about: str) -> str:
     plan = network.plan
-    size = "x".join(map(str, plan.input.tensor()[1:]))
-    lines = [f"{plan.name}: {size} images to {plan.classes} classes, architecture {plan.arch_id}.", ""]
-    lines += [part for each in about.splitlines() for part in textwrap.wrap(each, WIDTH) or [""]]
-    lines += ["", "`load` makes the network with its weights; `Network()` alone starts from random numbers.", ""]
-    text = "\n".join(lines).replace("\\", "/")
-    return text if not about.strip() else text
+    paragraphs = [
+        f"{plan.name}: {_size(plan)} to {plan.classes} classes, architecture {plan.arch_id}.",
+        "\n".join(part for each in about.strip().splitlines() for part in textwrap.wrap(each, WIDTH) or [""]),
+        "`load` makes the network with its weights, ready for evaluation. `Network()` alone starts from\n"
+        "torch's own random numbers, which are not those that the weights were trained from.",
+    ]
+    return "\n\n".join(each for each in paragraphs if each).replace("\\", "/") + "\n"
+
+
+def _size(plan: Plan) -> str:
+    return f"Images of {plan.input.channels} x {plan.input.height} x {plan.input.width}"
 
 
 def _reached(spec: Specialiser, code: list[ast.stmt]) -> list[ast.stmt]:
@@ -124,7 +125,8 @@ def _reached(spec: Specialiser, code: list[ast.stmt]) -> list[ast.stmt]:
         nodes += [spec.functions[key] for key in more]
 
 
-def _imports(spec: Specialiser, code: list[ast.stmt]) -> list[ast.stmt]:
+def _imports(spec: Specialiser, code: list[ast.stmt]) -> list[list[ast.stmt]]:
+    """What the code imports, Python's own first."""
     read = names(*code)
     plain: dict[str, ast.stmt] = {"json": ast.Import([ast.alias("json")])}
     members: dict[str, set[str]] = {"pathlib": {"Path"}, "torch": {"nn"}}
@@ -139,20 +141,26 @@ def _imports(spec: Specialiser, code: list[ast.stmt]) -> list[ast.stmt]:
             plain[value.__name__] = ast.Import([ast.alias(value.__name__, short)])
         else:
             members.setdefault(inspect.getmodule(value).__name__, set()).add(key)  # type: ignore[union-attr]
-    froms = {key: ast.ImportFrom(key, [ast.alias(each) for each in sorted(texts, key=str.swapcase)], 0) for key, texts in members.items()}
+    froms = {
+        key: ast.ImportFrom(key, [ast.alias(each) for each in sorted(texts, key=_by_case)], 0)
+        for key, texts in members.items()
+    }
     return _sorted(plain, froms)
 
 
-def _sorted(plain: Mapping[str, ast.stmt], froms: Mapping[str, ast.stmt]) -> list[ast.stmt]:
-    """As isort has them: Python's own first, `import` before `from`."""
-    def third(key: str) -> bool:
-        return key.startswith("torch")
+def _sorted(plain: Mapping[str, ast.stmt], froms: Mapping[str, ast.stmt]) -> list[list[ast.stmt]]:
+    """As isort has them: Python's own before torch, `import` before `from`."""
+    tables = [(key, table[key]) for table in (plain, froms) for key in sorted(table)]
+    return [[node for key, node in tables if is_torch_name(key) == which] for which in (False, True)]
 
-    found: list[ast.stmt] = []
-    for which in (False, True):
-        for table in (plain, froms):
-            found += [table[key] for key in sorted(table) if third(key) == which]
-    return found
+
+def is_torch_name(module: str) -> bool:
+    return module.partition(".")[0] == "torch"
+
+
+def _by_case(text: str) -> tuple[bool, str]:
+    """Classes before functions and modules."""
+    return not text[:1].isupper(), text
 
 
 def _used(table: Mapping[str, Any], read: set[str]) -> Iterator[tuple[str, Any]]:

@@ -59,6 +59,7 @@ class Frame(Expressions):
         self.env = dict(bound)
         self.out: list[ast.stmt] = []
         self.returned: list[Val] = []
+        self.round = ""  # which round of a loop that is written out
         self.assigned = Counter(
             node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         )
@@ -148,6 +149,10 @@ class Frame(Expressions):
             case ast.Name(id=text) if text in self.spread and val.items is not None:
                 items = [self._put(_single(text, i, self.used), item) for i, item in enumerate(val.items)]
                 self.env[text] = _spread(items)
+            case ast.Name(id=text) if self.round and val.items is not None and text not in self.growing:
+                own = f"{text}_{self.round}"  # a list of this round alone, so that its elements can take its place
+                self._emit(ast.Name(own, ast.Store()), val)
+                self.env[text] = self._kept(own, val)
             case ast.Name(id=text):
                 self._emit(target, val)
                 self.env[text] = self._kept(text, val)
@@ -162,7 +167,9 @@ class Frame(Expressions):
                     self._emit(target, val)
                     self.env.update({key: Val(one.code, some=True) for key, one in walks.fresh(target).items()})
             case _:
-                raise Cannot(f"`{ast.unparse(target)} = ...` changes something that stays, which cannot be written down")
+                raise Cannot(
+                    f"`{ast.unparse(target)} = ...` changes something that stays, which cannot be written down"
+                )
 
     def _emit(self, target: ast.expr, val: Val) -> None:
         if val.code is None and val.known:
@@ -269,10 +276,12 @@ class Frame(Expressions):
         body = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
         if elements and grown & body & set(self.env):
             raise Restart(frozenset(grown & body))
-        for each in elements:
+        for count, each in enumerate(elements):
             self.env.update(walks.bound(node.target, each))
+            self.round = str(count)
             if any(isinstance(inner, ast.Break | ast.Continue) for inner in ast.walk(node)) or self.block(node.body):
                 raise Cannot(f"`for {ast.unparse(node.target)} in ...` ends early, which cannot be written down")
+        self.round = ""
 
     def _looped(self, node: ast.For, iterated: Val, elements: list[Val] | None) -> bool:
         """Writes it as a loop, where what is left of its rounds is the same."""
@@ -337,5 +346,3 @@ def _merged(key: str, first: Val | None, second: Val | None) -> Val:
             return first
         return Val(name(key), some=first.some and second.some)
     return Val(name(key))
-
-

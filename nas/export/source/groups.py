@@ -10,6 +10,8 @@ from typing import Any
 from torch import nn
 
 from nas.export.source.nodes import Fill, Leaf, Members, Path
+from nas.export.source.ranks import Ranks
+from nas.export.source.text import docstring
 from nas.export.source.unify import Unified, unify
 from nas.export.source.values import attribute, call, dump, is_literal, name
 
@@ -35,10 +37,11 @@ class Group:
         only = self.members[0].nodes.get("")
         return only if isinstance(only, Leaf) else None
 
-    def settle(self) -> None:
+    def settle(self, ranks: Ranks) -> None:
         """Finds the parameters."""
         if self.base is None:
-            self.unified = unify([each.numbers() for each in self.members])
+            comes, goes = zip(*(ranks.widths(thing) for thing in self.things), strict=True)
+            self.unified = unify([each.numbers() for each in self.members], comes, goes)
         self._index = {id(thing): index for index, thing in enumerate(self.things)}
 
     def make(self, thing: Any, path: Path, fill: Fill) -> ast.expr:
@@ -60,14 +63,14 @@ class Group:
                 keywords.append(ast.keyword(param.name, code))
         return ast.Call(name(self.name), positional, keywords)
 
-    def definition(self, doc: str, methods: Sequence[str]) -> ast.ClassDef:
+    def definition(self, methods: Sequence[str]) -> ast.ClassDef:
         """The class."""
         bases: list[ast.expr] = []
         if self.base is not None:
             bases = [attribute(name("nn"), self.base.text)]
         elif self.is_module:
             bases = [attribute(name("nn"), "Module")]
-        body: list[ast.stmt] = [ast.Expr(ast.Constant(doc))]
+        body = docstring(self.cls.__doc__ or f"{self.name}.", 1)
         made = None if self.base is not None else self._constructor()
         if made is not None:
             body.append(made)
@@ -93,9 +96,7 @@ class Group:
         params = self.unified.params
         args = [ast.arg("self"), *(ast.arg(each.name) for each in params)]
         defaults = [ast.Constant(each.default) for each in params if each.has_default]
-        return ast.FunctionDef(
-            "__init__", ast.arguments([], args, None, [], [], None, defaults), body, [], lineno=0
-        )
+        return ast.FunctionDef("__init__", ast.arguments([], args, None, [], [], None, defaults), body, [], lineno=0)
 
 
 def sign(cls: type, methods: Mapping[str, ast.FunctionDef], members: Members) -> Any:
@@ -131,5 +132,3 @@ def _all_equal(members: Members, index: int) -> bool:
         node.write((), fill)
         found.append(repr(numbers))
     return len(set(found)) == 1 and len(found) > 1
-
-

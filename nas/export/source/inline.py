@@ -64,8 +64,8 @@ def _is_short(code: ast.expr) -> bool:
     return False
 
 
-def is_small(expression: ast.expr, codes: Mapping[str, ast.expr | None]) -> bool:
-    """Whether an expression reads as well in the place of its call."""
+def is_small(expression: ast.expr) -> bool:
+    """Whether an expression reads as well inside another."""
     heavy = (ast.Call, ast.BinOp, ast.IfExp, ast.Compare, ast.ListComp, ast.GeneratorExp)
     return sum(isinstance(each, heavy) for each in ast.walk(expression)) <= SMALL
 
@@ -107,5 +107,3 @@ def _stays(code: ast.expr, key: str, body: Sequence[ast.stmt]) -> bool:
     last = max((i for i, each in enumerate(body) if key in names(each)), default=-1)
     first = min((i for i, each in enumerate(body) if mine & stored(each)), default=len(body))
     return last < first or (last == first and isinstance(body[last], ast.Assign))
-
-

@@ -37,7 +37,9 @@ class NetworkClass:
 
     def _constructor(self) -> ast.FunctionDef:
         body: list[ast.stmt] = [ast.Expr(call(attribute(call(name("super")), "__init__")))]
-        shared: dict[str, nn.Module] = dict(self.network.shared.named_children()) if hasattr(self.network, "shared") else {}
+        shared: dict[str, nn.Module] = (
+            dict(self.network.shared.named_children()) if hasattr(self.network, "shared") else {}
+        )
         for text, module in shared.items():
             body.append(_assign(name_of_shared(text), self._make(module)))
         for span in self.plan.spans:
@@ -83,7 +85,9 @@ class NetworkClass:
         last = body.pop()
         assert isinstance(last, ast.Assign)
         body.append(ast.Expr(ast.Yield(last.value)))
-        doc = ast.Expr(ast.Constant("Logits of each exit in turn, the last of the end; what nobody asks for is not computed."))
+        doc = ast.Expr(
+            ast.Constant("Logits of each exit in turn, the last of the end; what nobody asks for is not computed.")
+        )
         walk = _function("exits", ["self", "x"], [doc, *body])
         forward = ast.parse(_FORWARD_EXITS if not self._several() else _FORWARD_SEVERAL).body[0]
         assert isinstance(forward, ast.FunctionDef)
@@ -192,5 +196,3 @@ def _tensors(function: ast.FunctionDef) -> ast.FunctionDef:
     function.args.args[1].annotation = name("Tensor")
     function.returns = name("Tensor")
     return function
-
-

@@ -1,4 +1,4 @@
-"""How many dimensions the inputs and outputs of a network's modules have, seen while it runs without memory."""
+"""Dimensions and channels of what a network's modules get and give, seen while it runs without memory."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from nas.arch import MapShape
 
 
 class Ranks:
-    """Dimensions by module; where a module is called in several ways, only what they have in common."""
+    """What was seen, by module; where a module is called in several ways, only what they have in common."""
 
     def __init__(self, network: nn.Module, shape: MapShape) -> None:
         self._inputs: dict[int, list[dict[int, int]]] = defaultdict(list)
         self._outputs: dict[int, set[int | None]] = defaultdict(set)
+        self._widths: dict[int, tuple[int | None, int | None]] = {}
         hooks = [
-            module.register_forward_hook(self._see, always_call=False) for module in network.modules() if module is not network
+            module.register_forward_hook(self._see, always_call=False)
+            for module in network.modules()
+            if module is not network
         ]
         tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         training = network.training
@@ -37,6 +40,12 @@ class Ranks:
         self._inputs[id(module)].append({i: each.dim() for i, each in enumerate(args) if isinstance(each, Tensor)})
         self._outputs[id(module)].add(output.dim() if isinstance(output, Tensor) else None)
 
+        self._widths[id(module)] = (_width(args[0]) if args else None, _width(output))
+
+    def widths(self, module: Any) -> tuple[int | None, int | None]:
+        """Channels of input and output; None where they have none."""
+        return self._widths.get(id(module), (None, None))
+
     def inputs(self, module: nn.Module) -> dict[int, int]:
         """Dimensions of arguments that are tensors in every call."""
         calls = self._inputs[id(module)]
@@ -46,3 +55,9 @@ class Ranks:
         """Dimensions of what it returns; None where that is no tensor, or not always the same."""
         seen = self._outputs[id(module)]
         return next(iter(seen)) if len(seen) == 1 else None
+
+
+def _width(value: Any) -> int | None:
+    if not isinstance(value, Tensor):
+        return None
+    return value.shape[1] if value.dim() == 4 else value.shape[-1]

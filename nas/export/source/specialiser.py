@@ -20,6 +20,7 @@ from nas.export.source.constants import constant_of
 from nas.export.source.expressions import Expressions, display
 from nas.export.source.frame import Frame, Restart
 from nas.export.source.ranks import Ranks
+from nas.export.source.text import docstring
 from nas.export.source.tidy import tidy
 from nas.export.source.values import (
     UNKNOWN,
@@ -75,8 +76,7 @@ class Left:
 
     def definition(self, text: str, params: Sequence[str], own: bool) -> ast.FunctionDef:
         args = [ast.arg("self"), *map(ast.arg, params)] if own else [*map(ast.arg, params)]
-        doc = ast.get_docstring(self.tree)
-        body = [ast.Expr(ast.Constant(doc)), *self.body] if doc else self.body
+        body = [*docstring(ast.get_docstring(self.tree), 2 if own else 1), *self.body]
         return ast.FunctionDef(text, ast.arguments([], args, None, [], [], None, []), body, [], lineno=0)
 
 
@@ -165,9 +165,15 @@ class Specialiser:
             return self.call_function(frame, target, None, args, keywords, target.__name__)
         if inspect.isclass(target) and is_own(target):
             raise Cannot(f"it makes a {target.__name__} whenever it runs")
-        if function.known and not is_torch(target) and root_of(target) not in (*STANDARD, "builtins", "math", "_operator"):
+        if (
+            function.known
+            and not is_torch(target)
+            and root_of(target) not in (*STANDARD, "builtins", "math", "_operator")
+        ):
             if not isinstance(target, Tensor) and root_of(target):
-                raise Cannot(f"it uses {target.__module__}.{getattr(target, '__qualname__', target)}, and not torch alone")
+                raise Cannot(
+                    f"it uses {target.__module__}.{getattr(target, '__qualname__', target)}, and not torch alone"
+                )
         built_in = self._call_known(target, args, keywords)
         if built_in is not None:
             return built_in
@@ -179,7 +185,9 @@ class Specialiser:
     def _keywords(self, target: Any, keywords: Mapping[str, Val]) -> list[ast.keyword]:
         drop = is_torch(target) or target is F.scaled_dot_product_attention
         return [
-            ast.keyword(key, code_of(each)) for key, each in keywords.items() if not (drop and each.known and each.value is None)
+            ast.keyword(key, code_of(each))
+            for key, each in keywords.items()
+            if not (drop and each.known and each.value is None)
         ]
 
     def _call_known(self, target: Any, args: Sequence[Val], keywords: Mapping[str, Val]) -> Val | None:
@@ -205,7 +213,8 @@ class Specialiser:
             if isinstance(args[0].value, Walk):
                 found = elements(args[0])
             return None if found is None else known(len(found), literal(len(found)))
-        if target in PLAIN and not keywords and all(each.known for each in args):
+        plain = isinstance(getattr(target, "__self__", None), tuple | list | dict | str)  # `("class",).index(word)`
+        if (plain or target in PLAIN) and not keywords and all(each.known for each in args):
             value = target(*(each.value for each in args))
             if not (is_number(value) or is_word(value)):
                 return None
@@ -291,7 +300,8 @@ class Specialiser:
             if isinstance(given.get(each.arg), ast.Name) and given[each.arg].id == "Tensor":  # type: ignore[union-attr]
                 each.annotation = name("Tensor")
         made.args.defaults = [by_name[each] for each in kept if each in by_name]
-        if isinstance(left.tree.returns, ast.Name) and left.tree.returns.id == "Tensor":
+        several = any(isinstance(each, ast.Return) and isinstance(each.value, ast.Tuple) for each in ast.walk(made))
+        if left.tree.returns is not None and "Tensor" in ast.unparse(left.tree.returns) and not several:
             made.returns = name("Tensor")
         return made
 
@@ -314,7 +324,7 @@ class Specialiser:
             return left.result
         if starred is None and left.expression is not None:
             code = inline.call(left.expression, codes, None if owner is None else owner.code)
-            if code is not None and inline.is_small(left.expression, codes):
+            if code is not None and inline.is_small(left.expression):
                 result = left.result
                 return Val(code, result.value, result.rank, None, result.some)
         if not left.body:
@@ -399,9 +409,7 @@ def source(function: Any) -> tuple[ast.FunctionDef, Mapping[str, Any]]:
     return tree, {**function.__globals__, **closed}
 
 
-def _bind(
-    function: Any, args: Sequence[Val], keywords: Mapping[str, Val]
-) -> tuple[dict[str, Val], set[str] | None]:
+def _bind(function: Any, args: Sequence[Val], keywords: Mapping[str, Val]) -> tuple[dict[str, Val], set[str] | None]:
     """What each parameter gets; the second is the parameters that come from something whose length is not known."""
     signature = inspect.signature(function)
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in signature.parameters.values()):

@@ -7,7 +7,7 @@ import copy
 from collections import Counter
 from collections.abc import Sequence
 
-from nas.export.source.inline import names, replaced, stored
+from nas.export.source.inline import is_small, names, replaced, stored
 
 
 def tidy(body: Sequence[ast.stmt]) -> list[ast.stmt]:
@@ -107,13 +107,33 @@ def _merged(first: ast.stmt, second: ast.stmt) -> ast.stmt | None:
         ) if text == into:
             second.value = replaced(value, {text: source})
             return second
+        case ast.Assign(targets=[ast.Name(id=text)]), ast.Assign(targets=[ast.Name(id=into)], value=value) if (
+            text == into and text not in names(value)
+        ):
+            return second
+        case ast.Assign(targets=[ast.Name(id=text)], value=value), ast.Return(value=ast.expr() as returned) if (
+            _reads(returned, text) == 1 and not isinstance(value, ast.List | ast.Tuple)
+        ):
+            code = replaced(returned, {text: value})
+            return ast.Return(code) if is_small(code) else None
     return None
+
+
+def _reads(code: ast.expr, text: str) -> int:
+    """How often a name is read; many times where that is in a loop."""
+    loops = (ast.ListComp, ast.GeneratorExp, ast.Lambda, ast.IfExp)
+    if any(isinstance(each, loops) and text in names(each) for each in ast.walk(code)):
+        return 2
+    return sum(isinstance(each, ast.Name) and each.id == text for each in ast.walk(code))
 
 
 def _without_lists(body: list[ast.stmt]) -> list[ast.stmt]:
     """Without lists of which only elements are read, each once."""
     sets = Counter(
-        each.id for node in body for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        each.id
+        for node in body
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
     )
     for index, node in enumerate(body):
         match node:

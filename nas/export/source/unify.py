@@ -13,7 +13,7 @@ from nas.export.source.nodes import Path
 from nas.export.source.values import literal, name
 
 CHANNELS = ("in", "out", "width", "size", "channels")
-GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "groups")
+GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "groups", "bias")
 FEW = 4  # a width or size of so few is no parameter where it is always the same
 FACTORS = (2, 3, 4, 6, 8)
 
@@ -56,22 +56,26 @@ class _Number:
     places: list[tuple[Path, str]]
 
 
-def unify(rows: Sequence[Sequence[tuple[Path, str, Any]]]) -> Unified:
-    """Parameters for objects whose numbers are the rows, which have the same places."""
+def unify(rows: Sequence[Sequence[tuple[Path, str, Any]]], comes: Vector, goes: Vector) -> Unified:
+    """Parameters for objects whose numbers are the rows, which have the same places.
+
+    `comes` and `goes` are the channels of their inputs and outputs.
+    """
     distinct = len({tuple(repr(value) for _, _, value in row) for row in rows})
     numbers = _numbers(rows)
-    first, last = _ends(numbers)
+    first, last = _end(numbers, comes), _end(numbers, goes)
     result = Unified()
     order = [*_unique([first, last]), *(each for each in numbers if each is not first and each is not last)]
     order.sort(key=lambda each: 0 if each is first or each is last else 1 if each.kind.startswith("held") else 2)
     taken: list[Param] = []
     for number in order:
         code: ast.expr | None = None
-        if _is_fixed(number, distinct):
+        if number is not first and number is not last:
+            code = _of_sides(number, taken)
+        if code is None and _is_fixed(number, distinct):
             code = literal(number.vector[0])
-        else:
-            ends = number is first or number is last
-            code = None if ends and distinct == 1 else _related(number, taken, distinct)
+        elif code is None and number is not first and number is not last:
+            code = _related(number, taken, distinct)
         if code is None:
             param = Param(_name(number, first, last, taken), number.kind, number.vector)
             if number.kind in GEOMETRY and distinct > 1:
@@ -97,16 +101,9 @@ def _numbers(rows: Sequence[Sequence[tuple[Path, str, Any]]]) -> list[_Number]:
     return list(found.values())
 
 
-def _ends(numbers: Sequence[_Number]) -> tuple[_Number | None, _Number | None]:
-    """The channels that come into the object, and those that go out."""
-    wide = [(path, role, each) for each in numbers if each.kind == "channels" for path, role in each.places]
-    comes = next((each for _, role, each in wide if role in ("in", "width", "channels")), None)
-    goes = None
-    for number in numbers:
-        if number.kind == "channels" and any(role in ("out", "width", "channels") for _, role in number.places):
-            goes = number
-    ordered = [role for _, role, _ in wide]
-    return comes, (goes if "out" in ordered or "channels" in ordered else None)
+def _end(numbers: Sequence[_Number], widths: Vector) -> _Number | None:
+    """The number that is the channels that come into the objects, or go out of them."""
+    return next((each for each in numbers if each.kind == "channels" and each.vector == widths), None)
 
 
 def _unique(numbers: Sequence[_Number | None]) -> list[_Number]:
@@ -141,8 +138,8 @@ def _names(number: _Number, first: _Number | None, last: _Number | None) -> Iter
     elif number is last:
         yield "out_channels"
     elif number.kind == "channels":
-        if len(path) == 1 or path[-1].isdecimal():
-            yield "length"
+        if path[-1].isdecimal():
+            yield f"{path[-2]}_size"
         elif len(number.places) > 1:
             yield "hidden"
         yield f"{child}_channels"
@@ -164,39 +161,37 @@ def _related(number: _Number, taken: Sequence[Param], distinct: int) -> ast.expr
         if number.kind == "padding" and param.kind == "kernel_size" and distinct > 1:
             if all(a == b // 2 for a, b in zip(number.vector, param.values, strict=True)):
                 return ast.BinOp(name(param.name), ast.FloorDiv(), ast.Constant(2))
-        if number.kind == "channels" and param.kind == "channels":
-            code = _multiple(number.vector, param)
-            if code is not None:
-                return code
     if number.kind != "channels":
         return None
-    for templates in (_TWO if distinct > 1 else ()), _TABLES:
-        for first, second in itertools.product(integers, repeat=2):
-            for fits, text in templates:
-                if templates is _TABLES and "held" not in first.kind:
-                    continue
-                if templates is _TWO and (first is second or {first.kind, second.kind} != {"channels"}):
-                    continue
-                if all(fits(a, b) == v for a, b, v in zip(first.values, second.values, number.vector, strict=True)):
-                    return ast.parse(text.format(first.name, second.name), mode="eval").body
+    wide = [each for each in integers if each.kind == "channels"]
+    for factor, param in itertools.product(FACTORS, wide):
+        pairs = list(zip(number.vector, param.values, strict=True))
+        if all(a == factor * b for a, b in pairs):
+            return ast.BinOp(ast.Constant(factor), ast.Mult(), name(param.name))
+        if all(a * factor == b for a, b in pairs):
+            return ast.BinOp(name(param.name), ast.FloorDiv(), ast.Constant(factor))
+    if distinct > 1:
+        for first, second in itertools.combinations(wide, 2):
+            if number.vector == tuple(a + b for a, b in zip(first.values, second.values, strict=True)):
+                return ast.BinOp(name(first.name), ast.Add(), name(second.name))
     return None
 
 
-_TWO = ((lambda a, b: a + b, "{0} + {1}"),)
-_TABLES = (  # sizes of tables of offsets along the sides of a grid
+_TABLES = (  # sizes of tables of places, or of offsets, along the sides of a grid
+    (lambda a, b: a, "{0}"),
     (lambda a, b: 2 * a - 1, "2 * {0} - 1"),
     (lambda a, b: (2 * a - 1) * (2 * b - 1), "(2 * {0} - 1) * (2 * {1} - 1)"),
     (lambda a, b: a * b, "{0} * {1}"),
 )
 
 
-def _multiple(vector: Vector, param: Param) -> ast.expr | None:
-    pairs = list(zip(vector, param.values, strict=True))
-    for factor in FACTORS:
-        if all(a == factor * b for a, b in pairs):
-            return ast.BinOp(ast.Constant(factor), ast.Mult(), name(param.name))
-        if all(a * factor == b for a, b in pairs):
-            return ast.BinOp(name(param.name), ast.FloorDiv(), ast.Constant(factor))
+def _of_sides(number: _Number, taken: Sequence[Param]) -> ast.expr | None:
+    """The size of a table from the numbers that the object holds."""
+    if any(role != "size" for _, role in number.places) or number.vector[0] == 1:
+        return None
+    held = [each for each in taken if each.kind.startswith("held") and isinstance(each.values[0], int)]
+    for fits, text in _TABLES:
+        for first, second in sorted(itertools.product(held, repeat=2), key=lambda pair: pair[0] is pair[1]):
+            if number.vector == tuple(fits(a, b) for a, b in zip(first.values, second.values, strict=True)):
+                return ast.parse(text.format(first.name, second.name), mode="eval").body
     return None
-
-

@@ -68,7 +68,11 @@ def named(target: ast.expr, val: Val) -> dict[str, Val]:
                 return {text: Val(name(text), val.value, val.rank, some=val.some)}
             return {text: val if val.known else Val(name(text), rank=val.rank, some=val.some)}
         case ast.Tuple(elts=targets) if val.items is not None and len(val.items) == len(targets):
-            return {key: one for each, item in zip(targets, val.items, strict=True) for key, one in named(each, item).items()}
+            return {
+                key: one
+                for each, item in zip(targets, val.items, strict=True)
+                for key, one in named(each, item).items()
+            }
     return fresh(target)
 
 
@@ -85,7 +89,9 @@ def bound(target: ast.expr, val: Val) -> dict[str, Val]:
             items = elements(val)
             if items is None:
                 items = [Val(subscript(code_of(val), index), some=True) for index in range(len(targets))]
-            return {key: one for each, item in zip(targets, items, strict=True) for key, one in bound(each, item).items()}
+            return {
+                key: one for each, item in zip(targets, items, strict=True) for key, one in bound(each, item).items()
+            }
     raise Cannot(f"`{ast.unparse(target)}` cannot be the variable of a loop")
 
 

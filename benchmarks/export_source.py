@@ -41,9 +41,16 @@ def ruff_passes(text: str, settings: Sequence[str] = ("--isolated",)) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.py"
         path.write_text(text, encoding="utf-8")
-        commands = (["check", *settings], ["check", "--config", str(ROOT / "pyproject.toml")], ["format", "--check", *settings])
+        commands = (
+            ["check", *settings],
+            ["check", "--config", str(ROOT / "pyproject.toml")],
+            ["format", "--check", *settings],
+        )
         return all(
-            subprocess.run([sys.executable, "-m", "ruff", *each, "--no-cache", str(path)], capture_output=True).returncode == 0
+            subprocess.run(
+                [sys.executable, "-m", "ruff", *each, "--no-cache", str(path)], capture_output=True
+            ).returncode
+            == 0
             for each in commands
         )
 
@@ -111,9 +118,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append(measure(name, given.images))
         gc.collect()
         row = rows[-1]
-        print(f"{index}/{len(names)} {name}: keys {row['keys']}, difference {row['difference']}, ruff {row['ruff']}, {row['seconds']:.1f} s", file=sys.stderr)
+        print(
+            f"{index}/{len(names)} {name}: keys {row['keys']}, difference {row['difference']}, ruff {row['ruff']}, {row['seconds']:.1f} s",
+            file=sys.stderr,
+        )
     out = None if given.only else RESULTS / "export_source.json"
-    report("Stand-alone source of the zoo", rows, COLUMNS, environment(), out, summary=summary(rows), as_json=given.json)
+    report(
+        "Stand-alone source of the zoo", rows, COLUMNS, environment(), out, summary=summary(rows), as_json=given.json
+    )
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from nas.blocks.derived import derived_of
 from nas.blocks.sharing import Lent
+from nas.errors import NasError
+from nas.export.source.alike import parts
 from nas.export.source.groups import Group, sign, split
 from nas.export.source.leaves import CONTAINERS, arguments, defaults, is_container, torch_class
 from nas.export.source.nodes import Borrowed, Box, Derived, Fixed, Held, Leaf, Members, Node, Own, Raw
 from nas.export.source.specialiser import Specialiser
-from nas.export.source.values import Cannot, is_number, is_object
+from nas.export.source.values import Cannot, is_number, is_object, refused
 
 FEW = 16  # elements of a buffer that may be written as they are
 
@@ -24,11 +26,11 @@ class Collection:
     """The classes of one network."""
 
     def __init__(self, spec: Specialiser, roots: Mapping[str, nn.Module], shared: Mapping[int, str]) -> None:
-        self.spec, self.shared = spec, shared
-        self.where = _paths(roots)
+        self.spec, self.roots, self.shared = spec, roots, shared
         self.groups: list[Group] = []
         self._group: dict[int, Group] = {}
-        self._members: dict[int, Members] = {}
+        self._reads: dict[int, tuple[set[str], dict[str, set[Any]], set[str]]] = {}
+        self._levels: dict[int, int] = {}
         self.outside: set[str] = set()  # attributes that code reads of other objects than its own
         self.read = self._read()
         things = list(self._needed(roots))
@@ -37,6 +39,13 @@ class Collection:
             levels[self._level(thing)].append(thing)
         for _, each in sorted(levels.items()):
             self._settle(each)
+
+    def _refused(self, thing: Any, error: Cannot) -> NasError:
+        """The error with the block that an object belongs to."""
+        for key, root in self.roots.items():
+            if any(each is thing for module in root.modules() for each in parts(module)):
+                return refused(key, root, error)
+        raise error
 
     def node(self, module: Any) -> Node:
         """How a module, or another object, is made."""
@@ -98,13 +107,9 @@ class Collection:
     def _read(self) -> set[str]:
         """The attributes that any code reads."""
         found: set[str] = set()
+        distinct = {id(each.methods): each.methods for each in self.spec.written.values()}.values()
         while True:
-            nodes = [
-                node
-                for written in self.spec.written.values()
-                for key, node in written.methods.items()
-                if key == "forward" or key in found
-            ]
+            nodes = [node for methods in distinct for key, node in methods.items() if key == "forward" or key in found]
             found_now = [
                 each
                 for node in (*nodes, *self.spec.functions.values())
@@ -127,6 +132,8 @@ class Collection:
     def _own_reads(self, thing: Any) -> tuple[set[str], dict[str, set[Any]], set[str]]:
         """What an object's methods read of it: attributes; of some only these elements; what they call."""
         methods = self.spec.record(thing).methods
+        if id(methods) in self._reads:
+            return self._reads[id(methods)]
         whole: set[str] = set()
         parts: dict[str, set[Any]] = defaultdict(set)
         called: set[str] = set()
@@ -149,6 +156,7 @@ class Collection:
                 and each.value.id == "self"
                 and id(each) not in inside
             }
+        self._reads[id(methods)] = whole, parts, called
         return whole, parts, called
 
     def _children(self, thing: Any) -> dict[str, Any]:
@@ -197,7 +205,10 @@ class Collection:
             yield from walk(root)
 
     def _level(self, thing: Any) -> int:
-        return 1 + max((self._level_of(each) for each in self._children(thing).values()), default=0)
+        if id(thing) not in self._levels:
+            below = (self._level_of(each) for each in self._children(thing).values())
+            self._levels[id(thing)] = 1 + max(below, default=0)
+        return self._levels[id(thing)]
 
     def _level_of(self, thing: Any) -> int:
         if isinstance(thing, Tensor | Lent) or is_number(thing):
@@ -214,7 +225,10 @@ class Collection:
         """Divides objects of one level into groups."""
         found: dict[Any, list[tuple[Any, Members]]] = {}
         for thing in things:
-            members = self._members_of(thing)
+            try:
+                members = self._members_of(thing)
+            except Cannot as error:
+                raise self._refused(thing, error) from None
             methods = {key: self.spec.record(thing).methods[key] for key in self.kept(thing)}
             found.setdefault(sign(type(thing), methods, members), []).append((thing, members))
         for (cls, _, _), each in found.items():
@@ -270,9 +284,3 @@ def has_state(module: nn.Module) -> bool:
 
 def _is_identity(node: Node) -> bool:
     return isinstance(node, Leaf) and node.text == "Identity"
-
-
-def _paths(roots: Mapping[str, nn.Module]) -> dict[int, str]:
-    return {
-        id(module): f"{key}.{path}".strip(".") for key, root in roots.items() for path, module in root.named_modules()
-    }

@@ -19,7 +19,6 @@ from nas.export.source.values import (
     Method,
     Parent,
     Val,
-    Walk,
     attribute,
     call,
     code_of,

@@ -14,15 +14,14 @@ from torch import nn
 
 from nas.arch import Plan
 from nas.build import Network
-from nas.errors import NasError
 from nas.export.source.collect import Collection
 from nas.export.source.inline import names
 from nas.export.source.naming import name_all
 from nas.export.source.network import NetworkClass
 from nas.export.source.ranks import Ranks
 from nas.export.source.specialiser import Specialiser
-from nas.export.source.text import WIDTH, docstring, unparse
-from nas.export.source.values import Cannot
+from nas.export.source.text import WIDTH, unparse
+from nas.export.source.values import Cannot, refused
 
 LOADING = '''
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
@@ -67,8 +66,11 @@ def source_of(network: Network, *, about: str = "", weights: str = "weights.safe
     shared = dict(network.shared.named_children()) if hasattr(network, "shared") else {}
     roots |= {f"shared.{key}": module for key, module in shared.items()}
     for key, module in roots.items():
-        _named(key, module, lambda module=module: spec.forward(module))
-    collection = _named("the network", network, lambda: Collection(spec, roots, {id(m): k for k, m in shared.items()}))
+        try:
+            spec.forward(module)
+        except Cannot as error:
+            raise refused(key, module, error) from None
+    collection = Collection(spec, roots, {id(module): key for key, module in shared.items()})
     name_all(collection.groups, spec)
     written = NetworkClass(network, collection).definition(f"{_size(plan)} to logits.")
     classes = [group.definition(collection.kept(group.things[0])) for group in collection.groups]
@@ -86,16 +88,6 @@ def source_of(network: Network, *, about: str = "", weights: str = "weights.safe
     parts = [[doc], *head, [*loading[:2], *constants], code, loading[2:], main]
     text = "\n\n".join(unparse(ast.Module(part, [])) for part in parts)
     return black.format_str(text, mode=black.Mode({black.TargetVersion.PY311}, WIDTH))
-
-
-def _named(key: str, module: nn.Module, work: Any) -> Any:
-    try:
-        return work()
-    except Cannot as error:
-        raise NasError(
-            f"{key} ({type(module).__name__}) must be made of what can be written down with torch alone, but {error};"
-            " export the network as a torch.export program or ONNX instead"
-        ) from None
 
 
 def _about(network: Network, about: str) -> str:

@@ -8,19 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from nas.export.source import walks
 from nas.export.source.expressions import Expressions
 from nas.export.source.values import (
-    UNKNOWN,
     Cannot,
     Val,
     Walk,
     code_of,
     dump,
     is_literal,
-    is_own,
     is_word,
     name,
     subscript,

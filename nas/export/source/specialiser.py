@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from nas.blocks.dynamic import optional
 from nas.export.source import inline
+from nas.export.source.alike import likeness, parts
 from nas.export.source.constants import constant_of
 from nas.export.source.expressions import Expressions, display
 from nas.export.source.frame import Frame, Restart
@@ -23,6 +24,7 @@ from nas.export.source.ranks import Ranks
 from nas.export.source.text import docstring
 from nas.export.source.tidy import tidy
 from nas.export.source.values import (
+    STANDARD,
     UNKNOWN,
     Cannot,
     Method,
@@ -40,7 +42,6 @@ from nas.export.source.values import (
     literal,
     name,
     root_of,
-    STANDARD,
 )
 from nas.export.source.walks import elements
 
@@ -98,7 +99,8 @@ class Specialiser:
         self.functions: dict[str, ast.FunctionDef] = {}
         self.globals: dict[str, Any] = {}
         self.constants: dict[str, ast.expr] = {}
-        self._forwards: dict[int, Left] = {}
+        self._forwards: dict[int, Left | None] = {}
+        self._alike: dict[Any, nn.Module] = {}
         self._log: list[tuple[dict[Any, Any], Any]] = []
         self._active: list[Any] = []
 
@@ -264,11 +266,12 @@ class Specialiser:
 
     def forward(self, module: nn.Module) -> Left | None:
         """What is left of a module's `forward`; None where it is torch's own."""
-        if id(module) not in self._forwards:
+        if id(module) not in self._forwards and not self._is_like_another(module):
             function = type(module).forward
             if is_torch(function):
                 for child in module.children():
                     self.forward(child)
+                self._forwards[id(module)] = None
                 return None
             owner = Val(name("self"), module, some=True)
             params = list(inspect.signature(function).parameters.values())[1:]
@@ -287,6 +290,26 @@ class Specialiser:
             self.record(module).methods["forward"] = self._annotated(left, kept)
             self._log = outer
         return self._forwards[id(module)]
+
+    def _is_like_another(self, module: nn.Module) -> bool:
+        """Takes over what was found for a module that is made alike; whether there is one."""
+        key = likeness(module, self.ranks)
+        other = self._alike.setdefault(key, module)
+        if other is module or id(other) not in self._forwards:
+            return False
+        for mine, theirs in zip(parts(module), parts(other), strict=True):
+            if id(theirs) in self._forwards:
+                self._forwards[id(mine)] = self._forwards[id(theirs)]
+            if id(theirs) not in self.written:
+                continue
+            found = self.written[id(theirs)]
+            if id(mine) not in self.written:
+                self.written[id(mine)] = Written(mine, found.methods, found.held)
+            else:  # something was called of it already
+                own = self.written[id(mine)]
+                own.methods.update({k: v for k, v in found.methods.items() if k not in own.methods})
+                own.held.update(found.held)
+        return True
 
     def _annotated(self, left: Left, kept: Sequence[str]) -> ast.FunctionDef:
         made = left.definition("forward", kept, own=True)
@@ -330,7 +353,7 @@ class Specialiser:
         if not left.body:
             return known(None)
         read = inline.names(*left.body)
-        kept = [key for key in bound if key in read or starred is not None and key in starred]
+        kept = [key for key in bound if key in read or (starred is not None and key in starred)]
         for key in kept:
             if isinstance(given[key].value, Method):
                 self._as_value(given[key].value)

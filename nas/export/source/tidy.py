@@ -111,9 +111,9 @@ def _merged(first: ast.stmt, second: ast.stmt) -> ast.stmt | None:
             text == into and text not in names(value)
         ):
             return second
-        case ast.Assign(targets=[ast.Name(id=text)], value=value), ast.Return(value=ast.expr() as returned) if (
-            _reads(returned, text) == 1 and not isinstance(value, ast.List | ast.Tuple)
-        ):
+        case ast.Assign(targets=[ast.Name(id=text)], value=value), ast.Return(value=ast.expr() as returned) if _reads(
+            returned, text
+        ) == 1 and not isinstance(value, ast.List | ast.Tuple):
             code = replaced(returned, {text: value})
             return ast.Return(code) if is_small(code) else None
     return None

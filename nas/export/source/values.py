@@ -11,12 +11,22 @@ from typing import Any
 
 from torch import nn
 
+from nas.errors import NasError
+
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "unknown"})()
 STANDARD = frozenset(sys.stdlib_module_names)
 
 
 class Cannot(Exception):
     """Something of a module cannot be written down; the message says what."""
+
+
+def refused(where: str, module: nn.Module, error: Cannot) -> NasError:
+    """The error that a user sees."""
+    return NasError(
+        f"{where} ({type(module).__name__}) must be made of what can be written down with torch alone, but {error};"
+        " export the network as a torch.export program or ONNX instead"
+    )
 
 
 @dataclass(frozen=True)

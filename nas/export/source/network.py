@@ -12,6 +12,7 @@ from nas.arch import Plan, Span
 from nas.build import Network
 from nas.export.source.collect import Collection
 from nas.export.source.nodes import Path, Shared
+from nas.export.source.text import docstring
 from nas.export.source.values import attribute, call, literal, name
 
 
@@ -85,10 +86,8 @@ class NetworkClass:
         last = body.pop()
         assert isinstance(last, ast.Assign)
         body.append(ast.Expr(ast.Yield(last.value)))
-        doc = ast.Expr(
-            ast.Constant("Logits of each exit in turn, the last of the end; what nobody asks for is not computed.")
-        )
-        walk = _function("exits", ["self", "x"], [doc, *body])
+        doc = docstring("Logits of each exit in turn, the end's last; what is not asked for is not computed.", 2)
+        walk = _function("exits", ["self", "x"], [*doc, *body])
         forward = ast.parse(_FORWARD_EXITS if not self._several() else _FORWARD_SEVERAL).body[0]
         assert isinstance(forward, ast.FunctionDef)
         return [_tensors(forward), walk]

@@ -58,6 +58,8 @@ class Ranks:
 
 
 def _width(value: Any) -> int | None:
+    if isinstance(value, tuple) and value:
+        return _width(value[0])  # of a pyramid, its finest map
     if not isinstance(value, Tensor):
         return None
     return value.shape[1] if value.dim() == 4 else value.shape[-1]

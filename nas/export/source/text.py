@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 
 WIDTH = 88  # what formatters of Python take unless told otherwise
-STATEMENT = re.compile(r"^(\s*(?:return|[\w., ]+ =) )\((.*)\)$")
+STATEMENT = re.compile(r"^(\s*(?:return|[\w, ]+ =) )\((.*)\)$")
 
 
 def docstring(text: str | None, depth: int) -> list[ast.stmt]:

@@ -119,7 +119,7 @@ def _is_fixed(number: _Number, distinct: int) -> bool:
     if len(set(map(repr, number.vector))) > 1 or number.kind == "shared":
         return False
     if number.kind.startswith("held"):
-        return False
+        return distinct > 1
     return number.kind != "channels" or distinct > 1 or number.vector[0] < FEW
 
 

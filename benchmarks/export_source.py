@@ -118,10 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append(measure(name, given.images))
         gc.collect()
         row = rows[-1]
-        print(
-            f"{index}/{len(names)} {name}: keys {row['keys']}, difference {row['difference']}, ruff {row['ruff']}, {row['seconds']:.1f} s",
-            file=sys.stderr,
-        )
+        said = f"keys {row['keys']}, difference {row['difference']}, ruff {row['ruff']}, {row['seconds']:.1f} s"
+        print(f"{index}/{len(names)} {name}: {said}", file=sys.stderr)
     out = None if given.only else RESULTS / "export_source.json"
     report(
         "Stand-alone source of the zoo", rows, COLUMNS, environment(), out, summary=summary(rows), as_json=given.json

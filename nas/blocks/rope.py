@@ -12,7 +12,7 @@ BASE = 10000.0  # ratio of the longest to the shortest wave length (Vaswani et a
 
 
 def rotary_numbers(shape: TokenShape, heads: int, side: int | None = None) -> tuple[int, int, int, int, int | None]:
-    """What the tables of `rotary_cos` and `rotary_sin` follow from; raises `InvalidArchitecture` where there are none."""
+    """What `rotary_cos` and `rotary_sin` follow from; raises `InvalidArchitecture` where there are no places."""
     if shape.grid is None:
         raise InvalidArchitecture(f"tokens must have a grid to be turned by their place, but got {shape}", path="rope")
     width = shape.channels // heads

@@ -95,7 +95,7 @@ class Collection:
             return True
         if cls is None or is_container(thing) or cls in CONTAINERS:
             return False
-        own = [each for each in type(thing).__mro__[: type(thing).__mro__.index(cls)]]
+        own = type(thing).__mro__[: type(thing).__mro__.index(cls)]
         for text in {key for each in own for key in vars(each)} - {"__init__", "forward"}:
             if callable(getattr(cls, text, None)) and not text.startswith("__"):
                 raise Cannot(f"it changes {text} of torch's {cls.__name__}")
@@ -279,6 +279,7 @@ class Collection:
 
 
 def has_state(module: nn.Module) -> bool:
+    """Whether anything of a module is stored with the weights."""
     return next(iter(module.state_dict(keep_vars=True)), None) is not None
 
 

@@ -178,7 +178,7 @@ class Expressions:
         parts = [None if each is None else code_of(self.expr(each)) for each in (node.lower, node.upper, node.step)]
         if isinstance(parts[0], ast.Constant) and parts[0].value == 0:
             parts[0] = None
-        return Val(ast.Slice(*parts))  # type: ignore[arg-type]
+        return Val(ast.Slice(*parts))
 
     def on_tuple(self, node: ast.Tuple) -> Val:
         return self._display(node)

@@ -21,7 +21,7 @@ from nas.export.source.network import NetworkClass
 from nas.export.source.ranks import Ranks
 from nas.export.source.specialiser import Specialiser
 from nas.export.source.text import WIDTH, unparse
-from nas.export.source.values import Cannot, refused
+from nas.export.source.values import Cannot, is_number, literal, refused
 
 LOADING = '''
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
@@ -78,14 +78,14 @@ def source_of(network: Network, *, about: str = "", weights: str = "weights.safe
     code: list[ast.stmt] = [*functions, *classes, written]
     head = _imports(spec, code)
     constants = [
-        ast.Assign([ast.Name(key, ast.Store())], value, lineno=0)
-        for key, value in spec.constants.items()
-        if key in names(*code)
+        ast.Assign([ast.Name(key, ast.Store())], literal(value), lineno=0)
+        for key, value in spec.globals.items()
+        if is_number(value) and key in names(*code)
     ]
     loading = ast.parse(f"WEIGHTS = {weights!r}\n{LOADING}").body
     main = ast.parse(MAIN.replace("SIZES", ", ".join(map(str, plan.input.tensor())))).body
     doc = ast.Expr(ast.Constant(_about(network, about)))
-    parts = [[doc], *head, [*loading[:2], *constants], code, loading[2:], main]
+    parts: list[list[ast.stmt]] = [[doc], *head, [*loading[:2], *constants], code, loading[2:], main]
     text = "\n\n".join(unparse(ast.Module(part, [])) for part in parts)
     return black.format_str(text, mode=black.Mode({black.TargetVersion.PY311}, WIDTH))
 
@@ -126,7 +126,7 @@ def _imports(spec: Specialiser, code: list[ast.stmt]) -> list[list[ast.stmt]]:
         members["torch"].add("Tensor")
     plain["torch"] = ast.Import([ast.alias("torch")])
     for key, value in _used(spec.globals, read):
-        if key in ("nn", "torch", "Tensor"):
+        if key in ("nn", "torch", "Tensor") or is_number(value):
             continue
         if isinstance(value, ModuleType):
             short = key if value.__name__ != key else None
@@ -143,10 +143,10 @@ def _imports(spec: Specialiser, code: list[ast.stmt]) -> list[list[ast.stmt]]:
 def _sorted(plain: Mapping[str, ast.stmt], froms: Mapping[str, ast.stmt]) -> list[list[ast.stmt]]:
     """As isort has them: Python's own before torch, `import` before `from`."""
     tables = [(key, table[key]) for table in (plain, froms) for key in sorted(table)]
-    return [[node for key, node in tables if is_torch_name(key) == which] for which in (False, True)]
+    return [[node for key, node in tables if _is_torch(key) == which] for which in (False, True)]
 
 
-def is_torch_name(module: str) -> bool:
+def _is_torch(module: str) -> bool:
     return module.partition(".")[0] == "torch"
 
 

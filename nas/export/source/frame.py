@@ -155,10 +155,10 @@ class Frame(Expressions):
                 self._emit(target, val)
                 self.env[text] = self._kept(text, val)
             case ast.Tuple(elts=targets) if all(isinstance(each, ast.Name) for each in targets):
-                items = walks.elements(val)
-                if items is not None and len(items) == len(targets):
-                    self._emit(target, val if val.items is None else Val(_tuple(items)))
-                    for each, item in zip(targets, items, strict=True):
+                values = walks.elements(val)
+                if values is not None and len(values) == len(targets):
+                    self._emit(target, val if val.items is None else Val(_tuple(values)))
+                    for each, item in zip(targets, values, strict=True):
                         assert isinstance(each, ast.Name)
                         self.env[each.id] = self._kept(each.id, item)
                 else:
@@ -265,9 +265,8 @@ class Frame(Expressions):
             raise Cannot("a loop with `else` cannot be written down")
         iterated = self.expr(node.iter)
         elements = walks.elements(iterated)
-        if elements is None or walks.is_written(iterated):
-            if self._looped(node, iterated, elements):
-                return
+        if (elements is None or walks.is_written(iterated)) and self._looped(node, iterated, elements):
+            return
         if elements is None:
             raise Cannot(f"`for {ast.unparse(node.target)} in ...` cannot be written down")
         grown = self.growing - self.spread - set(self.namespace)

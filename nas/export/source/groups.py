@@ -95,7 +95,7 @@ class Group:
                 body.append(ast.Assign([target], code, lineno=0))
         params = self.unified.params
         args = [ast.arg("self"), *(ast.arg(each.name) for each in params)]
-        defaults = [ast.Constant(each.default) for each in params if each.has_default]
+        defaults: list[ast.expr] = [ast.Constant(each.default) for each in params if each.has_default]
         return ast.FunctionDef("__init__", ast.arguments([], args, None, [], [], None, defaults), body, [], lineno=0)
 
 

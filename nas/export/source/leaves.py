@@ -25,6 +25,7 @@ def torch_class(module: nn.Module) -> type[nn.Module] | None:
 
 
 def is_container(module: nn.Module) -> bool:
+    """Whether a module only holds others, as one of torch's containers does."""
     return isinstance(module, CONTAINERS) and is_torch(type(module).forward)
 
 

@@ -145,11 +145,13 @@ def forward(self, x):
 
 
 def side_name(side: str) -> str:
+    """The variable of a value that runs beside the image."""
     return f"{side}_state"
 
 
 def name_of_shared(text: str) -> str:
-    return text
+    """The variable of a shared part while the network is made."""
+    return f"{text}_part" if text in ("self", "torch", "nn", "F") else text
 
 
 def _runs(values: Sequence[Any]) -> list[tuple[int, int, Any]]:

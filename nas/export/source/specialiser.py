@@ -5,10 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import torch.nn.functional as F
@@ -17,11 +14,11 @@ from torch import Tensor, nn
 from nas.blocks.dynamic import optional
 from nas.export.source import inline
 from nas.export.source.alike import likeness, parts
-from nas.export.source.constants import constant_of
-from nas.export.source.expressions import Expressions, display
+from nas.export.source.expressions import Expressions
 from nas.export.source.frame import Frame, Restart
+from nas.export.source.functions import Left, Partial, Written, bind, class_of, common, inner, source
+from nas.export.source.known_calls import call_known
 from nas.export.source.ranks import Ranks
-from nas.export.source.text import docstring
 from nas.export.source.tidy import tidy
 from nas.export.source.values import (
     STANDARD,
@@ -29,7 +26,6 @@ from nas.export.source.values import (
     Cannot,
     Method,
     Val,
-    Walk,
     attribute,
     call,
     code_of,
@@ -43,51 +39,6 @@ from nas.export.source.values import (
     name,
     root_of,
 )
-from nas.export.source.walks import elements
-
-PLAIN = {len, isinstance, any, all, min, max, int, float, abs, round, bool, str, getattr, hasattr}
-COMPUTED = {min, max, int, float, abs, round}  # written as they are where numbers of attributes go in
-
-
-@dataclass(frozen=True)
-class Partial:
-    """`functools.partial`, not yet called."""
-
-    function: Val
-    args: Sequence[Val]
-    keywords: Mapping[str, Val]
-
-
-@dataclass(frozen=True)
-class Left:
-    """What is left of a function: parameters, body, and what it returns where that is known."""
-
-    params: tuple[str, ...]
-    body: list[ast.stmt]
-    result: Val
-    tree: ast.FunctionDef
-
-    @property
-    def expression(self) -> ast.expr | None:
-        """The function as one expression."""
-        match self.body:
-            case [ast.Return(value=value)] if value is not None:
-                return value
-        return None
-
-    def definition(self, text: str, params: Sequence[str], own: bool) -> ast.FunctionDef:
-        args = [ast.arg("self"), *map(ast.arg, params)] if own else [*map(ast.arg, params)]
-        body = [*docstring(ast.get_docstring(self.tree), 2 if own else 1), *self.body]
-        return ast.FunctionDef(text, ast.arguments([], args, None, [], [], None, []), body, [], lineno=0)
-
-
-@dataclass
-class Written:
-    """What was found to be needed of one object: methods by name, attributes that hold numbers or objects."""
-
-    thing: Any
-    methods: dict[str, ast.FunctionDef] = field(default_factory=dict)
-    held: dict[str, None] = field(default_factory=dict)
 
 
 class Specialiser:
@@ -98,7 +49,6 @@ class Specialiser:
         self.written: dict[int, Written] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
         self.globals: dict[str, Any] = {}
-        self.constants: dict[str, ast.expr] = {}
         self._forwards: dict[int, Left | None] = {}
         self._alike: dict[Any, nn.Module] = {}
         self._log: list[tuple[dict[Any, Any], Any]] = []
@@ -133,9 +83,8 @@ class Specialiser:
     def named(self, text: str, value: Any) -> Val:
         """A global name of a function."""
         if is_number(value):
-            code = constant_of(text, value)
             self._unique(text, value)
-            self._note(self.constants, text, code)
+            self._note(self.globals, text, value)
             return Val(name(text), value, some=True)
         if is_word(value):
             return known(value)
@@ -145,9 +94,8 @@ class Specialiser:
         return Val(name(text), value, some=True)
 
     def _unique(self, text: str, value: Any) -> None:
-        for table in (self.globals, self.constants):
-            if text in table and table is self.globals and table[text] is not value:
-                raise Cannot(f"the name '{text}' stands for two things in the modules that it uses; rename one")
+        if text in self.globals and self.globals[text] is not value:
+            raise Cannot(f"the name '{text}' stands for two things in the modules that it uses; rename one")
 
     # calls
 
@@ -167,16 +115,13 @@ class Specialiser:
             return self.call_function(frame, target, None, args, keywords, target.__name__)
         if inspect.isclass(target) and is_own(target):
             raise Cannot(f"it makes a {target.__name__} whenever it runs")
-        if (
-            function.known
-            and not is_torch(target)
-            and root_of(target) not in (*STANDARD, "builtins", "math", "_operator")
-        ):
-            if not isinstance(target, Tensor) and root_of(target):
-                raise Cannot(
-                    f"it uses {target.__module__}.{getattr(target, '__qualname__', target)}, and not torch alone"
-                )
-        built_in = self._call_known(target, args, keywords)
+        foreign = function.known and not isinstance(target, Tensor) and not is_torch(target)
+        if foreign and root_of(target) not in (*STANDARD, "builtins", ""):
+            text = getattr(target, "__qualname__", type(target).__name__)
+            raise Cannot(f"it uses {target.__module__}.{text}, and not torch alone")
+        if target is functools.partial:
+            return Val(self._partial(args, keywords), Partial(args[0], args[1:], keywords), some=True)
+        built_in = call_known(target, args, keywords)
         if built_in is not None:
             return built_in
         if function.code is None:
@@ -191,39 +136,6 @@ class Specialiser:
             for key, each in keywords.items()
             if not (drop and each.known and each.value is None)
         ]
-
-    def _call_known(self, target: Any, args: Sequence[Val], keywords: Mapping[str, Val]) -> Val | None:
-        """Calls whose result is known, or which are walks; None for others."""
-        if target is F.dropout and len(args) > 1 and args[1].known and args[1].value == 0:
-            return args[0]
-        if target is functools.partial:
-            whole = Partial(args[0], args[1:], keywords)
-            return Val(self._partial(args, keywords), whole, some=True)
-        if target in (zip, enumerate) and (target is zip or len(args) == 1) and not _starred(args):
-            words = [ast.keyword(key, code_of(each)) for key, each in keywords.items()]
-            return Val(None, Walk(target.__name__, tuple(args), words), some=True)
-        if target is range and all(each.known for each in args):
-            return Val(call(name("range"), *map(code_of, args)), range(*(each.value for each in args)), some=True)
-        if target in (tuple, list) and len(args) == 1 and args[0].items is not None:
-            return display(args[0].items) if target is tuple else None
-        if target is sum and args and args[0].items is not None and not keywords:
-            terms = [*args[1:2], *args[0].items]
-            if terms:
-                return functools.reduce(_added, terms)
-        if target is len and len(args) == 1:
-            found = args[0].items if args[0].items is not None else args[0].value if args[0].known else None
-            if isinstance(args[0].value, Walk):
-                found = elements(args[0])
-            return None if found is None else known(len(found), literal(len(found)))
-        plain = isinstance(getattr(target, "__self__", None), tuple | list | dict | str)  # `("class",).index(word)`
-        if (plain or target in PLAIN) and not keywords and all(each.known for each in args):
-            value = target(*(each.value for each in args))
-            if not (is_number(value) or is_word(value)):
-                return None
-            if target in COMPUTED and all(each.code is not None for each in args):
-                return known(value, call(name(target.__name__), *map(code_of, args)))
-            return known(value, literal(value))
-        return None
 
     def _partial(self, args: Sequence[Val], keywords: Mapping[str, Val]) -> ast.expr | None:
         function = args[0]
@@ -338,9 +250,9 @@ class Specialiser:
         text: str,
     ) -> Val:
         """A call of a function that is written down: what it returns in its place, or a call of what is left of it."""
-        given, starred = _bind(function, args, keywords)
+        given, starred = bind(function, args, keywords)
         first = next(iter(inspect.signature(function).parameters)) if owner is not None else None
-        bound = {key: _inner(key, val, owner) for key, val in given.items() if key != first}
+        bound = {key: inner(key, val, owner) for key, val in given.items() if key != first}
         left = self.specialise(function, owner, bound)
         codes = {key: val.code for key, val in given.items() if key != first}
         if starred is None and left.result.known and left.expression is None and not left.body:
@@ -380,7 +292,7 @@ class Specialiser:
             while True:
                 mark = self.mark()
                 own = None if owner is None else env[tree.args.args[0].arg]
-                frame = Frame(self, tree, namespace, env, owner=own, cls=_class_of(function, owner), spread=spread)
+                frame = Frame(self, tree, namespace, env, owner=own, cls=class_of(function, owner), spread=spread)
                 try:
                     frame.run()
                     break
@@ -389,7 +301,7 @@ class Specialiser:
                     spread |= again.names
         finally:
             self._active.pop()
-        result = frame.returned[0] if len(frame.returned) == 1 else _common(frame.returned)
+        result = frame.returned[0] if len(frame.returned) == 1 else common(frame.returned)
         return Left(tuple(bound), tidy(frame.out), result, tree)
 
     def _add_method(self, thing: Any, text: str, left: Left, params: Sequence[str]) -> str:
@@ -410,76 +322,12 @@ class Specialiser:
 
     def buffer(self, function: Any, args: Sequence[Any]) -> tuple[str, list[str], list[Any]]:
         """A function that computes a buffer, its parameters that matter, and their values."""
-        given, _ = _bind(function, [Val(literal(each), each, some=True) for each in args], {})
-        bound = {key: _inner(key, val, None) for key, val in given.items()}
+        given, _ = bind(function, [Val(literal(each), each, some=True) for each in args], {})
+        bound = {key: inner(key, val, None) for key, val in given.items()}
         left = self.specialise(function, None, bound)
         read = inline.names(*left.body)
         kept = [key for key in bound if key in read]
         return self._add_function(function.__name__, left, kept), kept, [given[key].value for key in kept]
-
-
-@cache
-def source(function: Any) -> tuple[ast.FunctionDef, Mapping[str, Any]]:
-    """A function's code and the names it sees; raises `Cannot`."""
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-        tree = ast.parse(text).body[0]
-    except (OSError, TypeError, SyntaxError) as error:
-        raise Cannot(f"the source of {getattr(function, '__qualname__', function)} cannot be read ({error})") from None
-    if not isinstance(tree, ast.FunctionDef):
-        raise Cannot(f"{function.__qualname__} is not a plain function")
-    closed = inspect.getclosurevars(function).nonlocals
-    return tree, {**function.__globals__, **closed}
-
-
-def _bind(function: Any, args: Sequence[Val], keywords: Mapping[str, Val]) -> tuple[dict[str, Val], set[str] | None]:
-    """What each parameter gets; the second is the parameters that come from something whose length is not known."""
-    signature = inspect.signature(function)
-    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in signature.parameters.values()):
-        raise Cannot(f"{function.__qualname__} takes any number of arguments, which cannot be written down")
-    starred = None
-    args = list(args)
-    if _starred(args):
-        at = next(i for i, each in enumerate(args) if isinstance(each.code, ast.Starred))
-        free = [key for key in list(signature.parameters)[at:] if key not in keywords]
-        free = [key for key in free if signature.parameters[key].default is inspect.Parameter.empty]
-        starred = set(free)
-        args = [*args[:at], *(Val(name(key)) for key in free)]
-    given = signature.bind(*args, **keywords).arguments
-    for key, parameter in signature.parameters.items():
-        if key not in given:
-            given[key] = known(parameter.default, literal(parameter.default))
-    return {key: given[key] for key in signature.parameters}, starred
-
-
-def _inner(key: str, val: Val, owner: Val | None) -> Val:
-    """What is known of an argument, as the function sees it."""
-    if isinstance(val.value, Partial) or (
-        isinstance(val.value, Method) and (owner is None or val.value.owner.value is not owner.value)
-    ):
-        return Val(name(key), some=True)  # what it was made of has other names there
-    if val.known and (is_word(val.value) or val.code is None):
-        return val
-    items = val.items if val.items is not None and all(item.known for item in val.items) else None
-    return Val(name(key), val.value, val.rank, items, val.some)
-
-
-def _class_of(function: Any, owner: Val | None) -> type | None:
-    if owner is None:
-        return None
-    return next((cls for cls in type(owner.value).__mro__ if function in vars(cls).values()), type(owner.value))
-
-
-def _common(results: Sequence[Val]) -> Val:
-    return Val(None, some=bool(results) and all(each.some for each in results)) if results else known(None)
-
-
-def _added(first: Val, second: Val) -> Val:
-    return Val(ast.BinOp(code_of(first), ast.Add(), code_of(second)), some=True)
-
-
-def _starred(args: Sequence[Val]) -> bool:
-    return any(isinstance(each.code, ast.Starred) for each in args)
 
 
 def _has_state(module: nn.Module) -> bool:

@@ -158,9 +158,9 @@ def _related(number: _Number, taken: Sequence[Param], distinct: int) -> ast.expr
         return None
     integers = [each for each in taken if all(isinstance(value, int) for value in each.values)]
     for param in integers:
-        if number.kind == "padding" and param.kind == "kernel_size" and distinct > 1:
-            if all(a == b // 2 for a, b in zip(number.vector, param.values, strict=True)):
-                return ast.BinOp(name(param.name), ast.FloorDiv(), ast.Constant(2))
+        pads = number.kind == "padding" and param.kind == "kernel_size" and distinct > 1
+        if pads and number.vector == tuple(each // 2 for each in param.values):
+            return ast.BinOp(name(param.name), ast.FloorDiv(), ast.Constant(2))
     if number.kind != "channels":
         return None
     wide = [each for each in integers if each.kind == "channels"]

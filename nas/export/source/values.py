@@ -73,18 +73,22 @@ class Walk:
 
 
 def name(text: str) -> ast.Name:
+    """The code of a name that is read."""
     return ast.Name(text, ast.Load())
 
 
 def attribute(base: ast.expr, text: str) -> ast.expr:
+    """The code of an attribute."""
     return ast.Attribute(base, text, ast.Load())
 
 
 def subscript(base: ast.expr, index: Any) -> ast.expr:
+    """The code of an element by a plain index."""
     return ast.Subscript(base, literal(index), ast.Load())
 
 
 def call(function: ast.expr, *args: ast.expr) -> ast.expr:
+    """The code of a call."""
     return ast.Call(function, list(args), [])
 
 
@@ -150,7 +154,8 @@ def root_of(thing: Any) -> str:
 
 
 def is_torch(thing: Any) -> bool:
-    return root_of(thing) in ("torch", "torchvision")
+    """Whether a function or class comes with torch."""
+    return root_of(thing) == "torch"
 
 
 def is_own(thing: Any) -> bool:
@@ -166,9 +171,6 @@ def is_object(value: Any) -> bool:
     return is_own(cls) and not isinstance(value, nn.Module) and not cls.__module__.startswith("nas.arch")
 
 
-def same_code(first: Sequence[ast.stmt] | ast.AST, second: Sequence[ast.stmt] | ast.AST) -> bool:
-    return dump(first) == dump(second)
-
-
 def dump(code: Sequence[ast.AST] | ast.AST) -> str:
+    """A text that is equal for equal code."""
     return ast.dump(code) if isinstance(code, ast.AST) else "\n".join(ast.dump(each) for each in code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -11,7 +11,6 @@ from nas.export.source.values import (
     Cannot,
     Val,
     Walk,
-    attribute,
     call,
     code_of,
     is_literal,
@@ -134,12 +133,3 @@ def written(val: Val) -> ast.expr:
     if isinstance(val.value, Walk):
         return ast.Call(name(val.value.kind), [written(part) for part in val.value.parts], list(val.value.keywords))
     return code_of(val)
-
-
-def attributes(base: ast.expr, *names: str) -> ast.expr:
-    for each in names:
-        base = attribute(base, each)
-    return base
-
-
-Bindings = Mapping[str, Val]

@@ -115,6 +115,10 @@ class Network(nn.Module):
     def steps(self) -> Iterator[tuple[Step, BlockModule]]:
         return zip(self.plan.steps, self._order, strict=True)
 
+    def block(self, step: int) -> BlockModule:
+        """The module of a step, by its index."""
+        return self._order[step]
+
     def forward(self, x: Tensor) -> Tensor:
         flow: dict[int, tuple[Any, Mapping[str, Tensor]]] = {-1: (x, {})}
         logits: list[Tensor] = []

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from nas.arch import TokenShape
 from nas.blocks import base
+from nas.blocks.derived import derive
 from nas.blocks.multihead import MultiHeadMixer, check_tokens
-from nas.blocks.rope import rotary_tables, rotate
+from nas.blocks.rope import rotary_cos, rotary_numbers, rotary_sin, rotate
 
 
 class SoftmaxMixer(MultiHeadMixer):
@@ -41,9 +42,9 @@ class SoftmaxMixer(MultiHeadMixer):
         check_tokens(in_shape.count)
         self.rope = config.rope
         if config.rope:
-            cos, sin = rotary_tables(in_shape, heads, config.rope_side)
-            self.register_buffer("cos", cos, persistent=False)
-            self.register_buffer("sin", sin, persistent=False)
+            numbers = rotary_numbers(in_shape, heads, config.rope_side)
+            derive(self, "cos", rotary_cos, *numbers)
+            derive(self, "sin", rotary_sin, *numbers)
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(x)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import TokenShape
 from nas.blocks import base
+from nas.blocks.derived import derive
 from nas.blocks.init import init_linear
 from nas.blocks.multihead import check_heads, check_tokens
 from nas.blocks.partition import grid_of
@@ -111,10 +112,7 @@ class MirroredBias(nn.Module):
         super().__init__()
         self.table = nn.Parameter(torch.empty(heads, rows * columns))
         nn.init.trunc_normal_(self.table, std=0.02)
-        token = torch.arange(rows * columns)
-        down, across = token // columns, token % columns
-        index = (down[:, None] - down).abs() * columns + (across[:, None] - across).abs()
-        self.register_buffer("index", index, persistent=False)
+        derive(self, "index", distance_index, rows, columns)
         self.index: Tensor
 
     def forward(self) -> Tensor:
@@ -142,8 +140,7 @@ class EmbeddingMixer(RelativeAttention):
             vectors = nn.Parameter(torch.empty(2 * side - 1, self.key_dim))
             nn.init.normal_(vectors, std=scale)
             self.register_parameter(name, vectors)
-            steps = torch.arange(side)
-            self.register_buffer(f"{name}_index", steps - steps[:, None] + side - 1, persistent=False)
+            derive(self, f"{name}_index", step_index, side)
         self.rows: nn.Parameter
         self.columns: nn.Parameter
         self.rows_index: Tensor
@@ -154,6 +151,19 @@ class EmbeddingMixer(RelativeAttention):
         down = _by_offset(grid.transpose(2, 3), self.rows, self.rows_index).transpose(2, 3)
         across = _by_offset(grid, self.columns, self.columns_index)
         return (down.unsqueeze(5) + across.unsqueeze(4)).flatten(4).flatten(2, 3)
+
+
+def distance_index(rows: int, columns: int) -> Tensor:
+    """For every query and key the number of their distance along rows and columns, (N, N)."""
+    token = torch.arange(rows * columns)
+    down, across = token // columns, token % columns
+    return (down[:, None] - down).abs() * columns + (across[:, None] - across).abs()
+
+
+def step_index(side: int) -> Tensor:
+    """For every query and key along a side the number of their offset, (side, side)."""
+    steps = torch.arange(side)
+    return steps - steps[:, None] + side - 1
 
 
 def _by_offset(q: Tensor, vectors: Tensor, index: Tensor) -> Tensor:

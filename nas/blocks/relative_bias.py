@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nas.blocks.derived import derive
 from nas.blocks.init import init_linear
 
 HIDDEN = 512  # of the network behind continuous positions (Swin V2)
@@ -23,7 +24,7 @@ class RelativeBias(nn.Module):
         super().__init__()
         self.table = nn.Parameter(torch.empty((2 * rows - 1) * (2 * columns - 1), heads))
         nn.init.trunc_normal_(self.table, std=0.02)
-        self.register_buffer("index", offset_index(rows, columns), persistent=False)
+        derive(self, "index", offset_index, rows, columns)
         self.index: Tensor
 
     def forward(self) -> Tensor:
@@ -43,16 +44,21 @@ class ContinuousBias(nn.Module):
         self.project = nn.Linear(HIDDEN, heads, bias=False)
         init_linear(self.expand)
         init_linear(self.project)
-        down, across = (8 * torch.arange(1 - side, side) / max(side - 1, 1) for side in (rows, columns))
-        offsets = torch.stack(torch.meshgrid(down, across, indexing="ij"), 2).flatten(0, 1)
-        self.register_buffer("offsets", offsets.sign() * (1 + offsets.abs()).log2() / math.log2(8), persistent=False)
-        self.register_buffer("index", offset_index(rows, columns), persistent=False)
+        derive(self, "offsets", log_spaced_offsets, rows, columns)
+        derive(self, "index", offset_index, rows, columns)
         self.offsets: Tensor
         self.index: Tensor
 
     def forward(self) -> Tensor:
         table = 16 * self.project(F.relu(self.expand(self.offsets))).sigmoid()
         return table[self.index].permute(2, 0, 1)
+
+
+def log_spaced_offsets(rows: int, columns: int) -> Tensor:
+    """Every offset as (down, across), scaled to -8..8 and log-spaced; ((2 rows - 1)(2 columns - 1), 2)."""
+    down, across = (8 * torch.arange(1 - side, side) / max(side - 1, 1) for side in (rows, columns))
+    offsets = torch.stack(torch.meshgrid(down, across, indexing="ij"), 2).flatten(0, 1)
+    return offsets.sign() * (1 + offsets.abs()).log2() / math.log2(8)
 
 
 def offset_index(rows: int, columns: int) -> Tensor:

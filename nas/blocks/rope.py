@@ -11,12 +11,8 @@ from nas.errors import InvalidArchitecture
 BASE = 10000.0  # ratio of the longest to the shortest wave length (Vaswani et al., 2017)
 
 
-def rotary_tables(shape: TokenShape, heads: int, side: int | None = None) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of every token's angles, each (N, channels of a head), both channels of a pair alike.
-
-    The first half of a head's channels turns by the row, the second by the column (EVA-02, Fang et al., 2023). Extra
-    tokens turn by nothing. `side` scales rows and columns as if the grid had so many of each.
-    """
+def rotary_numbers(shape: TokenShape, heads: int, side: int | None = None) -> tuple[int, int, int, int, int | None]:
+    """What `rotary_cos` and `rotary_sin` follow from; raises `InvalidArchitecture` where there are no places."""
     if shape.grid is None:
         raise InvalidArchitecture(f"tokens must have a grid to be turned by their place, but got {shape}", path="rope")
     width = shape.channels // heads
@@ -28,13 +24,30 @@ def rotary_tables(shape: TokenShape, heads: int, side: int | None = None) -> tup
             f" {width} ({shape.channels} channels, {heads} heads); heads that fit: {fit}",
             path="heads",
         )
+    return *shape.grid, width, len(shape.extra), side
+
+
+def rotary_angles(rows: int, columns: int, width: int, extra: int, side: int | None) -> Tensor:
+    """Every token's angles, (N, channels of a head), both channels of a pair alike.
+
+    The first half of a head's channels turns by the row, the second by the column (EVA-02, Fang et al., 2023). Extra
+    tokens turn by nothing. `side` scales rows and columns as if the grid had so many of each.
+    """
     frequencies = BASE ** (-torch.arange(width // 4) / (width // 4))
-    rows, columns = shape.grid
     row = torch.arange(rows).repeat_interleave(columns) * ((side or rows) / rows)
     column = torch.arange(columns).repeat(rows) * ((side or columns) / columns)
     angles = torch.cat((row[:, None] * frequencies, column[:, None] * frequencies), 1)
-    angles = torch.cat((torch.zeros(len(shape.extra), width // 2), angles)).repeat_interleave(2, 1)
-    return angles.cos(), angles.sin()
+    return torch.cat((torch.zeros(extra, width // 2), angles)).repeat_interleave(2, 1)
+
+
+def rotary_cos(rows: int, columns: int, width: int, extra: int, side: int | None) -> Tensor:
+    """The cosines of `rotary_angles`."""
+    return rotary_angles(rows, columns, width, extra, side).cos()
+
+
+def rotary_sin(rows: int, columns: int, width: int, extra: int, side: int | None) -> Tensor:
+    """The sines of `rotary_angles`."""
+    return rotary_angles(rows, columns, width, extra, side).sin()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

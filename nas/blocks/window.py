@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import TokenShape
 from nas.blocks import base
+from nas.blocks.derived import derive
 from nas.blocks.fields import WindowShift, WindowSide
 from nas.blocks.multihead import MultiHeadMixer, check_tokens
 from nas.blocks.partition import Partition, attend, fitting_sides, grid_of
@@ -68,16 +69,11 @@ class WindowMixer(MultiHeadMixer):
         self.bias: RelativeBias | ContinuousBias | None = None
         if config.position != "none":
             self.bias = (RelativeBias if config.position == "relative" else ContinuousBias)(rows, columns, heads)
-        self.register_buffer("hidden", self._hidden() if any(self.shifts) else None, persistent=False)
         self.hidden: Tensor | None
-
-    def _hidden(self) -> Tensor:
-        """Pairs of tokens that only meet because the grid was rolled; (windows, 1, N, N)."""
-        rolled = (torch.arange(axis) >= axis - shift for axis, shift in zip(self.grid, self.shifts, strict=True))
-        down, across = rolled
-        region = (2 * down[:, None] + across).view(1, -1, 1)
-        window = self.partition.split(region)[0]
-        return (window != window.transpose(1, 2))[:, None]
+        if any(self.shifts):
+            derive(self, "hidden", rolled_pairs, self.grid, self.shifts, rows, columns)
+        else:
+            self.hidden = None
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(self.partition.split(self._roll(x, -1)))
@@ -100,3 +96,11 @@ class WindowMixer(MultiHeadMixer):
         if bias is None:
             bias = q.new_zeros(1, 1, 1, 1)
         return bias.masked_fill(self.hidden, -math.inf)
+
+
+def rolled_pairs(grid: tuple[int, int], shifts: tuple[int, int], rows: int, columns: int) -> Tensor:
+    """Pairs of tokens of a window that only meet because the grid was rolled; (windows, 1, N, N)."""
+    down, across = (torch.arange(axis) >= axis - shift for axis, shift in zip(grid, shifts, strict=True))
+    region = 2 * down[:, None] + across
+    window = region.unflatten(1, (-1, columns)).unflatten(0, (-1, rows)).transpose(1, 2).flatten(2).flatten(0, 1)
+    return (window[:, :, None] != window[:, None])[:, None]

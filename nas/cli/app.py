@@ -20,8 +20,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done, 2 bad input, 3 done but nothing met the budget (of an export: but a format is missing), "
-    "130 interrupted (resumable).",
+    epilog="Exit codes: 0 done, 2 bad input, 3 done but nothing met the budget (of an export: but a format is "
+    "missing), 130 interrupted (resumable).",
 )
 
 app.command("search")(studies.search)

@@ -190,7 +190,7 @@ def _conditions(latency: Mapping[str, Any]) -> str:
     trusted = "to be trusted" if latency.get("trusted", True) else "**not to be trusted**"
     head = (
         f"Last measured on {esc(latency.get('device') or 'a device that was not recorded')}: "
-        f"p90 {milliseconds(latency['p90'])} ms, p99 {milliseconds(latency['p99'])} ms, "
+        f"p90 {quantity(LATENCY, latency.get('p90'))}, p99 {quantity(LATENCY, latency.get('p99'))}, "
         f"{latency.get('pairs', 'an unknown number of')} pairs, {trusted}."
     )
     flags = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-_SPECIAL = re.compile(r"([\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.|^[#+=>-]|^\d+[.)])", re.IGNORECASE)
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.|^[#+=>-]|^\d+[.)](?=\s|$))", re.IGNORECASE)
 
 
 def esc(text: object) -> str:

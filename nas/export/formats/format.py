@@ -30,8 +30,9 @@ class Format:
     `read(folder)` gives what computes outputs (N, classes) for prepared images (N, C, H, W), for any N; it is told
     apart from others by `runtime` in `nas predict`. Where that is a runtime of `nas.measure`, `measured_as` is what it
     reads the first file as, and latency is measured of what was written. `attempt(module, example)` converts a part of
-    a network, so that a block that cannot be expressed is found. `tolerance` is how far from eager outputs may be, `packages` come with the `extra` (None: with
-    torch alone), `instead` names formats that express more. With `calibrated` it needs training images.
+    a network, so that a block that cannot be expressed is found. `tolerance` is how far from eager outputs may be,
+    `packages` come with the `extra` (None: with torch alone), `instead` names formats that express more. With
+    `calibrated` it needs training images.
     """
 
     name: str

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from conftest import model_of
+from small_models import model_of
 from torch import nn
 
 from nas.errors import ExportError

@@ -109,15 +109,19 @@ def _tell(text: str) -> None:
 def _print_formats(document: dict[str, Any], where: str) -> None:
     trained = "" if document["trained"] else "  [bold red]untrained[/]"
     table = Table(title=f"{escape(document['name'])}  {document['arch_id']}{trained}", title_justify="left")
-    for column in ("format", "files", "bytes", "difference", "relative", ""):
-        table.add_column(column, justify="right" if column in ("bytes", "difference", "relative") else "left")
+    for column in ("format", "files", "bytes", "difference", "relative"):
+        table.add_column(column, justify="left" if column in ("format", "files") else "right")
     for row in document["formats"]:
+        if "reason" in row:
+            continue
         outputs = row.get("outputs") or {}
         numbers = [f"{outputs[key]:.2g}" if key in outputs else "" for key in ("absolute", "difference")]
         size = f"{row['bytes']:,}" if "bytes" in row else ""
-        state = "" if row["state"] in ("written", "to write") else f"{row['state']}: {row['reason']}"
-        table.add_row(row["format"], ", ".join(row.get("files", ())), size, *numbers, escape(state))
+        table.add_row(row["format"], ", ".join(row["files"]), size, *numbers)
     out.print(table)
+    for row in document["formats"]:
+        if "reason" in row:
+            out.print(f"{row['format']} {row['state']}: {row['reason']}", highlight=False, markup=False, soft_wrap=True)
     out.print(f"weights: {document['weights']}", highlight=False, markup=False, soft_wrap=True)
     for name, splits in document.get("accuracy", {}).items():
         for each in splits:

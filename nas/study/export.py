@@ -149,9 +149,9 @@ def export_model(trained: Trained, todo: Todo, options: Options, tell: Tell) -> 
             "licence": options.licence,
             "compared_on": "images of the data" if trained.dataset else "random images",
             "formats": [outcome.to_json() for outcome in outcomes],
-            "accuracy": _accuracies(trained, model, outcomes, folder, tell),
+            "accuracy": (accuracy := _accuracies(trained, model, outcomes, folder, tell)),
             "latency_ms": _latencies(trained, outcomes, folder, device, tell) if device else {},
-            "notes": list(trained.notes),
+            "notes": [*trained.notes, *_differing(trained, accuracy)],
             "environment": host_environment() | _versions(),
         }
         write_text(folder / CARD, card(_card(trained, document, options)))
@@ -228,6 +228,18 @@ def _accuracies(
             after = right(format.read(folder), trained.preparation, images)
             found[format.name].append(compared(name, before, after).to_json() | {"of": len(split)})
     return found
+
+
+def _differing(trained: Trained, accuracy: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Whether the accuracy that was recorded is found again with these weights and this data."""
+    recorded = trained.origin.record.values if trained.origin else {}
+    notes: dict[str, None] = {}
+    for found in (each for splits in accuracy.values() for each in splits):
+        before = recorded.get({"validation": "accuracy", "test": "test_accuracy"}[found["split"]])
+        if before is not None and found["images"] == found["of"] and abs(before - found["before"]) * found["of"] > 1.5:
+            words = f"the {found['split']} accuracy recorded was {before:.2%}, here it is {found['before']:.2%}"
+            notes[f"{words}: other weights, other data or another way to compute"] = None
+    return list(notes)
 
 
 def _latencies(

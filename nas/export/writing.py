@@ -32,7 +32,8 @@ class Outcome:
         if self.state != "written":
             return found | {"reason": self.reason}
         outputs = self.check.to_json() if self.check else None
-        return found | {"files": list(self.files), "bytes": self.size, "outputs": outputs}
+        seconds = round(self.seconds, 2)
+        return found | {"files": list(self.files), "bytes": self.size, "outputs": outputs, "seconds": seconds}
 
 
 def write_formats(model: Model, wanted: Sequence[Format], folder: Path, tell: Callable[[str], None]) -> list[Outcome]:

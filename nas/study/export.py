@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from nas.export.model import Model
 
 NETWORK, CARD = "network.yaml", "README.md"
-CALIBRATION = 256  # training images that ranges of eight bits are taken from
+CALIBRATION = 128  # training images that ranges of eight bits are taken from
 
 Tell = Callable[[str], None]
 

@@ -5,7 +5,7 @@
 For trained networks of studies (`--study`, as often as wanted) and untrained ones of the zoo (`--networks`, one of each
 of several families): each format as `nas export` writes it, its largest difference to eager PyTorch on 64 images, its
 bytes, its latency beside eager's by the protocol of all latencies, and for trained networks the accuracy in eight bits
-beside that in float32 on the same validation and test images.
+beside that in float32 on the same validation and test images. Stand-alone source has no latency of its own.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 
 from benchmarks.common import PACKAGES, RESULTS, environment, report
 from nas.errors import NasError
+from nas.export import formats
 from nas.study.export import Options, export_model, plan_export
 from nas.study.trained import find_trained
 
 ZOO = (
-    "resnet8", "mobilenet_v3_small", "shufflenet_v2_x0_5", "regnet_x_004", "repvgg_a0", "efficientnet_b0",
-    "convnext_atto", "densenet121", "efficientformer_l1", "mobilevit_xxs", "vit_tiny_16", "deit_tiny_distilled",
-    "swin_tiny", "t2t_vit_7", "msdnet_step4",
+    "resnet20", "mobilenet_v3_small", "shufflenet_v2_x0_5", "regnet_x_004", "repvgg_a0", "efficientnet_b0",
+    "convnext_atto", "mobilevit_xxs", "deit_tiny_distilled", "swin_tiny", "msdnet_step4",
 )  # fmt: skip
 COLUMNS = {
     "network": "network", "format": "format", "state": "", "difference": "relative difference",
@@ -60,7 +60,10 @@ def _rows(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     study = not name.startswith("zoo/")
     trained = find_trained(name, data=str(options.data) if options.data and study else None)
     with TemporaryDirectory(prefix="nas-exports-") as folder:
-        asked = Options(tuple(options.format), Path(folder) / "model", device="cpu" if options.latency else None)
+        known = [each for each in formats.names() if each != "source" and (study or not formats.find(each).calibrated)]
+        asked = Options(
+            tuple(options.format or known), Path(folder) / "model", device="cpu" if options.latency else None
+        )
         found = export_model(trained, plan_export(trained, asked), asked, lambda text: print(text, file=sys.stderr))
     latencies = found["latency_ms"]
     yield {"network": found["name"], "format": "eager", "state": "", **_latency(latencies.get("eager"))}
@@ -113,7 +116,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--study", action="append", default=[], help="STUDY:TRIAL or STUDY:best; may be repeated")
     parser.add_argument("--networks", nargs="*", default=list(ZOO), help="of the zoo, untrained")
-    parser.add_argument("--format", action="append", default=[], help="may be repeated; by default all")
+    parser.add_argument("--format", action="append", default=[], help="may be repeated; by default all but source")
     parser.add_argument("--data", type=Path, help="the studies' data, where it is elsewhere than they say")
     parser.add_argument("--no-latency", dest="latency", action="store_false", help="do not measure")
     parser.add_argument("--out", type=Path, default=RESULTS / "exports.json")

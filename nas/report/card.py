@@ -158,6 +158,8 @@ def _latency(about: Card) -> str:
         if any(reading is not None for reading in readings):
             row = [str(reading) if reading else NONE for reading in readings]
             lines.append(table(HEADS, [row]))
+            if not all(reading.trusted for reading in readings if reading is not None):
+                lines.append("A latency with `?` is not to be trusted: something disturbed it.")
         if record.latency is not None:
             lines.append(_conditions(record.latency))
     measured = about.document["latency_ms"]
@@ -165,7 +167,8 @@ def _latency(about: Card) -> str:
         rows = [(code(name), *_measured(found)) for name, found in measured.items()]
         lines.append("Of the files, as they were written:")
         lines.append(table(("", "p50 (ms)", "95% interval", "p90", "pairs", "trusted", "flags"), rows))
-        environment = next((each["environment"] for each in measured.values() if "environment" in each), None)
+        environment = next((each["environment"] for each in measured.values() if "environment" in each), {})
+        environment = {name: value for name, value in environment.items() if name != "runtime"}
         lines += [_environment(environment)] if environment else []
     elif lines:
         lines.append("That was measured of the network, not of these files; `nas export --measure` measures the files.")

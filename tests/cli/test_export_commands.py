@@ -186,6 +186,19 @@ def test_a_network_of_a_file(study, nas, run_nas, tmp_path):
     assert (tmp_path / "mine" / "weights.safetensors").exists()
 
 
+def test_a_hostile_name_stays_a_name(study, nas, tmp_path):
+    name = "../../x](http://evil) <script>alert(1)</script>"
+    tree = yaml.safe_load((study / "best" / "network.yaml").read_text()) | {"name": name}
+    (tmp_path / "hostile.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    found = json.loads(nas("export", "hostile.yaml", *some("safetensors"), "--json"))
+    folder = (tmp_path / found["folder"]).resolve()
+    assert folder.parent == tmp_path / "export"
+    card = (folder / "README.md").read_text()
+    assert "<script>" not in card
+    assert "\\](http" in card
+    assert found["name"] == name
+
+
 def test_a_trial_without_weights_says_how_to_make_them(study, run_nas, nas):
     shutil.rmtree(study / "best")
     for folder in (study / "trials").iterdir():

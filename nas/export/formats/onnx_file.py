@@ -45,7 +45,7 @@ def converted(module: nn.Module, images: Tensor, folder: Path) -> Path:
     def fits(path: Path) -> bool:
         """Whether another number of images than that of the example can be run, with the same outputs."""
         try:
-            run = session_of(path)
+            run = session_of(path, prints=onnx_runtime.NOTHING)
             found = torch.cat([run(images[:1]), run(images[1:])])
         except RuntimeError:
             return False
@@ -66,10 +66,11 @@ def read(folder: Path) -> Run:
     return session_of(folder / FILE)
 
 
-def session_of(path: Path) -> Run:
+def session_of(path: Path, *, prints: int = onnx_runtime.ERRORS) -> Run:
     """A session of an ONNX file on the CPU, with as many threads as torch has."""
     with _told():
-        session = onnx_runtime.session(path, torch.zeros(1), Device(threads=torch.get_num_threads()))
+        device = Device(threads=torch.get_num_threads())
+        session = onnx_runtime.session(path, torch.zeros(1), device, prints=prints)
 
     def run(images: Tensor) -> Tensor:
         with _told():

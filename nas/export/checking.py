@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def check(format: Format, model: Model, folder: Path) -> Check:
     if not agreement.holds:
         raise ExportError(
             f"outputs of {format.name} must agree with eager's on {len(found)} images, {agreement.tolerance.words}, "
-            f"but {agreement.words}; refused: take another format ({format.instead})"
+            f"but {agreement.words}; refused: take another format ({format.alternatives()})"
         )
     top1 = float((expected.argmax(1) == found.argmax(1)).double().mean())
     return Check(len(found), float((expected.double() - found.double()).abs().max()), top1, agreement)
@@ -66,8 +66,8 @@ def _batches(images: Tensor) -> Iterator[Tensor]:
     yield from images[1:].split(BATCH)
 
 
-def blamed(format: Format, model: Model, error: Exception) -> ExportError:
-    """The error of a format with the block and the operator that it is about."""
+def blamed(format: Format, model: Model, error: Exception, failed: Collection[str] = ()) -> ExportError:
+    """The error of a format with the block and the operator that it is about; `failed` are formats that failed too."""
     path, inner, kind = "", error, type(model.network).__name__
     if format.attempt is not None:
         network = copy.deepcopy(model.deployed)
@@ -78,5 +78,5 @@ def blamed(format: Format, model: Model, error: Exception) -> ExportError:
     where = f"of block {path}" if path else "of the network"
     return ExportError(
         f"format {format.name} cannot express {what} {where} ({kind}): {culprit.words_of(inner)}; "
-        f"take another format ({format.instead}), or another block there"
+        f"take another format ({format.alternatives(failed)}), or another block there"
     )

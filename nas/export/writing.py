@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nas.errors import NasError, StoreError
+from nas.errors import ExportError, NasError, StoreError
 from nas.export.checking import Check, blamed, check
 from nas.export.formats import Format
 from nas.export.model import Model
@@ -46,14 +46,20 @@ def write_formats(model: Model, wanted: Sequence[Format], folder: Path, tell: Ca
         tell(f"{format.name}: writing {format.file} ...")
         kept = {file for outcome in outcomes for file in outcome.files}
         began = time.perf_counter()
+        failed = {outcome.format for outcome in outcomes if outcome.state == "failed"}
         try:
+            if format.made_of in failed:
+                raise ExportError(
+                    f"format {format.name} is made of {format.made_of}, which could not be written; "
+                    f"take another format ({format.alternatives(failed)})"
+                )
             found = _written(format, model, folder)
         except StoreError:
             raise
         except NasError as error:
             found = Outcome(format.name, "failed", str(error))
         except Exception as error:  # whatever a format raises, it cannot express this network: who is to blame?
-            found = Outcome(format.name, "failed", str(blamed(format, model, error)))
+            found = Outcome(format.name, "failed", str(blamed(format, model, error, failed)))
         if found.state == "failed":
             for file in set(format.files) - kept:
                 (folder / file).unlink(missing_ok=True)

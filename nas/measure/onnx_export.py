@@ -69,7 +69,9 @@ def size(folder: Path) -> int:
 def _quiet() -> Iterator[None]:
     """Without what the exporters say of themselves: that tracing is old, which values a trace holds fixed."""
     if hasattr(torch._C, "_jit_set_onnx_log_output_stream"):
-        torch._C._jit_set_onnx_log_output_stream("stderr")  # it prints whole graphs when it fails
+        torch._C._jit_set_onnx_log_output_stream("stderr")  # what is printed is no result
+    log = getattr(torch._C, "_jit_onnx_log", None)  # it prints whole graphs when it fails
+    torch._C._jit_onnx_log = lambda *_: None
     registry = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = registry.level
     registry.setLevel(logging.ERROR)
@@ -84,3 +86,5 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             registry.setLevel(level)
+            if log is not None:
+                torch._C._jit_onnx_log = log

@@ -167,8 +167,8 @@ def _latency(about: Card) -> str:
         rows = [(code(name), *_measured(found)) for name, found in measured.items()]
         lines.append("Of the files, as they were written:")
         lines.append(table(("", "p50 (ms)", "95% interval", "p90", "pairs", "trusted", "flags"), rows))
-        environment = next((each["environment"] for each in measured.values() if "environment" in each), {})
-        environment = {name: value for name, value in environment.items() if name != "runtime"}
+        found = next((each["environment"] for each in measured.values() if "environment" in each), {})
+        environment = {name: value for name, value in found.items() if name != "runtime"}
         lines += [_environment(environment)] if environment else []
     elif lines:
         lines.append("That was measured of the network, not of these files; `nas export --measure` measures the files.")

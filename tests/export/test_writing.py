@@ -38,7 +38,7 @@ def test_an_operator_that_onnx_lacks_is_named_and_the_others_are_written(with_ga
     out = tmp_path / "out"
     out.mkdir()
     said: list[str] = []
-    wanted = [formats.find(name) for name in ("onnx", "pt2")]
+    wanted = [formats.find(name) for name in ("onnx", "pt2", "int8")]
     found = {outcome.format: outcome for outcome in write_formats(with_gamma, wanted, out, said.append)}
     assert found["pt2"].state == "written"
     assert found["onnx"].state == "failed"
@@ -46,6 +46,7 @@ def test_an_operator_that_onnx_lacks_is_named_and_the_others_are_written(with_ga
     assert "igamma of block s2.0.gamma (Gamma)" in reason
     assert "take another format (pt2 or source)" in reason
     assert any(reason in line for line in said)
+    assert "is made of onnx, which could not be written; take another format (pt2 or source)" in found["int8"].reason
     assert {path.name for path in out.iterdir()} == {"model.pt2"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -31,8 +31,8 @@ class Format:
     apart from others by `runtime` in `nas predict`. Where that is a runtime of `nas.measure`, `measured_as` is what it
     reads the first file as, and latency is measured of what was written. `attempt(module, example)` converts a part of
     a network, so that a block that cannot be expressed is found. `tolerance` is how far from eager outputs may be,
-    `packages` come with the `extra` (None: with torch alone), `instead` names formats that express more. With
-    `calibrated` it needs training images.
+    `packages` come with the `extra` (None: with torch alone), `instead` names formats that express more; what
+    is `made_of` another format fails with it. With `calibrated` it needs training images.
     """
 
     name: str
@@ -45,13 +45,18 @@ class Format:
     attempt: Callable[[nn.Module, Tensor], object] | None = None
     packages: tuple[str, ...] = ()
     extra: str | None = None
-    instead: str = "safetensors"
+    instead: tuple[str, ...] = ("safetensors",)
+    made_of: str | None = None
     calibrated: bool = False
     measured_as: str | None = None
 
     @property
     def file(self) -> str:
         return self.files[0]
+
+    def alternatives(self, failed: Collection[str] = ()) -> str:
+        """Formats that express more, without those that failed too."""
+        return " or ".join(name for name in self.instead if name not in failed) or "safetensors"
 
     def missing(self) -> str | None:
         """What has to be installed before it can be written; None where nothing has to be."""

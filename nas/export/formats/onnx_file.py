@@ -98,6 +98,6 @@ FORMAT = Format(
     attempt=attempt,
     packages=PACKAGES,
     extra="onnx",
-    instead="pt2 or source",
+    instead=("pt2", "source"),
     measured_as=FILE,
 )

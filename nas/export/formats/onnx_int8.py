@@ -37,9 +37,10 @@ FORMAT = Format(
     read=read,
     tolerance=INT8,
     attempt=onnx_file.attempt,
+    made_of="onnx",
     packages=onnx_file.PACKAGES,
     extra="onnx",
-    instead="onnx",
+    instead=("onnx", "pt2", "source"),
     calibrated=True,
     measured_as=onnx_file.FILE,
 )

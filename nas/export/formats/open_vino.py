@@ -56,8 +56,9 @@ FORMAT = Format(
     write=write,
     read=read,
     attempt=attempt,
+    made_of="onnx",
     packages=("onnx", "onnxscript", "onnxruntime", "openvino"),
     extra="onnx,openvino",
-    instead="onnx, pt2 or source",
+    instead=("onnx", "pt2", "source"),
     measured_as=FILE,
 )

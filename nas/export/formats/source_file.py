@@ -45,5 +45,5 @@ FORMAT = Format(
     write=write,
     read=read,
     tolerance=SAME,
-    instead="pt2 or safetensors",
+    instead=("pt2", "safetensors"),
 )

@@ -60,5 +60,5 @@ FORMAT = Format(
     write=write,
     read=read,
     attempt=program,
-    instead="source or safetensors",
+    instead=("source", "safetensors"),
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from nas.measure.latency import FLAGS
 from nas.report.aims import Aims, bounds_of, read_aims
+from nas.report.card_files import data, eight_bits, files, preparing
 from nas.report.front import best, front
 from nas.report.hypervolume import contribution
 from nas.report.latencies import HEADS, LATENCY, latencies_of
@@ -55,10 +56,10 @@ def card(about: Card) -> str:
         ("", _opening(about)),
         ("Results", _results(about)),
         ("Latency", _latency(about)),
-        ("Files", _files(document)),
-        ("Eight bits", _eight_bits(document)),
-        ("Preparing an image", _preparing(document)),
-        ("Data", _data(document)),
+        ("Files", files(document)),
+        ("Eight bits", eight_bits(document)),
+        ("Preparing an image", preparing(document)),
+        ("Data", data(document)),
         ("Training", _training(about)),
         ("How to get it again", _again(about)),
         ("Limits", _limits(about)),
@@ -167,7 +168,7 @@ def _latency(about: Card) -> str:
         rows = [(code(name), *_measured(found)) for name, found in measured.items()]
         lines.append("Of the files, as they were written:")
         lines.append(table(("", "p50 (ms)", "95% interval", "p90", "pairs", "trusted", "flags"), rows))
-        found = next((each["environment"] for each in measured.values() if "environment" in each), {})
+        found: dict[str, Any] = next((each["environment"] for each in measured.values() if "environment" in each), {})
         environment = {name: value for name, value in found.items() if name != "runtime"}
         lines += [_environment(environment)] if environment else []
     elif lines:
@@ -207,85 +208,6 @@ def _conditions(latency: Mapping[str, Any]) -> str:
 def _environment(environment: Mapping[str, Any]) -> str:
     told = {name: value for name, value in environment.items() if value is not None and name != "device"}
     return "Environment: " + ", ".join(f"{esc(name)} {esc(value)}" for name, value in told.items()) + "."
-
-
-def _files(document: Mapping[str, Any]) -> str:
-    """What was written and how its outputs compare; what was not, and why."""
-    rows = []
-    for found in document["formats"]:
-        if found["state"] != "written":
-            continue
-        outputs = found["outputs"]
-        rows.append(
-            (
-                esc(found["format"]),
-                ", ".join(map(code, found["files"])),
-                f"{found['bytes']:,}",
-                f"{outputs['absolute']:.2g}",
-                f"{outputs['difference']:.2g}",
-                f"{100 * outputs['top1']:.0f}%",
-            )
-        )
-    images = next(f["outputs"]["images"] for f in document["formats"] if f["state"] == "written")
-    lines = [
-        table(("format", "files", "bytes", "largest difference", "relative", "same class"), rows),
-        f"Differences are those of logits to eager PyTorch's on {images} {document['compared_on']}, one and several at "
-        "a time; relative ones to eager's largest logit. All take any number of images at a time. Sizes and SHA-256 of "
-        "all files are in `model.json`; `network.yaml` is the network in the language of `nas`.",
-    ]
-    lines += [f"- Not written: {esc(f['format'])} ({esc(f['reason'])})" for f in document["formats"] if "reason" in f]
-    return "\n\n".join(lines)
-
-
-def _eight_bits(document: Mapping[str, Any]) -> str:
-    rows = [
-        (
-            esc(name),
-            f"{found['images']:,} of {found['of']:,} {found['split']}",
-            quantity("accuracy", found["before"]),
-            quantity("accuracy", found["after"]),
-            difference("accuracy", found["after"] - found["before"]),
-            f"{found['lost']:,}",
-            f"{found['won']:,}",
-        )
-        for name, splits in document["accuracy"].items()
-        for found in splits
-    ]
-    if not rows:
-        return ""
-    heads = ("format", "images", "accuracy before", "after", "difference", "no longer right", "newly right")
-    return table(heads, rows) + "\n\nRanges were taken from training images only."
-
-
-def _preparing(document: Mapping[str, Any]) -> str:
-    prepare = document["prepare"]
-    if prepare is None:
-        return "Not known: no data was at hand when this was exported."
-    resize = ""
-    if (prepare["side"], prepare["side"]) != (prepare["height"], prepare["width"]):
-        resize = f"\n1. Resize to {prepare['height']} x {prepare['width']} (bilinear, anti-aliased)."
-    colours = "grey" if prepare["channels"] == 1 else "RGB"
-    mean, std = (", ".join(f"{value:.6g}" for value in prepare[key]) for key in ("mean", "std"))
-    names = document["classes"]
-    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more (in model.json)" if len(names) > 20 else "")
-    return (
-        f"1. Decode upright, as {colours}; crop the centre square, resize it to {prepare['side']} x {prepare['side']} "
-        f"(bicubic).{resize}\n"
-        f"1. Scale to 0..1, subtract the mean ({mean}), divide by the deviation ({std}).\n"
-        "1. Order as (image, channel, row, column), float32.\n\n"
-        f"Classes, in the order of the outputs: {esc(shown)}.\n\n"
-        "`nas predict FOLDER IMAGE...` does this."
-    )
-
-
-def _data(document: Mapping[str, Any]) -> str:
-    data = document["data"]
-    licence = f"Licence of the data: {esc(document['licence'] or 'not given')}."
-    if data is None:
-        return licence
-    counts = ", ".join(f"{count:,} {name}" for name, count in data["images"].items())
-    size = f"{data['resolution']} px, {plural(data['channels'], 'channel')}, {len(data['classes'])} classes"
-    return f"{esc(data['name'])}: {esc(counts)} images; {size}; fingerprint {code(data['fingerprint'])}.\n\n{licence}"
 
 
 def _training(about: Card) -> str:

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from nas.errors import ExportError, NasError
+from nas.errors import ExportError
 from nas.export import formats
 from nas.export.description import FILE as MODEL
 from nas.export.description import describe
 from nas.export.formats import Format
-from nas.export.formats.weights import eager
 from nas.export.writing import Outcome, listing, write_formats
-from nas.measure import Device, Meter
 from nas.measure.provenance import host_environment
-from nas.measure.written import Written
 from nas.report.card import Card, card
 from nas.space import network_yaml
 from nas.store.files import read_json, write_json, write_text, writing
 from nas.study.config import named_device
-from nas.study.profile import latency_json
+from nas.study.export_numbers import Tell, accuracies, differing, latencies
 from nas.study.results import trial_name
 from nas.study.spaces import catalogue
 from nas.study.trained import Trained
@@ -39,8 +36,6 @@ if TYPE_CHECKING:
 
 NETWORK, CARD = "network.yaml", "README.md"
 CALIBRATION = 128  # training images that ranges of eight bits are taken from
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -149,9 +144,9 @@ def export_model(trained: Trained, todo: Todo, options: Options, tell: Tell) -> 
             "licence": options.licence,
             "compared_on": "images of the data" if trained.dataset else "random images",
             "formats": [outcome.to_json() for outcome in outcomes],
-            "accuracy": (accuracy := _accuracies(trained, model, outcomes, folder, tell)),
-            "latency_ms": _latencies(trained, outcomes, folder, device, tell) if device else {},
-            "notes": [*trained.notes, *_differing(trained, accuracy)],
+            "accuracy": (accuracy := accuracies(trained, model, outcomes, folder, tell)),
+            "latency_ms": latencies(trained, outcomes, folder, device, tell) if device else {},
+            "notes": [*trained.notes, *differing(trained, accuracy)],
             "environment": host_environment() | _versions(),
         }
         write_text(folder / CARD, card(_card(trained, document, options)))
@@ -205,74 +200,6 @@ def _about(trained: Trained) -> str:
     return (
         f"{costs['params']:,} parameters, {costs['macs']:,} multiply-accumulates an image; weights: {trained.weights}."
     )
-
-
-def _accuracies(
-    trained: Trained, model: Model, outcomes: Sequence[Outcome], folder: Path, tell: Tell
-) -> dict[str, list[dict[str, Any]]]:
-    """Of every format whose outputs are only alike, on validation and test images, beside the network's own."""
-    from nas.export.accuracy import MOST, compared, right, spread_over
-
-    written = {outcome.format for outcome in outcomes if outcome.state == "written"}
-    calibrated = [format for name in written if (format := formats.find(name)).calibrated]
-    if trained.dataset is None or trained.preparation is None or not trained.trained or not calibrated:
-        return {}
-    found: dict[str, list[dict[str, Any]]] = {format.name: [] for format in calibrated}
-    for name, split in trained.dataset.splits.items():
-        if name == "train":
-            continue
-        images = spread_over(split, MOST)
-        tell(f"accuracy on {len(images):,} of {len(split):,} {name} images ...")
-        before = right(eager(model.network), trained.preparation, images)
-        for format in calibrated:
-            after = right(format.read(folder), trained.preparation, images)
-            found[format.name].append(compared(name, before, after).to_json() | {"of": len(split)})
-    return found
-
-
-def _differing(trained: Trained, accuracy: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Whether the accuracy that was recorded is found again with these weights and this data."""
-    recorded = trained.origin.record.values if trained.origin else {}
-    notes: dict[str, None] = {}
-    for found in (each for splits in accuracy.values() for each in splits):
-        before = recorded.get({"validation": "accuracy", "test": "test_accuracy"}[found["split"]])
-        if before is not None and found["images"] == found["of"] and abs(before - found["before"]) * found["of"] > 1.5:
-            words = f"the {found['split']} accuracy recorded was {before:.2%}, here it is {found['before']:.2%}"
-            notes[f"{words}: other weights, other data or another way to compute"] = None
-    return list(notes)
-
-
-def _latencies(
-    trained: Trained, outcomes: Sequence[Outcome], folder: Path, device: Device, tell: Tell
-) -> dict[str, dict[str, Any]]:
-    """Of the network in eager PyTorch and of every file that a runtime of `nas measure` reads; why not, where not."""
-    found: dict[str, dict[str, Any]] = {}
-    written = {outcome.format for outcome in outcomes if outcome.state == "written"}
-    for name in ["eager", *(each for each in formats.names() if each in written)]:
-        format = formats.find(name) if name != "eager" else None
-        if format is not None and format.measured_as is None:
-            continue
-        there = device.model_copy(update={"runtime": format.runtime if format else "eager"})
-        tell(f"{name}: measuring on {there.name} ...")
-        try:
-            found[name] = _latency(trained, format, folder, there)
-        except NasError as error:
-            tell(f"{name}: {error}")
-            found[name] = {"reason": str(error)}
-    return found
-
-
-def _latency(trained: Trained, format: Format | None, folder: Path, device: Device) -> dict[str, Any]:
-    with Meter(device) as meter, TemporaryDirectory(prefix="nas-measure-") as text:
-        if format is None:
-            latency = meter.measure(trained.plan.architecture)
-        else:
-            for file in format.files:
-                shutil.copyfile(
-                    folder / file, Path(text) / (format.measured_as or file if file == format.file else file)
-                )
-            latency = meter.measure(Written(trained.plan.arch_id, Path(text), trained.plan.input.tensor()[1:]))
-    return latency_json(latency) | {"device": latency.device, "environment": dict(latency.environment)}
 
 
 def _versions() -> dict[str, str]:

@@ -22,7 +22,7 @@ def write(model: Model, folder: Path) -> None:
 
     write_text(folder / FILE, source_of(model.network, about=model.about, weights=weights.WEIGHTS))
     if not (folder / weights.WEIGHTS).exists():
-        weights.write(model, folder)
+        weights.write_weights(model.network, folder)
 
 
 def read(folder: Path) -> Run:

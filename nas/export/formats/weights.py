@@ -23,8 +23,13 @@ WEIGHTS, ARCHITECTURE = "weights.safetensors", "architecture.json"
 def write(model: Model, folder: Path) -> None:
     """The form of training: branches that are fused for running are still apart, so that training can go on."""
     write_json(folder / ARCHITECTURE, model.network.plan.architecture.to_json())
-    tensors = {name: tensor.detach().clone().contiguous() for name, tensor in model.network.state_dict().items()}
-    content = safetensors.torch.save(tensors, {"arch_id": model.network.plan.arch_id})
+    write_weights(model.network, folder)
+
+
+def write_weights(network: Network, folder: Path) -> None:
+    """The tensors alone."""
+    tensors = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
+    content = safetensors.torch.save(tensors, {"arch_id": network.plan.arch_id})
     with writing(folder / WEIGHTS):
         (folder / WEIGHTS).write_bytes(content)  # save_file would make it readable for its owner only
 

@@ -92,7 +92,7 @@ def predict(
     from nas.study.predict import find_predictor
     from nas.study.predict import predict as predicted
 
-    document = predicted(find_predictor(model, runtime), images, top)
+    document = predicted(find_predictor(model, runtime), images, top, _tell)
     if not document["trained"]:
         _tell("these are initial weights, never trained: the answers mean nothing")
     for row in document["unreadable"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from nas.export.formats.weights import eager
 from nas.export.predictor import Predictor, image_files, open_model
 from nas.study.networks import is_trial
 from nas.study.trained import find_trained
+
+OFTEN = 500  # images between two lines of progress
 
 
 def find_predictor(model: str, runtime: str | None = None) -> Predictor:
@@ -27,10 +30,15 @@ def find_predictor(model: str, runtime: str | None = None) -> Predictor:
     )
 
 
-def predict(predictor: Predictor, images: list[Path], top: int) -> dict[str, Any]:
+def predict(predictor: Predictor, images: list[Path], top: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """The document behind `nas predict`: the most probable classes of every image, and those that cannot be read."""
     classes = predictor.preparation.classes
-    predictions = list(predictor.predict(image_files(images)))
+    files = image_files(images)
+    predictions = []
+    for found in predictor.predict(files):
+        predictions.append(found)
+        if len(predictions) % OFTEN == 0:
+            tell(f"{len(predictions):,} of {len(files):,} images ...")
     return {
         "model": predictor.description.name,
         "arch_id": predictor.description.arch_id,

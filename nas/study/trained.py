@@ -25,6 +25,8 @@ from nas.study.results import find_record, open_results, read_resolved, stored_p
 from nas.train import Checkpoint, latest
 from nas.train.preparation import Preparation
 
+FACTS = {"name", "classes", "channels", "resolution", "mean", "std", "images", "fingerprint"}  # of data.json
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -90,7 +92,7 @@ def find_trained(
     elif not untrained:
         tensors, words = _trained_weights(origin)
         fill(network, dict(tensors), f"the checkpoint of {plan.name}")
-    facts = read_json(found.data_file)
+    facts = _recorded(found)
     dataset: Dataset | None = None
     notes: tuple[str, ...] = ()
     if with_data or facts is None:
@@ -98,6 +100,21 @@ def find_trained(
     facts = facts or (dataset.to_json() if dataset else None)
     preparation = Preparation.of(facts, plan.input) if facts else None
     return Trained(plan, network, not untrained, words, origin, facts, dataset, preparation, notes)
+
+
+def _recorded(results: Results) -> Mapping[str, Any] | None:
+    """What the study recorded of its data; None where an earlier version began it. Raises `StoreError`."""
+    facts = read_json(results.data_file)
+    if facts is None:
+        return None
+    missing = FACTS - facts.keys() if isinstance(facts, dict) else FACTS
+    if missing:
+        raise StoreError(
+            f"{results.data_file} must say what the data is, but lacks {', '.join(sorted(missing))}; remove it, then "
+            "the data itself is asked (--data)"
+        )
+    found: Mapping[str, Any] = facts
+    return found
 
 
 def _trained_weights(origin: Origin) -> tuple[Mapping[str, Tensor], str]:

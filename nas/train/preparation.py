@@ -41,22 +41,15 @@ class Preparation:
     def of(cls, data: Mapping[str, Any], shape: MapShape) -> Self:
         """That of a data set, as `Dataset.to_json` tells it, for a network with inputs of `shape`.
 
-        Raises `DataError` where their channels differ.
+        Raises `DataError` where their channels differ, and where something is missing.
         """
         if data["channels"] != shape.channels:
             raise DataError(
                 f"network and data must have as many channels, but the network takes {shape.channels} and the data has "
                 f"{data['channels']}"
             )
-        return cls(
-            shape.channels,
-            data["resolution"],
-            shape.height,
-            shape.width,
-            tuple(data["mean"]),
-            tuple(data["std"]),
-            tuple(data["classes"]),
-        )
+        steps = {"height": shape.height, "width": shape.width, "side": data["resolution"]}
+        return cls.from_json({**data, **steps}, data["classes"])
 
     def read(self, path: Path) -> Images:
         """The image of a file as (side, side, channels), uint8. Raises what Pillow raises for a damaged one."""

@@ -232,6 +232,23 @@ def test_a_damaged_checkpoint_is_told(study, run_nas):
     assert "must be a whole checkpoint" in err
 
 
+def test_damaged_records_are_told(study, run_nas):
+    facts = json.loads((study / "data.json").read_text())
+    (study / "data.json").write_text(json.dumps({"classes": facts["classes"]}))
+    code, _, err = run_nas("export", "tiny", "--best")
+    assert code == 2
+    assert "data.json must say what the data is, but lacks channels" in " ".join(err.split())
+    (study / "data.json").write_text(json.dumps(facts | {"std": [0, 0, 0]}))
+    assert "how to prepare an image must be told completely" in run_nas("predict", "tiny:best", study)[2]
+    (study / "data.json").write_text("{")
+    assert "must be a readable JSON file" in run_nas("export", "tiny", "--best")[2]
+    for path in (study / "trials").glob("*/architecture.json"):
+        path.write_text(path.read_text()[:100])
+    code, _, err = run_nas("export", "tiny", "--best")
+    assert code == 2
+    assert "must be the architecture of a network, but it is damaged" in " ".join(err.split())
+
+
 def test_bad_input_of_export(study, run_nas, tmp_path):
     def error(*arguments):
         code, out, err = run_nas("export", *arguments)

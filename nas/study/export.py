@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from nas.export.description import FILE as MODEL
 from nas.export.description import describe
 from nas.export.formats import Format
 from nas.export.writing import Outcome, listing, write_formats
+from nas.measure import Device
 from nas.measure.provenance import host_environment
 from nas.report.card import Card, card
 from nas.space import network_yaml
@@ -56,6 +58,7 @@ class Todo:
     folder: Path
     wanted: tuple[Format, ...]
     left_out: tuple[Outcome, ...]
+    device: Device | None = None
 
     def to_json(self, trained: Trained) -> dict[str, Any]:
         plan = [{"format": f.name, "state": "to write", "files": list(f.files)} for f in self.wanted]
@@ -74,7 +77,7 @@ def plan_export(trained: Trained, options: Options) -> Todo:
     """Checks everything that can be checked before work begins.
 
     Raises `ExportError` for an unknown format, for one asked for by name whose packages are not installed, and for a
-    folder that holds something else.
+    folder that holds something else; `DeviceError` for a device that is not here.
     """
     chosen = list(dict.fromkeys(options.formats))
     wanted, left_out = [], []
@@ -92,7 +95,12 @@ def plan_export(trained: Trained, options: Options) -> Todo:
             wanted.append(format)
     folder = options.out or default_folder(trained)
     check_replaceable(folder)
-    return Todo(folder, tuple(wanted), tuple(left_out))
+    device = named_device(options.device) if options.device is not None else None
+    if device is not None and device.resource is not None:
+        raise ExportError(
+            f"what was written is measured on this host, but {device.name} is on another; leave out --measure"
+        )
+    return Todo(folder, tuple(wanted), tuple(left_out), device)
 
 
 def default_folder(trained: Trained) -> Path:
@@ -123,13 +131,8 @@ def check_replaceable(folder: Path) -> None:
 def export_model(trained: Trained, todo: Todo, options: Options, tell: Tell) -> dict[str, Any]:
     """Writes the folder, all at once, and gives its `model.json`; formats that failed are told in it.
 
-    Raises `StoreError` where it cannot be written, `DeviceError` where it cannot be measured as asked.
+    Raises `StoreError` where it cannot be written, and `ExportError` where no format could be.
     """
-    device = named_device(options.device) if options.device is not None else None
-    if device is not None and device.resource is not None:
-        raise ExportError(
-            f"what was written is measured on this host, but {device.name} is on another; leave out --measure"
-        )
     with _fresh(todo.folder) as folder, TemporaryDirectory(prefix="nas-export-") as scratch:
         write_text(folder / NETWORK, network_yaml(trained.plan))
         model = _model(trained, Path(scratch))
@@ -142,10 +145,10 @@ def export_model(trained: Trained, todo: Todo, options: Options, tell: Tell) -> 
             "costs": dict(catalogue().plan(trained.plan).values()),
             "data": None if trained.facts is None else dict(trained.facts),
             "licence": options.licence,
-            "compared_on": "images of the data" if trained.dataset else "random images",
+            "compared_on": _compared_on(trained),
             "formats": [outcome.to_json() for outcome in outcomes],
             "accuracy": (accuracy := accuracies(trained, model, outcomes, folder, tell)),
-            "latency_ms": latencies(trained, outcomes, folder, device, tell) if device else {},
+            "latency_ms": latencies(trained, outcomes, folder, todo.device, tell) if todo.device else {},
             "notes": [*trained.notes, *differing(trained, accuracy)],
             "environment": host_environment() | _versions(),
         }
@@ -188,6 +191,15 @@ def _model(trained: Trained, scratch: Path) -> Model:
     return Model(trained.network, images, calibration, scratch, about=_about(trained))
 
 
+def _compared_on(trained: Trained) -> str:
+    from nas.export.model import CHECKED
+
+    if trained.dataset is None:
+        return "random images"
+    few = len(trained.dataset.validation) < CHECKED
+    return "validation images, filled up with random ones" if few else "validation images"
+
+
 def _filled(images: Tensor, more: Tensor) -> Tensor:
     """Few images of the data, and random ones until there are enough."""
     import torch
@@ -221,7 +233,7 @@ def _card(trained: Trained, document: Mapping[str, Any], options: Options) -> Ca
     return Card(
         document,
         command=options.command,
-        search=f"nas search {results.folder / 'study.yaml'} --out {results.folder}",
+        search=shlex.join(["nas", "search", str(results.study_file), "--out", str(results.folder)]),
         record=trained.origin.record,
         records=tuple(results.records()),
         study=trained.origin.study,

@@ -82,6 +82,7 @@ def test_the_best_is_written_in_every_format_and_predicts(searched, study, run_n
     assert [row["state"] for row in found["formats"]] == ["written"] * len(HERE)
     assert all(row["outputs"]["images"] == 64 for row in found["formats"])
     assert found["trained"]
+    assert found["compared_on"] == "validation images, filled up with random ones"
     assert json.loads((folder / "model.json").read_text()).keys() == found.keys() - {"folder"}
     assert set(found["files"]) == {path.name for path in folder.iterdir()} - {"model.json"}
     assert found["prepare"]["side"] == 8
@@ -261,6 +262,7 @@ def test_bad_input_of_export(study, run_nas, tmp_path):
     assert "both 0 and --best" in error("tiny", "0", "--best")
     assert "a network must be named" in error("tiny")
     assert "no single trial '99'" in error("tiny", "99")
+    assert "warp" in error("tiny:0", "--measure", "--device", "warp")
     assert "both --weights and --untrained" in error("tiny:0", "--untrained", "--weights", "x")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.tex").write_text("")

@@ -65,6 +65,10 @@ class StoreError(NasError):
     """A results folder cannot be written, or another live process is writing it."""
 
 
+class ExportError(NasError):
+    """A network cannot be written in a format, what was written gives other outputs, or a model cannot be read."""
+
+
 class BudgetUnreachable(NasError):
     """No network of the space can meet a budget; raised before any training."""
 

@@ -65,4 +65,4 @@ def _attend_locally(partition: Partition, local: nn.Module, q: Tensor, k: Tensor
     """(B, stripes, N, heads, D) each to (B, H * W, heads * D)."""
     mixed = attend(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3)).transpose(2, 3).flatten(3)
     stripes = v.flatten(3).flatten(0, 1).transpose(1, 2).unflatten(2, (partition.rows, partition.columns))
-    return partition.join(mixed + local(stripes).flatten(2).transpose(1, 2).unflatten(0, v.shape[:2]))
+    return partition.join(mixed + local(stripes).flatten(2).transpose(1, 2).unflatten(0, (-1, v.shape[1])))

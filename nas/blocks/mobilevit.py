@@ -71,7 +71,7 @@ class MobileViT(base.BlockModule):
         """The transformers with their norm, each group of pixels as an image of its own."""
         groups = self.groups.split(x.flatten(2).transpose(1, 2))
         mixed = self.norm(self.transformers(groups.flatten(0, 1)))
-        joined = self.groups.join(mixed.unflatten(0, groups.shape[:2]))
+        joined = self.groups.join(mixed.unflatten(0, (-1, groups.shape[1])))
         return joined.transpose(1, 2).unflatten(2, self.groups.grid)
 
 

@@ -54,7 +54,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None, scale: f
     if bias is not None and bias.shape[0] > 1:
         bias = bias.expand(batch, -1, -1, -1, -1).flatten(0, 1)
     q, k, v = (each.flatten(0, 1) for each in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale).unflatten(0, (batch, groups))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale).unflatten(0, (-1, groups))
 
 
 def grid_of(shape: TokenShape, what: str, path: str | None = "mixer") -> tuple[int, int]:

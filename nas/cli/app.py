@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nas import __version__
-from nas.cli import calibrate, networks, scale, spaces, studies, zoo
+from nas.cli import calibrate, export, networks, scale, spaces, studies, zoo
 from nas.cli.console import err
 from nas.errors import NasError
 
@@ -20,7 +20,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done, 2 bad input, 3 done but nothing met the budget, 130 interrupted (resumable).",
+    epilog="Exit codes: 0 done, 2 bad input, 3 done but nothing met the budget (of an export: but a format is "
+    "missing), 130 interrupted (resumable).",
 )
 
 app.command("search")(studies.search)
@@ -32,6 +33,8 @@ app.command("sample")(spaces.sample)
 app.command("schema")(spaces.schema)
 app.command("profile")(networks.profile)
 app.command("measure")(networks.measure)
+app.command("export")(export.export)
+app.command("predict")(export.predict)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(scale.app, name="scale")
 app.add_typer(zoo.app, name="zoo")

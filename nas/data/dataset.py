@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,20 @@ class Dataset:
             digest.update(np.ascontiguousarray(split.labels).data)
             digest.update(np.ascontiguousarray(split.images[:: max(1, len(split) // 64)]).data)
         return digest.hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the images: what a model that was trained on them has to be told with."""
+        return {
+            "name": self.name,
+            "classes": list(self.classes),
+            "channels": self.channels,
+            "resolution": self.resolution,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "images": {name: len(split) for name, split in self.splits.items()},
+            "skipped": len(self.skipped),
+            "fingerprint": self.fingerprint,
+        }
 
 
 def channel_statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:

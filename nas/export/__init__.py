@@ -1,1 +1,4 @@
-"""A network as files that others can run: stand-alone source."""
+"""A trained network as files that others run: weights, source, torch.export, ONNX, OpenVINO, INT8; each looked at.
+
+Torch, and what a format needs, is loaded when something is written or read.
+"""

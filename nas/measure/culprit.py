@@ -47,15 +47,18 @@ def _texts(error: BaseException) -> list[str]:
     return texts
 
 
-def find(module: nn.Module, example: Tensor, attempt: Callable[[nn.Module, Tensor], Any]) -> tuple[str, Exception]:
+def find(
+    module: nn.Module, example: Tensor, attempt: Callable[[nn.Module, Tensor], Any], error: Exception | None = None
+) -> tuple[str, Exception]:
     """The dotted path of the innermost module that `attempt` fails on, and how; the path is empty for the whole.
 
     `attempt` gets a module and what came into it when the network ran. Of several, the first in the order of
     execution. Modules that take anything but one tensor cannot be tried alone: then the one around them is named.
+    `error`: how it fails on the whole, where that is known.
     """
     arrived = _inputs(module, example)
     names = {each: name for name, each in module.named_modules()}
-    culprit, error = module, _failure(attempt, module, example)
+    culprit, error = module, error or _failure(attempt, module, example)
     assert error is not None, "the whole must fail where a part of it is looked for"
     while True:
         for child in _within(culprit):

@@ -57,6 +57,22 @@ def hypervolume(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> f
     return _volume(np.array(costs), _reference_costs(records, aims)) if costs else 0.0
 
 
+def contribution(record: Record, records: Sequence[Record], study: Mapping[str, Any] | Aims) -> float:
+    """The share of the hypervolume that would be lost without a network, retrained or not; 0 off the front."""
+    aims = read_aims(study)
+    reference = _reference_costs(records, aims)
+
+    def volume(found: Sequence[Record]) -> float:
+        costs = [as_costs(r, aims.objectives) for r in front(found, aims)]
+        return _volume(np.array(costs), reference) if costs else 0.0
+
+    first = record.source if record.role == "finalist" else record.trial if record.role == "candidate" else None
+    twins = [r for r in records if first is not None and first == (r.source if r.role == "finalist" else r.trial)]
+    others = [r for r in records if r is not record and (r.role == "baseline" or r not in twins)]
+    whole = volume(records)
+    return (whole - volume(others)) / whole if whole else 0.0
+
+
 def over_time(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> list[Progress]:
     """How the candidates' front grew, one entry a candidate trained to the end, in the order they finished.
 

@@ -45,6 +45,7 @@ class Results:
         self.name = name or self.folder.resolve().name
         self.study_file = self.folder / "study.yaml"
         self.env_file = self.folder / "env.json"
+        self.data_file = self.folder / "data.json"
         self.journal_file = self.folder / "journal.log"
         self.storage_file = self.folder / "storage.json"
         self.front_file = self.folder / "front.json"

@@ -9,11 +9,14 @@ from pathlib import Path
 import safetensors.torch
 
 from nas.arch import Plan
+from nas.export.description import FILE as MODEL
+from nas.export.description import describe
 from nas.space import network_yaml
 from nas.store import Record, Results
-from nas.store.files import write_json, write_text, writing
+from nas.store.files import read_json, write_json, write_text, writing
 from nas.study.results import trial_name
 from nas.train import Checkpoint, latest
+from nas.train.preparation import Preparation
 
 WEIGHTS, NETWORK, ARCHITECTURE, NUMBERS = "weights.safetensors", "network.yaml", "architecture.json", "record.json"
 
@@ -21,7 +24,8 @@ WEIGHTS, NETWORK, ARCHITECTURE, NUMBERS = "weights.safetensors", "network.yaml",
 def keep_best(results: Results, record: Record, plan: Plan) -> Path:
     """Write `best/`: the network in the language, its architecture, its trained weights and all its numbers.
 
-    The weights are those the accuracy was measured with (averaged ones where the recipe averages). The folder is
+    `model.json` says how an image is prepared for it and what its classes are, where the study recorded that. The
+    weights are those the accuracy was measured with (averaged ones where the recipe averages). The folder is
     replaced as a whole. Raises `StoreError` when it cannot be written or the trial's checkpoint is damaged.
     """
     plan = replace(plan, name=trial_name(results, record))
@@ -32,6 +36,10 @@ def keep_best(results: Results, record: Record, plan: Plan) -> Path:
     write_json(fresh / ARCHITECTURE, plan.architecture.to_json())
     write_text(fresh / NETWORK, network_yaml(plan))
     write_json(fresh / NUMBERS, record.to_json())
+    facts = read_json(results.data_file)
+    preparation = Preparation.of(facts, plan.input) if facts else None
+    if preparation is not None:  # else a study that an earlier version began and nobody went on with
+        write_json(fresh / MODEL, describe(plan, preparation, trained=True))
     checkpoint = latest(results.trial_folder(record.folder))
     if checkpoint is not None:
         tensors = Checkpoint.read(checkpoint).evaluated

@@ -32,7 +32,7 @@ def find_network(
     Raises `NasError` that says what was looked for and what there is.
     """
     given = {"classes": classes, "channels": channels, "resolution": resolution, "resolution_from": resolution_from}
-    if not _is_trial(name):
+    if not is_trial(name):
         return _opened(_file(name, results), given)
     plan = _trial(name, results)
     own = (plan.classes, plan.input.channels, plan.input.height, plan.input.width)
@@ -60,12 +60,13 @@ def _of_any_classes(plan: Plan) -> Plan:
 
 def find_about(name: str) -> About:
     """What the file that `name` means says of its network; nothing of a trial of a study."""
-    if _is_trial(name):
+    if is_trial(name):
         return About()
     return read_about(read(find_file(name, "search_spaces")).get("about"))
 
 
-def _is_trial(name: str) -> bool:
+def is_trial(name: str) -> bool:
+    """Whether a NETWORK argument means a trial of a study."""
     return ":" in name and not Path(name).exists()
 
 

@@ -65,11 +65,15 @@ def find_record(results: Results, reference: str) -> Record:
 
 
 def stored_plan(results: Results, record: Record) -> Plan:
-    """The plan of a trial from its folder. Raises `StoreError` where it has none."""
+    """The plan of a trial from its folder. Raises `StoreError` where it has none, or a damaged one."""
     file = results.trial_folder(record.folder) / "architecture.json"
     if not record.folder or not file.is_file():
         raise StoreError(f"trial {record.trial} of {results.folder} has no architecture: it was {record.state}")
-    return lower(Architecture.from_json(json.loads(file.read_text(encoding="utf-8"))), catalogue())
+    try:
+        architecture = Architecture.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{file} must be the architecture of a network, but it is damaged: {error!r:.200}") from error
+    return lower(architecture, catalogue())
 
 
 def trial_name(results: Results, record: Record) -> str:

@@ -88,6 +88,7 @@ def _driving(study: OpenStudy, folder: Path, on_progress: OnProgress) -> Iterato
     results = Results(folder, storage=config.search.storage, name=config.name)
     with results.driving():
         _note_study(results, study)
+        write_json(results.data_file, study.dataset.to_json())
         # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
         with runner, study_meter(config) as meter:

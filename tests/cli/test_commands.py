@@ -36,7 +36,7 @@ def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
     assert len(trained) == 3
     assert "<html" in (folder / "report.html").read_text()[:1000]
     best = {path.name for path in (folder / "best").iterdir()}
-    assert best == {"architecture.json", "network.yaml", "record.json", "weights.safetensors"}
+    assert best == {"architecture.json", "model.json", "network.yaml", "record.json", "weights.safetensors"}
 
     status = json.loads(nas("status", "tiny", "--json"))
     assert sum(status["trained"].values()) == status["asked"] == 3

@@ -70,7 +70,17 @@ def versions() -> dict[str, str]:
     return {"onnxruntime": onnxruntime.__version__}
 
 
-def session(path: Path, example: torch.Tensor, device: Device, providers: Sequence[Any] | None = None) -> _Session:
+ERRORS, NOTHING = 3, 4  # what a session prints by itself
+
+
+def session(
+    path: Path,
+    example: torch.Tensor,
+    device: Device,
+    providers: Sequence[Any] | None = None,
+    *,
+    prints: int = ERRORS,
+) -> _Session:
     """A session on the device, its input in place. `providers`: in place of the device's own."""
     import onnxruntime
 
@@ -79,7 +89,7 @@ def session(path: Path, example: torch.Tensor, device: Device, providers: Sequen
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = prints
     for key in ("session.intra_op.allow_spinning", "session.inter_op.allow_spinning"):
         options.add_session_config_entry(key, "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")  # as torch is set while measuring

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,13 +54,22 @@ def tolerance(device: Device) -> Tolerance:
 
 def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder: Path) -> int:
     """The quantised ONNX file; tells its bytes."""
+    batch = len(example)
+    images = pictures(max(1, CALIBRATION // batch) * batch, tuple(example.shape[1:]), CALIBRATION_SEED)
+    with whole(module, example, NAME) as path:
+        quantise(path, folder / FILE, images.split(batch))
+    return size(folder)
+
+
+def quantise(before: Path, after: Path, batches: Iterable[torch.Tensor]) -> None:
+    """Quantises an ONNX file that `prepared` has made ready, with ranges over these batches of its input."""
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    with whole(module, example, NAME) as path, quiet():
+    with quiet():
         quantize_static(
-            path,
-            folder / FILE,
-            _Reader(example),
+            before,
+            after,
+            _Reader(batches),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             # Without these instructions, products of eight bits are added up in sixteen and may not use all of them.
@@ -68,7 +77,6 @@ def write(module: torch.nn.Module, example: torch.Tensor, device: Device, folder
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-    return size(folder)
 
 
 prepare = through_files(write, read)
@@ -77,26 +85,29 @@ prepare = through_files(write, read)
 @contextmanager
 def whole(module: torch.nn.Module, example: torch.Tensor, name: str) -> Iterator[Path]:
     """The ONNX file in float32, its shapes written in and batch norms folded, as quantisers want it."""
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
     with TemporaryDirectory(prefix="nas-onnx-") as text:
         folder = Path(text)
         module, example = module.cpu().float(), example.cpu().float()
         before = export(module, example, folder, name, onnx_runtime.EXTRA)
         verify(module, example, onnx_runtime.session(before, example, Device())(), name)
-        after = folder / "whole.onnx"
-        with quiet():
-            quant_pre_process(str(before), str(after), skip_symbolic_shape=True)  # shapes are fixed: nothing symbolic
-        yield after
+        yield prepared(before, folder / "whole.onnx")
+
+
+def prepared(before: Path, after: Path) -> Path:
+    """The same network with its shapes written in, as quantisers want it."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with quiet():
+        # All shapes are fixed but the number of images: nothing symbolic.
+        quant_pre_process(str(before), str(after), skip_symbolic_shape=True)
+    return after
 
 
 class _Reader:
-    """Feeds the pictures for calibration, a batch of the example's size at a time."""
+    """Feeds images for calibration."""
 
-    def __init__(self, example: torch.Tensor) -> None:
-        batch = len(example)
-        images = pictures(max(1, CALIBRATION // batch) * batch, tuple(example.shape[1:]), CALIBRATION_SEED)
-        self._batches = iter(images.split(batch))
+    def __init__(self, batches: Iterable[torch.Tensor]) -> None:
+        self._batches = iter(batches)
 
     def get_next(self) -> dict[str, Any] | None:
         batch = next(self._batches, None)

@@ -63,10 +63,12 @@ def whole(module: torch.nn.Module, example: torch.Tensor, folder: Path, name: st
 
 
 def read(folder: Path, example: torch.Tensor, device: Device) -> Callable[[], Any]:
-    """What was written, compiled for the device."""
+    """What was written, compiled for the device and for inputs of the example's shape."""
     import openvino
 
-    return compiled(openvino.Core().read_model(folder / FILE), example, device)
+    model = openvino.Core().read_model(folder / FILE)
+    model.reshape(list(example.shape))
+    return compiled(model, example, device)
 
 
 prepare = through_files(write, read)

@@ -74,12 +74,14 @@ def planned(results: Results, wanted: Wanted, changes: dict[str, Any], out: Path
     file = results.folder / "study.yaml"
     config = read_study_as(StudyConfig, file, {"predictor": "none"})
     epochs = wanted.epochs or final_recipe(config).epochs
-    folder = results_folder(config, out or results.finalized_folder)
-    _check_same(folder, epochs, wanted.distill)
+    folder = results.finalized_folder if out is None else results_folder(config, out)
+    _check_same(folder, epochs, wanted.distill or config.training.distill is not None)
     settings = {"predictor": "none", "baselines": [], "search.start": [], "search.rungs": [], "recipe.epochs": epochs}
     config = read_study_as(StudyConfig, file, settings | changes)
+    recipe = config.training
     config = config.model_copy(
         update={
+            "recipe": recipe.model_copy(update={"distill": None}) if wanted.distill else recipe,
             "name": f"{config.name}-finalized",
             "search": config.search.model_copy(update={"storage": None}),
             "finalists": FinalistSettings(count=0),
@@ -87,7 +89,9 @@ def planned(results: Results, wanted: Wanted, changes: dict[str, Any], out: Path
     )
     study = open_study(config)
     candidates = {record.trial: record for record in results.records("candidate")}
-    pairs = [(trial, seed) for seed in _seeds(wanted.seeds) for trial in _chosen(results, candidates, study, wanted)]
+    chosen = _chosen(results, candidates, study, wanted)
+    # All first seeds come first, so that what is cut short has every network.
+    pairs = [(trial, seed) for seed in _seeds(wanted.seeds) for trial in chosen]
     networks = [
         Network(
             f"trial {trial}, seed {seed}",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nas import __version__
-from nas.cli import calibrate, finalize, networks, scale, spaces, studies, zoo
+from nas.cli import calibrate, explain, finalize, networks, scale, spaces, studies, zoo
 from nas.cli.console import err
 from nas.errors import NasError
 
@@ -33,6 +33,7 @@ app.command("sample")(spaces.sample)
 app.command("schema")(spaces.schema)
 app.command("profile")(networks.profile)
 app.command("measure")(networks.measure)
+app.command("explain")(explain.explain)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(scale.app, name="scale")
 app.add_typer(zoo.app, name="zoo")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from nas.cli.console import JsonOption, err, out, print_json
@@ -90,16 +91,23 @@ def _numbers(text: str) -> list[int]:
 
 def _print(document: dict[str, Any]) -> None:
     from nas.report.finalized import finalized_cells
+    from nas.report.words import opening
 
     heads, rows = finalized_cells(document)
-    table = Table(title=f"{document['study']}, {document['epochs']} epochs", title_justify="left")
+    table = Table(
+        title=f"{document['study']}, {document['epochs']} epochs",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for index, head in enumerate(heads):
-        table.add_column(head, justify="right" if index else "left", no_wrap=index == 0)
+        table.add_column(head, justify="right" if index else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     out.print(table)
     for sentence in document["said"]:
-        out.print(sentence, highlight=False, markup=False)
+        out.print(opening(sentence) + ".", highlight=False, markup=False)
 
 
 def _print_plan(plan: dict[str, Any]) -> None:

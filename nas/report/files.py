@@ -13,6 +13,7 @@ from nas.report.aims import Aims, read_aims
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume
 from nas.report.latencies import predictor_error, with_search
+from nas.report.maps import kept_maps
 from nas.report.page import page
 from nas.report.sections import plain
 from nas.report.standing import ranked
@@ -42,7 +43,7 @@ def write_report(
     # Of this study, or of the one that this folder belongs to.
     documents = (read_json(each / f"{FINALIZED}.json") for each in (place / FINALIZED, place))
     finalized = next((document for document in documents if document), None)
-    write_text(place / "report.html", page(records, aims, env, finalized))
+    write_text(place / "report.html", page(records, aims, env, finalized, kept_maps(place)))
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:

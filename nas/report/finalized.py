@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.report.aims import read_aims
 from nas.report.sections import section
-from nas.report.words import axis_label, bare, interval, label, opening, plural
+from nas.report.words import axis_label, bare, kind_of, opening, plural
 
 esc = html.escape
 LATENCY = "latency_ms"
@@ -37,17 +37,12 @@ def finalized_section(document: Mapping[str, Any]) -> str:
 
 
 def finalized_cells(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of text: each network in the search and now, the networks best first, then the known ones."""
+    """Heads and rows of text: each network in the search and now, the networks best first, then the known ones.
+
+    Behind `±` is half of the 95% interval; `searched` stands before what it was searched with.
+    """
     name = read_aims({"objectives": [document["objective"]]}).first.name
-    heads = [
-        "network",
-        f"{label(name)} in the search",
-        axis_label(name),
-        "seeds",
-        "latency in the search",
-        axis_label(LATENCY),
-        "in budget",
-    ]
+    heads = ["network", "searched", axis_label(name), "each seed", "searched", axis_label(LATENCY), "in budget"]
     return heads, [_cells(row, name) for row in (*document["networks"], *document["baselines"])]
 
 
@@ -57,7 +52,7 @@ def _cells(row: Mapping[str, Any], name: str) -> list[str]:
     over = ", ".join(text.partition(" ")[0] for text in row["over"])
     return [
         row["name"],
-        _number(name, search["value"], None) + early,
+        _number(name, search["value"], search["interval"]) + early,
         _number(name, row["value"], row.get("interval")),
         " ".join(bare(name, value) for value in row["runs"].values()) if row["value"] is not None else DASH,
         _number(LATENCY, search[LATENCY], search["latency_interval"]),
@@ -67,7 +62,13 @@ def _cells(row: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _number(name: str, value: float | None, bounds: Sequence[float] | None) -> str:
-    return DASH if value is None else f"{bare(name, value)} {interval(name, bounds)}".rstrip()
+    if value is None:
+        return DASH
+    text = bare(name, value)
+    decimals = len(text.partition(".")[2])
+    scale = 100 if kind_of(name) == "share" else 1
+    half = f" ±{scale * (bounds[1] - bounds[0]) / 2:.{decimals}f}" if bounds else ""
+    return text + half
 
 
 def _teacher(document: Mapping[str, Any]) -> str:

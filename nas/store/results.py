@@ -22,6 +22,7 @@ from nas.store.storage import open_storage, quiet, storage_errors
 
 Direction = Literal["minimize", "maximize"]
 FINALIZED = "finalized"  # the folder within a study's where chosen networks are trained again, and its document
+MAPS = "maps"  # the folder within a trial's with what the network looks at in images, and its document
 ROLES: tuple[Role, ...] = get_args(Role)
 
 

@@ -171,7 +171,7 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
     if config.predictor not in (AUTO, NONE):
         changes["predictor"] = str(config.told_at(["predictor"], lambda: _calibration(config.predictor, beside)))
     if isinstance(recipe, str):
-        file = config.told_at(["recipe"], lambda: find_file(recipe, "studies", beside))
+        file = config.told_at(["recipe"], partial(find_file, recipe, "studies", beside))
         recipe = parse_model(Recipe, read(file), "a recipe")
     changes["recipe"] = _with_teacher(recipe, beside)
     if isinstance(device, str):

@@ -17,7 +17,7 @@ from nas.store import Record, Results
 from nas.store.files import write_json
 from nas.study.config import FinalistSettings, StudyConfig, read_study_as
 from nas.study.estimate import data_words, epoch_seconds, measure_seconds
-from nas.study.finalized import best_run, told
+from nas.study.finalized import best_run, network_name, told
 from nas.study.keep import keep_best
 from nas.study.open import OpenStudy, open_study, results_folder
 from nas.study.results import read_resolved, stored_plan, write_results
@@ -188,8 +188,10 @@ def estimated(planned: Planned) -> dict[str, Any]:
         "results": str(planned.folder),
         "data": data_words(study.dataset),
         "device": study.device.name,
-        "networks": [each.name for each in (*planned.networks, *planned.baselines)],
-        "left": len(left),
+        "networks": list(dict.fromkeys(network_name(each.name) for each in (*planned.networks, *planned.baselines))),
+        "seeds": planned.wanted.seeds,
+        "trainings": len(planned.networks) + len(planned.baselines),
+        "trainings_left": len(left),
         "epochs": epochs,
         "distilled": planned.wanted.distill,
         "runner": config.run.runner,

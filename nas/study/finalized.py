@@ -72,11 +72,16 @@ def best_run(document: Mapping[str, Any], records: Sequence[Record]) -> Record |
     return next(record for record in records if record.role == role and record.trial == int(number))
 
 
+def network_name(name: str) -> str:
+    """The network's name in that of one of its trainings: `trial 17, seed 1`."""
+    return name.rpartition(", seed ")[0]
+
+
 def _rows(records: Sequence[Record], aims: Aims, before: Mapping[str, Record]) -> list[dict[str, Any]]:
     """One row a network, best first, those without a value last."""
     runs: dict[str, list[Record]] = {}
     for record in records:
-        runs.setdefault(record.name.rpartition(", seed ")[0], []).append(record)
+        runs.setdefault(network_name(record.name), []).append(record)
     done = {
         name: [r for r in each if r.state == "complete" and aims.first.value(r) is not None]
         for name, each in runs.items()

@@ -57,7 +57,7 @@ def test_finalize_from_start_to_model(study, nas, run_nas, tmp_path):
     folder = tmp_path / "results" / "tiny"
     before = read_json(folder / "front.json")
     plan = json.loads(nas("finalize", "tiny", "--top", 3, "--epochs", 3, "--data", study, "--dry-run", "--json"))
-    assert (plan["left"], plan["epochs"]) == (3, 3)
+    assert (plan["trainings_left"], plan["epochs"]) == (3, 3)
     assert plan["estimated_seconds"] > 0
     assert not (folder / "finalized").exists()
 

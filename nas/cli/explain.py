@@ -33,8 +33,12 @@ def explain(
     from nas.study.explain import explain_images, find_subject
 
     subject = find_subject(network, data=data.resolve() if data else None)
-    err.print(f"{subject.name}: {len(images)} images ...", highlight=False)
-    document = explain_images(subject, images, method, target)
+    counted = iter(range(1, len(images) + 1))
+
+    def tell(image: Path) -> None:
+        err.print(f"{next(counted)}/{len(images)} {image}", highlight=False, markup=False)
+
+    document = explain_images(subject, images, method, target, tell)
     if out_file is not None:
         write_to(out_file, maps_page(with_sources(document, subject.maps)))
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,11 @@ def explain_images(
     images: Sequence[Path],
     method: str,
     target: str | None,
+    on_image: Callable[[Path], None],
 ) -> dict[str, Any]:
     """The document of `maps.json`, which is kept with the trial and replaces what was there.
+
+    `on_image` is called before each image that is explained.
 
     Images are prepared as those of validation are. Raises `DataError` for one that cannot be read, and what `explain`
     does.
@@ -85,6 +88,7 @@ def explain_images(
     prepared = [_read(path, subject.dataset) for path in images]
     rows = []
     for number, (path, pixels) in enumerate(zip(images, prepared, strict=True)):
+        on_image(path)
         found = explain(subject.network, _input(subject, pixels), method, index)
         rows.append(_row(f"{number}.png", path, found, classes))
     document = {"network": subject.name, "arch_id": subject.network.plan.arch_id, "images": rows}

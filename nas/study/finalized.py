@@ -32,11 +32,12 @@ def told(study: OpenStudy, results: Results, inner: Results, records: Sequence[R
     aims = read_aims(study.config.resolved())
     searched = {record.trial: record for record in results.records("candidate")}
     known = {record.name: record for record in results.records("baseline")}
-    rows = _rows([r for r in records if r.role == "finalist"], aims, {f"trial {n}": r for n, r in searched.items()})
-    others = _rows([r for r in records if r.role == "baseline"], aims, known)
+    rows = rows_of([r for r in records if r.role == "finalist"], aims, {f"trial {n}": r for n, r in searched.items()})
+    others = rows_of([r for r in records if r.role == "baseline"], aims, known)
     inside = [row for row in rows if row["in_budget"]]
     best = inside[0] if inside else None
-    by_value, by_latency = _ranking(rows, aims.first.name, aims.first.maximize), _ranking(rows, LATENCY, False)
+    by_value = ranking_of(rows, aims.first.name, maximize=aims.first.maximize)
+    by_latency = ranking_of(rows, LATENCY, maximize=False)
     differences = _differences(results, inner)
     data = _same_data(results, searched, study)
     return {
@@ -77,8 +78,8 @@ def network_name(name: str) -> str:
     return name.rpartition(", seed ")[0]
 
 
-def _rows(records: Sequence[Record], aims: Aims, before: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """One row a network, best first, those without a value last."""
+def rows_of(records: Sequence[Record], aims: Aims, before: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """One row a network, best first, those without a value last; `before` are the records of the search by name."""
     runs: dict[str, list[Record]] = {}
     for record in records:
         runs.setdefault(network_name(record.name), []).append(record)
@@ -146,8 +147,8 @@ def _at_least_one_image(value: float, interval: Interval | None, run: Record, na
     return max(0.0, min(interval[0], value - 1 / images)), min(1.0, max(interval[1], value + 1 / images))
 
 
-def _ranking(rows: Sequence[Mapping[str, Any]], name: str, maximize: bool) -> Ranking:
-    """By the first objective, or by latency; of those that the search trained to the end."""
+def ranking_of(rows: Sequence[Mapping[str, Any]], name: str, *, maximize: bool) -> Ranking:
+    """By the first objective, called `name`, or by latency; of those that the search trained to the end."""
     keys = (LATENCY, "latency_interval") if name == LATENCY else ("value", "interval")
     pairs = [
         Pair(row["name"], row["search"][keys[0]], row[keys[0]], row.get(keys[1]))

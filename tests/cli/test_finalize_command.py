@@ -16,7 +16,7 @@ from made_up_meter import StudyMeter
 
 from nas.store import Results
 from nas.store.files import read_json
-from nas.study.results import open_results
+from nas.study.results import open_results, read_resolved
 
 PROGRAM = """
 from made_up_meter import StudyMeter
@@ -223,3 +223,28 @@ def test_killed_and_started_again_it_goes_on(study, nas, tmp_path):
         epochs = [json.loads(line)["epoch"] for line in path.read_text().splitlines()]
         assert set(epochs) == set(range(1, 41))
         assert len(epochs) <= 42, "what was done before the kill is not done again, but for the epoch it was in"
+
+
+def test_while_a_search_writes_the_folder_it_waits_for_nobody(study, run_nas, tmp_path):
+    with Results(tmp_path / "results" / "tiny", name="tiny").driving():
+        code, _, err = run_nas("finalize", "tiny", "--data", study)
+    assert code == 2
+    assert "must have one writer at a time" in " ".join(err.split())
+
+
+def test_a_study_may_have_a_teacher_from_the_start(study, nas, run_nas, tiny_study, write_study, tmp_path):
+    tiny_study |= {"name": "taught", "data": {"name": "npz", "path": str(study)}}
+    tiny_study["recipe"] |= {"distill": {"teacher": "results/tiny/best"}}
+    nas("search", write_study(tiny_study))
+    recipe = read_resolved(tmp_path / "results" / "taught")["recipe"]
+    assert recipe["distill"]["teacher"] == str(tmp_path / "results" / "tiny" / "best")
+    found = json.loads(nas("finalize", "taught", "--top", 1, "--json"))
+    assert found["distill"] == recipe["distill"], "the full recipe has the teacher, too"
+
+    tiny_study["recipe"]["distill"] = {"teacher": "nowhere"}
+    code, _, err = run_nas("search", write_study(tiny_study | {"name": "other"}))
+    assert code == 2
+    words = " ".join(err.split())
+    assert "at recipe.distill.teacher:" in words
+    assert "has no architecture.json" in words
+    assert not (tmp_path / "results" / "other").exists()

@@ -99,7 +99,7 @@ def planned(results: Results, wanted: Wanted, changes: dict[str, Any], out: Path
             {**candidates[trial].decisions, SEED: seed},
             trial,
         )
-        for trial, seed in dict.fromkeys([*_begun(folder), *pairs])
+        for trial, seed in dict.fromkeys([*_begun(folder, candidates), *pairs])
     ]
     known = [record for record in results.records("baseline") if record.folder] if wanted.baselines else []
     baselines = [
@@ -150,12 +150,21 @@ def _chosen(results: Results, candidates: dict[int, Record], study: OpenStudy, w
     return found
 
 
-def _begun(folder: Path) -> list[tuple[int, int]]:
-    """The trials and seeds that an earlier run has begun there, which stay."""
+def _begun(folder: Path, candidates: dict[int, Record]) -> list[tuple[int, int]]:
+    """The trials and seeds that an earlier run has begun there, which stay; `StoreError` for those of another search."""
     if not (folder / "study.yaml").is_file():
         return []
-    records = Results(folder, name=read_resolved(folder)["name"]).records("finalist")
-    return [(r.source, int(r.decisions[SEED])) for r in records if r.source is not None and SEED in r.decisions]
+    found = []
+    for record in Results(folder, name=read_resolved(folder)["name"]).records("finalist"):
+        if record.source is None or not record.arch_id:
+            continue
+        if record.source not in candidates or candidates[record.source].arch_id != record.arch_id:
+            raise StoreError(
+                f"{folder} holds networks of another search: its trial {record.source} is {record.arch_id}; remove the "
+                "folder, or choose another one with --out"
+            )
+        found.append((record.source, int(record.decisions[SEED])))
+    return found
 
 
 def _seeds(count: int) -> range:

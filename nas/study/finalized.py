@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -193,7 +192,7 @@ def _same_data(results: Results, searched: Mapping[int, Record], study: OpenStud
     path = next((path for path in checkpoints if path is not None), None)
     if path is None:
         return []
-    then = json.loads((path / STATE).read_text(encoding="utf-8"))["data"].get("fingerprint")
+    then = read_json(path / STATE)["data"]["fingerprint"]
     if then in (None, study.dataset.fingerprint):
         return []
     return ["the images are not those of the search: its accuracies and these are of different data"]

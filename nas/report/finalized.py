@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.report.aims import read_aims
 from nas.report.sections import section
-from nas.report.words import axis_label, bare, kind_of, opening, plural
+from nas.report.words import axis_label, bare, kind_of, label, opening, plural
 
 esc = html.escape
 LATENCY = "latency_ms"
@@ -27,7 +27,8 @@ def finalized_section(document: Mapping[str, Any]) -> str:
         for row in rows
     )
     said = "".join(f"<p>{esc(opening(sentence))}.</p>" for sentence in document["said"])
-    lead = f"Trained again for {plural(document['epochs'], 'epoch')}{_teacher(document)}; measured in fresh processes."
+    lead = f"Trained again for {plural(document['epochs'], 'epoch')}{_teacher(document)}; measured in fresh processes. "
+    lead += "Behind \N{PLUS-MINUS SIGN} is half of a 95% interval."
     title = "Does the ranking hold?"
     table = (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table class="standings">'
@@ -39,19 +40,27 @@ def finalized_section(document: Mapping[str, Any]) -> str:
 def finalized_cells(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of text: each network in the search and now, the networks best first, then the known ones.
 
-    Behind `±` is half of the 95% interval; `searched` stands before what it was searched with.
+    Behind `±` is half of the 95% interval; `in the search` stands before what was found again.
     """
     name = read_aims({"objectives": [document["objective"]]}).first.name
-    heads = ["network", "searched", axis_label(name), "each seed", "searched", axis_label(LATENCY), "in budget"]
+    heads = [
+        "network",
+        "in the search",
+        axis_label(name),
+        "each seed",
+        "in the search",
+        axis_label(LATENCY),
+        "in budget",
+    ]
     return heads, [_cells(row, name) for row in (*document["networks"], *document["baselines"])]
 
 
 def _cells(row: Mapping[str, Any], name: str) -> list[str]:
     search = row["search"]
     early = f" ({plural(search['epochs'], 'epoch')})" if search["state"] != "complete" else ""
-    over = ", ".join(text.partition(" ")[0] for text in row["over"])
+    over = ", ".join(label(text.partition(" ")[0]) for text in row["over"])
     return [
-        row["name"],
+        row["name"].removeprefix("zoo/"),
         _number(name, search["value"], search["interval"]) + early,
         _number(name, row["value"], row.get("interval")),
         " ".join(bare(name, value) for value in row["runs"].values()) if row["value"] is not None else DASH,

@@ -151,7 +151,7 @@ def _chosen(results: Results, candidates: dict[int, Record], study: OpenStudy, w
 
 
 def _begun(folder: Path, candidates: dict[int, Record]) -> list[tuple[int, int]]:
-    """The trials and seeds that an earlier run has begun there, which stay; `StoreError` for those of another search."""
+    """The trials and seeds that an earlier run has begun there, which stay; `StoreError`: they are of other ones."""
     if not (folder / "study.yaml").is_file():
         return []
     found = []

@@ -15,6 +15,7 @@ from nas.report import best, write_report
 from nas.space.text import read
 from nas.store import Record, Results
 from nas.store.files import read_json
+from nas.store.results import FINALIZED
 from nas.study.spaces import catalogue
 
 
@@ -92,7 +93,8 @@ def trial_name(results: Results, record: Record) -> str:
     """What the network of a trial is called: the results folder and the trial, as it may be asked for again."""
     number = str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
     folder = results.folder.resolve()
-    within = f"{folder.parent.name}/" if (folder.parent / "study.yaml").is_file() else ""
+    inner = folder.name == FINALIZED and (folder.parent / "study.yaml").is_file()
+    within = f"{folder.parent.name}/" if inner else ""
     return f"{within}{folder.name}:{number}"
 
 

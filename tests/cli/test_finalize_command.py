@@ -101,7 +101,7 @@ def test_finalize_from_start_to_model(study, nas, run_nas, tmp_path):
     # The same again trains nothing; more seeds come on top; the table is for people.
     curves = {path: path.stat().st_mtime_ns for path in (folder / "finalized" / "trials").rglob("curve.jsonl")}
     words = nas("finalize", "tiny", "--epochs", 3, "--seeds", 3, "--data", study)
-    assert "the ranking of the search by accuracy" in " ".join(words.split())
+    assert "The ranking of the search by accuracy" in " ".join(words.split())
     assert {path: path.stat().st_mtime_ns for path in curves} == curves
     assert len(inner.records("finalist")) == 9
 

@@ -199,7 +199,7 @@ def test_nothing_within_the_budgets(study, nas, run_nas, tmp_path):
 
 def test_killed_and_started_again_it_goes_on(study, nas, tmp_path):
     command = [sys.executable, "-c", PROGRAM]
-    command += ["finalize", "tiny", "--epochs", "40", "--data", str(study), "--json"]
+    command += ["finalize", "tiny", "--epochs", "25", "--data", str(study), "--json"]
     folder = tmp_path / "results" / "tiny" / "finalized"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
@@ -214,15 +214,15 @@ def test_killed_and_started_again_it_goes_on(study, nas, tmp_path):
     process.wait()
     begun = open_results(folder).records()
     assert begun
-    found = json.loads(nas("finalize", "tiny", "--epochs", "40", "--data", study, "--json"))
+    found = json.loads(nas("finalize", "tiny", "--epochs", "25", "--data", study, "--json"))
     records = open_results(folder).records()
     assert {record.state for record in records} == {"complete"}
     assert len(records) == len(found["networks"]) == 3
     assert {record.name for record in begun} <= {record.name for record in records}
     for path in folder.glob("trials/*/curve.jsonl"):
         epochs = [json.loads(line)["epoch"] for line in path.read_text().splitlines()]
-        assert set(epochs) == set(range(1, 41))
-        assert len(epochs) <= 42, "what was done before the kill is not done again, but for the epoch it was in"
+        assert set(epochs) == set(range(1, 26))
+        assert len(epochs) <= 27, "what was done before the kill is not done again, but for the epoch it was in"
 
 
 def test_while_a_search_writes_the_folder_it_waits_for_nobody(study, run_nas, tmp_path):

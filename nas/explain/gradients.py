@@ -16,6 +16,7 @@ def grad_cam(network: Network, x: Tensor, target: int) -> tuple[Tensor, Place] |
     and a mean over all tokens would mix them. A class token's last block no longer reads the other tokens, so that
     theirs are taken before it.
     """
+    x = x.detach().requires_grad_()  # the weights need no gradients
     for place in places(network):
         found = _on_tokens(network, place, x, target) if place.tokens else _on_map(network, place, x, target)
         if bool(found.any()):

@@ -78,10 +78,8 @@ def explain_images(
 ) -> dict[str, Any]:
     """The document of `maps.json`, which is kept with the trial and replaces what was there.
 
-    `on_image` is called before each image that is explained.
-
-    Images are prepared as those of validation are. Raises `DataError` for one that cannot be read, and what `explain`
-    does.
+    Images are prepared as those of validation are; `on_image` is called before each is explained. Raises `DataError`
+    for one that cannot be read, and what `explain` does.
     """
     classes = subject.dataset.classes
     index = None if target is None else class_index(target, classes)

@@ -164,7 +164,7 @@ def test_without_a_map_auto_hides_parts_of_the_image():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_network_stays_as_it_is(method):
-    net, x = network(*TOKENS), torch.randn(1, 1, 16, 16)
+    net, x = network(*TOKENS).requires_grad_(False), torch.randn(1, 1, 16, 16)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     hooks = sum(len(module._forward_hooks) for module in net.modules())
     outputs = net(x)
@@ -173,3 +173,4 @@ def test_the_network_stays_as_it_is(method):
     assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
     assert sum(len(module._forward_hooks) for module in net.modules()) == hooks
     assert not net.training
+    assert not x.requires_grad

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from nas.arch import Architecture
 from nas.build import lower
-from nas.measure import Latency
+from nas.measure import Device, Latency
 from nas.measure.alone import Alone
 from nas.study.spaces import catalogue
 
@@ -79,3 +80,19 @@ class MadeUpMeter:
             "seconds": 0.1, "environment": self._environment,
         }  # fmt: skip
         return Latency(**(values | (self._change(architecture) if self._change else {})))
+
+
+class StudyMeter(MadeUpMeter):
+    """With all that a study asks of one."""
+
+    lock_name = "made-up"
+    device = Device()
+
+    def check_extras(self, names: Collection[str]) -> None:
+        pass
+
+    def environment(self) -> dict[str, Any]:
+        return {"host": "here"}
+
+    def attended(self) -> AbstractContextManager[None]:
+        return nullcontext()

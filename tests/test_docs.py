@@ -26,6 +26,7 @@ from nas.study.config import FinalistSettings, RunSettings, SearchSettings, Stud
 from nas.study.scaling_config import CompareSettings, GridSettings
 from nas.study.spaces import catalogue, scaler
 from nas.train import Recipe
+from nas.train.recipe import Distill
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -40,6 +41,7 @@ MODELS = {
         RunSettings,
         FinalistSettings,
         Recipe,
+        Distill,
         Protocol,
         Device,
         GridSettings,

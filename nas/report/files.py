@@ -13,12 +13,14 @@ from nas.report.aims import Aims, read_aims
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume
 from nas.report.latencies import predictor_error, with_search
+from nas.report.maps import kept_maps
 from nas.report.page import page
 from nas.report.sections import plain
 from nas.report.standing import ranked
 from nas.report.trials import trials_table
-from nas.store.files import write_text, writing
+from nas.store.files import read_json, write_text, writing
 from nas.store.record import Record
+from nas.store.results import FINALIZED
 
 if TYPE_CHECKING:
     import pyarrow
@@ -38,7 +40,10 @@ def write_report(
     aims = read_aims(study)
     write_text(place / "front.json", json.dumps(front_document(records, aims), indent=1, allow_nan=False) + "\n")
     _write_parquet(place / "trials.parquet", trials_table(with_search(records), aims))
-    write_text(place / "report.html", page(records, aims, env))
+    # Of this study, or of the one that this folder belongs to.
+    documents = (read_json(each / f"{FINALIZED}.json") for each in (place / FINALIZED, place))
+    finalized = next((document for document in documents if document), None)
+    write_text(place / "report.html", page(records, aims, env, finalized, kept_maps(place)))
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from importlib.resources import files
 from typing import Any
 
 from nas.report.aims import Aims, read_aims
+from nas.report.finalized import finalized_section
+from nas.report.maps import maps_section
 from nas.report.rows import is_trained
 from nas.report.sections import SECTIONS, environment_section, study_section
 from nas.report.standing import verdict
@@ -21,11 +23,21 @@ from nas.store.record import Record
 esc = html.escape
 
 
-def page(records: Sequence[Record], study: Mapping[str, Any] | Aims, env: Mapping[str, Any]) -> str:
-    """The whole page as text."""
+def page(
+    records: Sequence[Record],
+    study: Mapping[str, Any] | Aims,
+    env: Mapping[str, Any],
+    finalized: Mapping[str, Any] | None = None,
+    maps: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """The whole page as text; `finalized` is the document that `nas finalize` leaves, `maps` those of `nas explain`."""
     aims = read_aims(study)
     data: dict[str, Any] = {}
     sections = {name: made for name, make in SECTIONS.items() if (made := make(records, aims, data))}
+    if finalized is not None:
+        sections = {**dict(list(sections.items())[:2]), "Finalized": finalized_section(finalized), **sections}
+    if maps:
+        sections["Maps"] = maps_section(maps, data)
     sections |= {"Environment": environment_section(env), "Study": study_section(aims)}
     return assembled(f"{aims.name}: search report", _header(records, aims, list(sections)), sections, data)
 

@@ -84,7 +84,7 @@ def columns(records: Sequence[Record], aims: Aims) -> list[str]:
 
 def place(record: Record) -> str:
     """The name of a baseline, else the trial where the network was found."""
-    return f"trial {record.source}" if record.role == "finalist" and record.source is not None else network(record)
+    return network(record).removesuffix(", retrained")
 
 
 def measured(record: Record, name: str, aims: Aims) -> str:

@@ -188,7 +188,7 @@ def network(record: Record) -> str:
     if record.role == "baseline":
         return record.name.removeprefix("zoo/") or record.arch_id[:8] or f"trial {record.trial}"
     if record.role == "finalist" and record.source is not None:
-        return f"trial {record.source}, retrained"
+        return f"{record.name or f'trial {record.source}'}, retrained"
     return f"trial {record.trial}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from nas.arch import Block, Fields, Part, Plan, SharedPart, Value
 from nas.space.text import read_text
 
-WORD = re.compile(r"[A-Za-z_][\w-]*(?: ?[\w.-]+)*", re.ASCII)
+WORD = re.compile(r"[A-Za-z_](?: ?[\w.-])*", re.ASCII)
 EXPRESSION = re.compile(r"\$[\w $.*/+%()<>=-]+", re.ASCII)
 
 

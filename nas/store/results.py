@@ -21,6 +21,8 @@ from nas.store.record import Record, Role
 from nas.store.storage import open_storage, quiet, storage_errors
 
 Direction = Literal["minimize", "maximize"]
+FINALIZED = "finalized"  # the folder within a study's where chosen networks are trained again, and its document
+MAPS = "maps"  # the folder within a trial's with what the network looks at in images, and its document
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -53,6 +55,8 @@ class Results:
         self.table_file = self.folder / "trials.parquet"
         self.best_folder = self.folder / "best"
         self.trials_folder = self.folder / "trials"
+        self.finalized_folder = self.folder / FINALIZED
+        self.finalized_file = self.folder / f"{FINALIZED}.json"
         self._lock = DriverLock(self.folder / "driver.lock")
         self._storage: BaseStorage | None = None
         self._reader: BaseStorage | None = None

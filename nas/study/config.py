@@ -171,11 +171,21 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
     if config.predictor not in (AUTO, NONE):
         changes["predictor"] = str(config.told_at(["predictor"], lambda: _calibration(config.predictor, beside)))
     if isinstance(recipe, str):
-        file = config.told_at(["recipe"], lambda: find_file(recipe, "studies", beside))
-        changes["recipe"] = parse_model(Recipe, read(file), "a recipe")
+        file = config.told_at(["recipe"], partial(find_file, recipe, "studies", beside))
+        recipe = parse_model(Recipe, read(file), "a recipe")
+    changes["recipe"] = _with_teacher(recipe, beside)
     if isinstance(device, str):
         changes["device"] = config.told_at(["device"], lambda: named_device(device, beside))
     return config.model_copy(update=changes)
+
+
+def _with_teacher(recipe: Recipe, beside: Path) -> Recipe:
+    """The recipe with an absolute path of the teacher's folder, which may be given from beside the study."""
+    if recipe.distill is None:
+        return recipe
+    name = recipe.distill.teacher
+    place = next((path for path in (Path(name), beside / name) if path.is_dir()), Path(name)).resolve()
+    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": str(place)})})
 
 
 def _calibration(name: str, beside: Path) -> Path:

@@ -16,20 +16,22 @@ from nas.store import Record, Results
 from nas.store.files import read_json, write_json, write_text, writing
 from nas.study.results import trial_name
 from nas.train import Checkpoint, latest
+from nas.train.teacher import ARCHITECTURE, WEIGHTS
 from nas.train.preparation import Preparation
 
-WEIGHTS, NETWORK, ARCHITECTURE, NUMBERS = "weights.safetensors", "network.yaml", "architecture.json", "record.json"
+NETWORK, NUMBERS = "network.yaml", "record.json"
 
 
-def keep_best(results: Results, record: Record, plan: Plan) -> Path:
-    """Write `best/`: the network in the language, its architecture, its trained weights and all its numbers.
+def keep_best(results: Results, record: Record, plan: Plan, *, folder: Path | None = None) -> Path:
+    """Write `best/` (or another folder): the network in the language, its architecture, weights and all its numbers.
 
     `model.json` says how an image is prepared for it and what its classes are, where the study recorded that. The
     weights are those the accuracy was measured with (averaged ones where the recipe averages). The folder is
     replaced as a whole. Raises `StoreError` when it cannot be written or the trial's checkpoint is damaged.
     """
+    folder = folder or results.best_folder
     plan = replace(plan, name=trial_name(results, record))
-    fresh = results.best_folder.with_name(".best.partial")
+    fresh = folder.with_name(f".{folder.name}.partial")
     with writing(fresh):
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
@@ -45,7 +47,7 @@ def keep_best(results: Results, record: Record, plan: Plan) -> Path:
         tensors = Checkpoint.read(checkpoint).evaluated
         with writing(fresh / WEIGHTS):
             safetensors.torch.save_file(dict(tensors), fresh / WEIGHTS, {"arch_id": plan.arch_id})
-    with writing(results.best_folder):
-        shutil.rmtree(results.best_folder, ignore_errors=True)
-        fresh.rename(results.best_folder)
-    return results.best_folder
+    with writing(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    return folder

@@ -11,7 +11,7 @@ from nas.arch import Plan
 from nas.errors import NasError
 from nas.files import find_file
 from nas.space import About, decided_plan, network_tree, read, read_about
-from nas.study.results import find_record, is_results, open_results, stored_plan, trial_name
+from nas.study.results import find_trial, is_results, open_results, stored_plan, trial_name
 from nas.study.spaces import catalogue, check_whole, open_space
 
 RESULTS = Path("results")
@@ -72,8 +72,7 @@ def is_trial(name: str) -> bool:
 
 def _trial(name: str, results: Path) -> Plan:
     study, _, trial = name.partition(":")
-    found = open_results(study, results)
-    record = find_record(found, trial)
+    found, record = find_trial(open_results(study, results), trial)
     return replace(stored_plan(found, record), name=trial_name(found, record))
 
 

@@ -31,6 +31,7 @@ from nas.study.networks import find_network
 from nas.study.spaces import check_whole, open_space
 from nas.study.starting import find_start
 from nas.study.work import REPORTED
+from nas.train.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
         lambda: Rungs((*config.search.rungs, config.training.epochs), config.search.reduction),
     )
     dataset = config.told_at(["data"], lambda: load_data(config.data, skip_unreadable=skip_unreadable))
+    if (distill := config.training.distill) is not None:
+        at = ["recipe", "distill", "teacher"]
+        config.told_at(at, lambda: Teacher(Path(distill.teacher), dataset, torch.device("cpu")))
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
     space = open_space(config.space, recipe=config.training, **given)
     found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written

@@ -15,6 +15,7 @@ from nas.report import best, write_report
 from nas.space.text import read
 from nas.store import Record, Results
 from nas.store.files import read_json
+from nas.store.results import FINALIZED
 from nas.study.spaces import catalogue
 
 
@@ -64,6 +65,22 @@ def find_record(results: Results, reference: str) -> Record:
     return record
 
 
+def find_trial(results: Results, reference: str) -> tuple[Results, Record]:
+    """As `find_record`, with the results that the trial is in: `best` is what `nas finalize` chose, where it did."""
+    found = finalized_best(results) if reference == "best" else None
+    return found or (results, find_record(results, reference))
+
+
+def finalized_best(results: Results) -> tuple[Results, Record] | None:
+    """The network that `nas finalize` put into `best/`; None where none was finalised, or none within the budgets."""
+    inner = Results(results.finalized_folder)
+    best = (read_json(inner.finalized_file) or {}).get("best")
+    if best is None:
+        return None
+    inner = open_results(inner.folder)
+    return inner, inner.record(best["record"])
+
+
 def stored_plan(results: Results, record: Record) -> Plan:
     """The plan of a trial from its folder. Raises `StoreError` where it has none, or a damaged one."""
     file = results.trial_folder(record.folder) / "architecture.json"
@@ -79,7 +96,10 @@ def stored_plan(results: Results, record: Record) -> Plan:
 def trial_name(results: Results, record: Record) -> str:
     """What the network of a trial is called: the results folder and the trial, as it may be asked for again."""
     number = str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
-    return f"{results.folder.resolve().name}:{number}"
+    folder = results.folder.resolve()
+    inner = folder.name == FINALIZED and (folder.parent / "study.yaml").is_file()
+    within = f"{folder.parent.name}/" if inner else ""
+    return f"{within}{folder.name}:{number}"
 
 
 def write_results(results: Results) -> Finished:

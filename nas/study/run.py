@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from nas.report import best, front
 from nas.schedule import Resources, cluster, run
 from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
 from nas.space.text import write
-from nas.store import Results, Role
+from nas.store import Record, Results, Role
 from nas.store.files import read_json, write_json, write_text
 from nas.study.config import StudyConfig
 from nas.study.few import few_networks
@@ -25,7 +25,7 @@ from nas.study.keep import keep_best
 from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
 from nas.study.open import OpenStudy
 from nas.study.predicting import learner_for
-from nas.study.results import Finished, read_resolved, stored_plan, write_results
+from nas.study.results import Finished, finalized_best, read_resolved, stored_plan, write_results
 from nas.study.spaces import catalogue
 from nas.study.work import REPORTED, TrainWork
 from nas.train import Recipe
@@ -35,7 +35,7 @@ OnProgress = Callable[[Progress], None]
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
 MAY_GROW = (
     "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path",
-    "grid.seeds", "compare.seeds",
+    "grid.seeds", "compare.seeds", "recipe.distill.teacher",
 )  # fmt: skip
 
 
@@ -64,20 +64,28 @@ def _run(study: OpenStudy, folder: Path, on_progress: OnProgress, skip_unreadabl
         train_networks(study, results, meter, "finalist", chosen, tell, skip_unreadable)
     finished = write_results(results)
     leader = best(finished.records, finished.study)
-    if leader is not None:
+    if leader is not None and finalized_best(results) is None:  # what was finalised is trained longer, and stays
         keep_best(results, leader, stored_plan(results, leader))
     return finished
 
 
 def run_networks(
-    study: OpenStudy, folder: Path, networks: list[Network], on_progress: OnProgress, *, skip_unreadable: bool = False
+    study: OpenStudy,
+    folder: Path,
+    networks: list[Network],
+    on_progress: OnProgress,
+    *,
+    role: Role = "candidate",
+    baselines: Sequence[Network] = (),
+    skip_unreadable: bool = False,
 ) -> Finished:
     """Train these networks, and no others, as a search trains its finalists, or go on where that was interrupted.
 
     Each is measured in a fresh process before it trains. Raises `StoreError` and `TooManyFailures`.
     """
     with _driving(study, folder, on_progress) as (results, meter, tell):
-        train_networks(study, results, meter, "candidate", networks, tell, skip_unreadable)
+        train_networks(study, results, meter, role, networks, tell, skip_unreadable)
+        train_networks(study, results, meter, "baseline", list(baselines), tell, skip_unreadable)
     return write_results(results)
 
 
@@ -167,15 +175,21 @@ def _finalists(study: OpenStudy, results: Results) -> list[Network]:
         return []
     candidates = {record.trial: record for record in results.records("candidate")}
     chosen = [record.source for record in results.records("finalist") if record.source in candidates]
-    within = [record for record in candidates.values() if record.feasible]
-    within.sort(key=lambda record: -study.goals.objectives[0].gain(record.values))
-    members = front(within, study.config.resolved())
-    ranked = [record.trial for record in (*members, *within)]
-    order = list(dict.fromkeys([*chosen, *ranked]))[: max(count, len(chosen))]
+    best_first = [record.trial for record in front_first(list(candidates.values()), study)]
+    order = list(dict.fromkeys([*chosen, *best_first]))[: max(count, len(chosen))]
     return [
         Network(f"trial {number}", stored_plan(results, candidates[number]), candidates[number].decisions, number)
         for number in order
     ]
+
+
+def front_first(candidates: Sequence[Record], study: OpenStudy) -> list[Record]:
+    """The front of the candidates within the budgets, then the others within, each by the first objective."""
+    within = [record for record in candidates if record.feasible]
+    within.sort(key=lambda record: -study.goals.objectives[0].gain(record.values))
+    members = front(within, study.config.resolved())
+    among = {record.trial for record in members}
+    return [*members, *(record for record in within if record.trial not in among)]
 
 
 def price(plan: Plan) -> dict[str, float]:
@@ -224,8 +238,8 @@ def _note_study(results: Results, study: OpenStudy) -> None:
 
 
 def _flat(tree: Any, path: str = "") -> dict[str, str]:
-    """Every leaf of a tree by its dotted path, as text."""
+    """Every leaf of a tree but nulls by its dotted path, as text: a key that was not known once is as good as null."""
     if isinstance(tree, Mapping):
         pairs = [_flat(value, f"{path}.{key}" if path else str(key)) for key, value in tree.items()]
         return {key: value for each in pairs for key, value in each.items()}
-    return {path: json.dumps(tree, sort_keys=True)}
+    return {} if tree is None else {path: json.dumps(tree, sort_keys=True)}

@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.report import best, front, latencies_of, worth_showing
 from nas.store import Record, Results
-from nas.study.results import find_record, read_resolved, stored_plan
+from nas.study.results import find_trial, read_resolved, stored_plan
 from nas.study.spaces import catalogue
 
 
@@ -54,10 +54,10 @@ def trial_details(results: Results, reference: str) -> dict[str, Any]:
 
     `latencies`: as predicted, as measured in the search, as measured again at the end; null what there is none of.
     """
-    record = find_record(results, reference)
+    found, record = find_trial(results, reference)
     stages: list[dict[str, Any]] = []
     if record.folder:
-        plan, table = stored_plan(results, record), catalogue()
+        plan, table = stored_plan(found, record), catalogue()
         for name, steps in plan.by_span():
             for step in steps:
                 cost = table.step(step)
@@ -65,5 +65,5 @@ def trial_details(results: Results, reference: str) -> dict[str, Any]:
                 stages.append(
                     row | {"params": cost.params, "macs": cost.macs, "fields": step.block.to_json()["fields"]}
                 )
-    latencies = latencies_of(record, results.records()).to_json()
+    latencies = latencies_of(record, [*results.records(), record]).to_json()
     return {"record": record.to_json(), "stages": stages, "latencies": latencies}

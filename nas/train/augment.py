@@ -53,7 +53,12 @@ def cutmix(images: Tensor, labels: Tensor, alpha: float, dice: random.Random) ->
 def mixup(x: Tensor, labels: Tensor, alpha: float, dice: random.Random) -> tuple[Tensor, Target]:
     """Every image (float) blended with its neighbour, labels alike (Zhang et al., mixup, 2018)."""
     weight = dice.betavariate(alpha, alpha)
-    return x.lerp(x.roll(1, 0), 1 - weight), Target(labels, labels.roll(1), weight)
+    return blend(x, weight), Target(labels, labels.roll(1), weight)
+
+
+def blend(x: Tensor, weight: float) -> Tensor:
+    """Every image (float) with `weight`, its neighbour with the rest."""
+    return x.lerp(x.roll(1, 0), 1 - weight)
 
 
 def _reflect(at: Tensor, size: int) -> Tensor:

@@ -15,11 +15,12 @@ from nas.train.device import threads
 from nas.train.ema import Ema
 from nas.train.failure import TrainingFailed, memory_guard
 from nas.train.learning_rate import lr_factor
-from nas.train.loss import Target, training_loss
+from nas.train.loss import Target, soft_loss, training_loss
 from nas.train.optimizer import make_optimizer
 from nas.train.precision import Precision, autocast
 from nas.train.recipe import Recipe
 from nas.train.regularise import set_rates
+from nas.train.teacher import Teacher
 from nas.train.turns import Pause, Turns
 
 # Steps between looks at the loss on CUDA, where each look waits for the device; a CPU looks after every step.
@@ -36,9 +37,19 @@ class Pass:
 
 
 class Learner:
-    """`network`, moved and laid out for `device`, with the optimiser and the average that `recipe` asks for."""
+    """`network`, moved and laid out for `device`, with the optimiser and the average that `recipe` asks for.
 
-    def __init__(self, network: nn.Module, recipe: Recipe, device: torch.device, normalise: Normaliser) -> None:
+    With a `teacher`, on that device too, it learns from its soft targets as the recipe says.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        recipe: Recipe,
+        device: torch.device,
+        normalise: Normaliser,
+        teacher: Teacher | None = None,
+    ) -> None:
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.recipe = recipe
         self.device = device
@@ -47,6 +58,7 @@ class Learner:
         self.optimizer = make_optimizer(self.network, recipe)
         self.ema = Ema(self.network, recipe.ema) if recipe.ema else None
         self.normalise = normalise
+        self.teacher = teacher
         self.precision: Precision | None = None if recipe.precision == "auto" else recipe.precision
 
     @property
@@ -96,12 +108,17 @@ class Learner:
         if cut:
             images, target = augment.cutmix(images, labels, recipe.cutmix, dice)
         x = self.normalise(images)
-        if recipe.mixup > 0 and not cut:
+        mixed = recipe.mixup > 0 and not cut
+        if mixed:
             x, target = augment.mixup(x, labels, recipe.mixup, dice)
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device, self.precision or "float32"):
             logits = self.network(x)
+            soft = self.teacher.logits(images, target.weight if mixed else 1.0) if self.teacher else None
         loss = training_loss(logits, target, recipe.label_smoothing)
+        if recipe.distill is not None and soft is not None:
+            share = recipe.distill.weight
+            loss = (1 - share) * loss + share * soft_loss(logits, soft, recipe.distill.temperature)
         torch.autograd.backward(loss)
         if recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm, foreach=True)

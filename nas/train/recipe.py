@@ -11,7 +11,19 @@ from pydantic import Field
 from nas.errors import SpecError, nearest
 
 # What a network's own `train:` may not set: lengths belong to the study's rungs, the rest to the host that runs it.
-OF_THE_STUDY = frozenset({"epochs", "seed", "threads", "precision", "channels_last"})
+OF_THE_STUDY = frozenset({"epochs", "seed", "threads", "precision", "channels_last", "distill"})
+
+
+class Distill(pydantic.BaseModel):
+    """Soft targets of a trained network beside the labels (Hinton, Vinyals and Dean, 2015)."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    teacher: str = Field(
+        min_length=1, description="folder with the teacher's architecture.json and weights.safetensors, such as a best/"
+    )
+    temperature: float = Field(4.0, gt=0, le=1000, description="what the logits of both are divided by")
+    weight: float = Field(0.5, gt=0, le=1, description="of the soft targets in the loss; the labels have the rest")
 
 
 class Recipe(pydantic.BaseModel):
@@ -65,10 +77,11 @@ class Recipe(pydantic.BaseModel):
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate where a block offers it, such as the classifier")
     drop_path: float = Field(0.0, ge=0, lt=1, description="rate of dropping the last residual branch; linear in depth")
+    distill: Distill | None = Field(None, description="learn from a trained network too; null: from the labels alone")
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads of torch; null: as the process has it")
     seed: int = Field(0, ge=0, lt=2**63, description="of the order of images, augmentation and dropout")
 
-    @pydantic.field_validator("ema", "clip_norm", "threads", mode="before")
+    @pydantic.field_validator("ema", "clip_norm", "threads", "distill", mode="before")
     @classmethod
     def _none(cls, value: Any) -> Any:
         """The language's word for nothing is `none`, which YAML reads as text."""
@@ -97,7 +110,7 @@ class Recipe(pydantic.BaseModel):
     def with_overrides(self, fields: Mapping[str, Any]) -> Recipe:
         """The recipe for a network that has `train:` fields of its own, which are laid over these.
 
-        A network may set anything but `epochs`, `seed`, `threads`, `precision` and `channels_last`; else `SpecError`.
+        A network may set anything but what is in `OF_THE_STUDY`; else `SpecError`.
         """
         allowed = set(type(self).model_fields) - OF_THE_STUDY
         for name in fields:

@@ -34,6 +34,8 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
         for key, value in now[name].items():
             if key not in _OF_THE_HOST and then[name].get(key) != value:
                 raise _other(path, f"{key} was {then[name].get(key)!r} and is now {value!r}")
+    if then.get("teacher") != now["teacher"]:
+        raise _other(path, f"the teacher was {then.get('teacher')} and is now {now['teacher']}")
     if then["seed"] != trainer.seed:
         raise _other(path, f"the seed was {then['seed']} and is now {trainer.seed}")
     _load(learner.network, checkpoint.weights, path)
@@ -49,11 +51,13 @@ def restore(trainer: Trainer, checkpoint: Checkpoint, path: Path) -> None:
 
 def _facts(trainer: Trainer) -> dict[str, Any]:
     """What a checkpoint says beside its tensors, as JSON."""
+    learner = trainer.learner
     return {
-        "recipe": trainer.recipe.model_dump(),
+        "recipe": trainer.recipe.model_dump(exclude={"distill": {"teacher"}}),
+        "teacher": learner.teacher.fingerprint if learner.teacher else None,  # wherever its files lie
         "seed": trainer.seed,
         "data": dict(trainer.data_facts),
-        "precision": trainer.learner.precision,
+        "precision": learner.precision,
         "curve": [report.to_json() for report in trainer.curve],
     }
 

@@ -28,6 +28,7 @@ from nas.train.memory import give_back_memory, keep_freed_memory, used_mb
 from nas.train.metrics import Tally
 from nas.train.precision import Precision, faster_precision
 from nas.train.recipe import Recipe
+from nas.train.teacher import Teacher
 from nas.train.turns import Pause, Turns
 
 
@@ -75,7 +76,7 @@ class Trainer:
         try:
             keep_freed_memory()
             with memory_guard("the network does not fit this device"):
-                self.learner = Learner(network, recipe, self.device, normalise)
+                self.learner = Learner(network, recipe, self.device, normalise, _teacher(recipe, dataset, self.device))
             found = latest(folder) if folder else None
             if found:
                 resume.restore(self, Checkpoint.read(found), found)
@@ -193,6 +194,12 @@ class Trainer:
                 raise DataError(f"the data set must have a {name} split to evaluate on, but it has none")
             self._splits[name] = Batches(split, self.device, len(self._dataset.classes), name)
         return self._splits[name]
+
+
+def _teacher(recipe: Recipe, dataset: Any, device: torch.device) -> Teacher | None:
+    if recipe.distill is None:
+        return None
+    return Teacher(Path(recipe.distill.teacher), dataset, device, channels_last=recipe.channels_last)
 
 
 def _normaliser(network: nn.Module, dataset: Any, recipe: Recipe, device: torch.device) -> Normaliser:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import nullcontext
 from functools import partial
 
 import pytest
 import torch
 import yaml
-from made_up_meter import MadeUpMeter
+from made_up_meter import StudyMeter
 
-from nas.measure import Device
 from nas.scale.laws import fit_power_law
 from nas.scale.surface import fit_surface
 
@@ -28,25 +26,9 @@ BASE = {
 KEYS = {"name", "phi", "depth", "width", "resolution", "params", "macs", "activations"}
 
 
-class Meter(MadeUpMeter):
-    """With all that a study asks of one."""
-
-    lock_name = "made-up"
-    device = Device()
-
-    def check_extras(self, names):
-        pass
-
-    def environment(self):
-        return {"host": "here"}
-
-    def attended(self):
-        return nullcontext()
-
-
 @pytest.fixture
 def meter(monkeypatch):
-    made_up = Meter()
+    made_up = StudyMeter()
     for module in ("meters", "ladder"):
         monkeypatch.setattr(f"nas.study.{module}.open_meter", lambda *args, **options: made_up)
     return made_up

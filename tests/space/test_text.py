@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nas.errors import Mark, NasError, SpecError
 from nas.space.text import read, read_text, wrap, write
+from nas.space.yaml_out import flow
 
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats(allow_nan=False) | st.text(max_size=12),
@@ -217,3 +218,8 @@ def test_what_a_node_offers_its_readers() -> None:
         node.at(["a"]).mapping("a stage")
     with pytest.raises(SpecError, match=r"at b.c: stages must be a list, but got 'x'"):
         node.at(["b", "c"]).items("stages")
+
+
+def test_a_long_name_with_a_sign_in_it_is_quoted_at_once():
+    name = "a_" * 40 + "/b:c"
+    assert flow(name) == f'"{name}"'

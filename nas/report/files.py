@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.report.aims import Aims, read_aims
+from nas.report.best_network import Drawn
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume
 from nas.report.latencies import predictor_error, with_search
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    folder: str | Path, records: Sequence[Record], study: Mapping[str, Any], env: Mapping[str, Any]
+    folder: str | Path,
+    records: Sequence[Record],
+    study: Mapping[str, Any],
+    env: Mapping[str, Any],
+    networks: Mapping[str, Drawn] | None = None,
 ) -> None:
     """Write the three files into a results folder, each replaced in one step, so that a reader never sees half of one.
 
-    `study` is the resolved study, `env` what is known of host and versions. Raises `StoreError` where the folder cannot
+    `study` is the resolved study, `env` what is known of host and versions, `networks` the blocks of those that the
+    page draws (`nas.report.best_network.drawn_networks`), by reference. Raises `StoreError` where the folder cannot
     be written and `NasError` for an objective that cannot be read.
     """
     place = Path(folder)
@@ -38,7 +44,7 @@ def write_report(
     aims = read_aims(study)
     write_text(place / "front.json", json.dumps(front_document(records, aims), indent=1, allow_nan=False) + "\n")
     _write_parquet(place / "trials.parquet", trials_table(with_search(records), aims))
-    write_text(place / "report.html", page(records, aims, env))
+    write_text(place / "report.html", page(records, aims, env, networks))
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:

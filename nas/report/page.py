@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from nas.report.aims import Aims, read_aims
+from nas.report.best_network import Drawn, best_section
 from nas.report.rows import is_trained
 from nas.report.sections import SECTIONS, environment_section, study_section
 from nas.report.standing import verdict
@@ -21,11 +22,19 @@ from nas.store.record import Record
 esc = html.escape
 
 
-def page(records: Sequence[Record], study: Mapping[str, Any] | Aims, env: Mapping[str, Any]) -> str:
-    """The whole page as text."""
+def page(
+    records: Sequence[Record],
+    study: Mapping[str, Any] | Aims,
+    env: Mapping[str, Any],
+    networks: Mapping[str, Drawn] | None = None,
+) -> str:
+    """The whole page as text; `networks` has the blocks of those that it draws (`drawn_networks`), by reference."""
     aims = read_aims(study)
     data: dict[str, Any] = {}
-    sections = {name: made for name, make in SECTIONS.items() if (made := make(records, aims, data))}
+    makers = dict(SECTIONS)
+    best = {"Best": lambda records, aims, data: best_section(records, aims, env, networks or {}, data)}
+    makers = {"Front": makers.pop("Front"), "Comparison": makers.pop("Comparison"), **best, **makers}
+    sections = {name: made for name, make in makers.items() if (made := make(records, aims, data))}
     sections |= {"Environment": environment_section(env), "Study": study_section(aims)}
     return assembled(f"{aims.name}: search report", _header(records, aims, list(sections)), sections, data)
 

@@ -12,10 +12,13 @@ from nas.arch import Architecture, Plan
 from nas.build import lower
 from nas.errors import NasError, StoreError
 from nas.report import best, write_report
+from nas.report.best_network import drawn_networks
+from nas.report.words import reference
 from nas.space.text import read
 from nas.store import Record, Results
 from nas.store.files import read_json
 from nas.study.spaces import catalogue
+from nas.study.stages import stage_rows
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,26 @@ def stored_plan(results: Results, record: Record) -> Plan:
     return lower(Architecture.from_json(json.loads(file.read_text(encoding="utf-8"))), catalogue())
 
 
+def network_stages(results: Results, record: Record) -> dict[str, Any]:
+    """The blocks of a trial's network as `rows` (`stage_rows`), and how their latencies were `measured`, or None.
+
+    `missing` says why there are no rows, None where there are. Nothing that is damaged raises: what is wrong is said
+    in `missing`, or in `stages_note` of `measured`.
+    """
+    try:
+        plan = stored_plan(results, record)
+    except (NasError, KeyError, TypeError, ValueError) as error:
+        return {"rows": [], "measured": None, "missing": f"{error}" or type(error).__name__}
+    try:
+        measured = results.stages(record.folder)
+    except StoreError as error:
+        return {"rows": stage_rows(plan), "measured": {"stages_note": str(error)}, "missing": None}
+    ms = measured.get("block_ms") if measured else None
+    if not isinstance(ms, list) or len(ms) != len(plan.steps):
+        measured, ms = None, []
+    return {"rows": stage_rows(plan, ms), "measured": measured, "missing": None}
+
+
 def trial_name(results: Results, record: Record) -> str:
     """What the network of a trial is called: the results folder and the trial, as it may be asked for again."""
     number = str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
@@ -83,5 +106,6 @@ def write_results(results: Results) -> Finished:
     study = read_resolved(results.folder)
     env = read_json(results.env_file) or {}  # not there yet where a first run ended before its device was reached
     records = tuple(results.records())
-    write_report(results.folder, records, study, env)
+    networks = {reference(record): network_stages(results, record) for record in drawn_networks(records, study)}
+    write_report(results.folder, records, study, env, networks)
     return Finished(results.folder, study, records)

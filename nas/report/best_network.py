@@ -14,7 +14,7 @@ from nas.report.sections import figure_place, section
 from nas.report.stages import COSTS, Stage, stages_of
 from nas.report.standing import best_baseline
 from nas.report.theme import LIGHT
-from nas.report.words import label, network, opening, quantity, reference, significant
+from nas.report.words import label, network, opening, plural, quantity, reference, significant
 from nas.store.record import Record
 
 TITLE = "The best network"
@@ -42,9 +42,9 @@ def best_section(
     drawn = networks.get(reference(leader), {})
     parts = [_drawn(drawn, data), _decided(leader)]
     near, known = _nearest(leader, records, aims), best_baseline(records, aims)
-    for other, title in ((near, "Beside the nearest on the front"), (known, "Beside the best baseline")):
-        if other is not None:
-            parts.append(_beside(leader, other, title, networks))
+    others = [(near, "Beside the nearest on the front"), (known, "Beside the best baseline")]
+    beside = [_beside(leader, other, title, networks) for other, title in others if other is not None]
+    parts += ["<h3>What sets it apart</h3>", *beside] if beside else []
     parts.append(f"<h3>How it came about</h3>{_facts(provenance(leader, records, aims, env))}")
     lead = f"{opening(network(leader))}: its blocks from the image to the classes, and what each stage costs."
     return section("best", TITLE, esc(lead), "".join(parts))
@@ -118,11 +118,12 @@ def _beside(leader: Record, other: Record, title: str, networks: Mapping[str, Dr
     rows = [networks.get(reference(each), {}).get("rows") or [] for each in (leader, other)]
     found = differences(leader, other, (rows[0], rows[1]))
     if not found:
-        return f"<h3>{title}</h3><p>{esc(opening(network(other)))} is the same network.</p>"
+        return f"<p>{title}: {esc(network(other))} is the same in everything that is recorded.</p>"
     head = "".join(f'<th scope="col">{esc(text)}</th>' for text in ("", *map(opening, map(network, (leader, other)))))
     body = "".join(map(_difference, found))
-    return f"""<h3>{title}</h3><div class="scroll" tabindex="0" role="region" aria-label="{title}">
-<table class="differences"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"""
+    summary = f"{title}, {esc(network(other))}: {plural(len(found), 'difference')}"
+    return f"""<details><summary>{summary}</summary><div class="scroll" tabindex="0" role="region" aria-label="{title}">
+<table class="differences"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"""
 
 
 def _difference(row: Difference) -> str:

@@ -80,18 +80,17 @@ def _stages(first: Sequence[Stage], second: Sequence[Stage]) -> list[Difference]
     mine, theirs = ({stage.name: stage for stage in each} for each in (first, second))
     rows = []
     for name in dict.fromkeys([*mine, *theirs]):
-        here, there = mine.get(name), theirs.get(name)
-        rows.append(Difference(f"Stage {name}", _stage_words(here), _stage_words(there)))
-        if here and there and here.shares.get("latency_ms") and there.shares.get("latency_ms"):
-            shares = (f"{each.shares['latency_ms']:.0%}" for each in (here, there))
-            rows.append(Difference(f"Latency share of {name}", *shares))
+        both = mine.get(name), theirs.get(name)
+        timed = all(stage is not None and "latency_ms" in stage.shares for stage in both)
+        rows.append(Difference(f"Stage {name}", *(_stage_words(stage, timed) for stage in both)))
     return rows
 
 
-def _stage_words(stage: Stage | None) -> str:
+def _stage_words(stage: Stage | None, timed: bool) -> str:
     if stage is None:
         return NO_STAGE
-    return f"{', '.join(stage.words)}; {stage.output}"
+    share = f"; {stage.shares['latency_ms']:.0%} of the latency" if timed else ""
+    return f"{', '.join(stage.words)}; {stage.output}{share}"
 
 
 def _decisions(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Difference]:

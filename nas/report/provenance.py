@@ -20,15 +20,20 @@ _PROPOSED = {
 
 
 def provenance(record: Record, records: Sequence[Record], aims: Aims, env: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Facts by name, those that are recorded only: an older study knows less."""
+    """Facts by name, those that are recorded only: an older study knows less.
+
+    What proposed a finalist, and what it is near to, are those of the trial that it was retrained from.
+    """
+    source = record.source if record.role == "finalist" else None
+    first = next((r for r in records if r.role == "candidate" and r.trial == source), record)
     facts = [
         ("trial", reference(record)),
         ("arch_id", record.arch_id),
-        ("proposed by", _proposed(record, aims)),
-        ("nearest before it", _nearest(record, records)),
-        ("retrained from", f"trial {record.source}" if record.role == "finalist" and record.source is not None else ""),
+        ("retrained from", f"trial {source}, of the front" if source is not None else ""),
+        ("proposed by", _proposed(first)),
+        ("nearest before it", _nearest(first, records)),
         ("seeds", _seeds(record, aims)),
-        ("asked for", _moment(record.started)),
+        ("started", _moment(record.started)),
         ("finished", _moment(record.finished)),
         ("trained", f"{plural(len(record.curve), 'epoch')}, {duration(record.seconds)}" if record.curve else ""),
         ("latency measured", _measured(record)),
@@ -38,11 +43,9 @@ def provenance(record: Record, records: Sequence[Record], aims: Aims, env: Mappi
     return [(name, text) for name, text in facts if text]
 
 
-def _proposed(record: Record, aims: Aims) -> str:
+def _proposed(record: Record) -> str:
     if record.role == "baseline":
         return "known network, named in the study"
-    if record.role == "finalist":
-        return "chosen from the front, to be trained again"
     by = str(record.origin.get("by") or "")
     if not by:
         return f"start: {record.name}" if record.name else ""

@@ -59,8 +59,8 @@ def resolution(block: Row) -> float:
     sizes = block.get("out_shape") or [1]
     first = sizes[0] if isinstance(sizes[0], list) else sizes
     if len(first) == 3:
-        return prod(first[1:]) ** 0.5
-    return first[0] ** 0.5 if len(first) == 2 else 1.0
+        return float(prod(first[1:]) ** 0.5)
+    return float(first[0] ** 0.5) if len(first) == 2 else 1.0
 
 
 def _total(blocks: Sequence[Row], name: str) -> float | None:

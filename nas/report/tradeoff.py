@@ -33,7 +33,7 @@ class Fit:
 
     def at(self, macs: float) -> float:
         """The latency on the line, in ms."""
-        return self.scale * macs**self.power
+        return float(self.scale * macs**self.power)
 
     def factor(self, macs: float) -> float:
         """By what factor a network of these MACs may be slower or faster than the line: the band."""

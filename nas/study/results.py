@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,16 +84,20 @@ def network_stages(results: Results, record: Record) -> dict[str, Any]:
     """
     try:
         plan = stored_plan(results, record)
-    except (NasError, KeyError, TypeError, ValueError) as error:
+    except (NasError, OSError, KeyError, TypeError, ValueError) as error:
         return {"rows": [], "measured": None, "missing": f"{error}" or type(error).__name__}
     try:
         measured = results.stages(record.folder)
     except StoreError as error:
         return {"rows": stage_rows(plan), "measured": {"stages_note": str(error)}, "missing": None}
     ms = measured.get("block_ms") if measured else None
-    if not isinstance(ms, list) or len(ms) != len(plan.steps):
+    if not isinstance(ms, list) or len(ms) != len(plan.steps) or not all(map(_is_time, ms)):
         measured, ms = None, []
     return {"rows": stage_rows(plan, ms), "measured": measured, "missing": None}
+
+
+def _is_time(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and math.isfinite(value))
 
 
 def trial_name(results: Results, record: Record) -> str:

@@ -78,17 +78,17 @@ def difference_note(total: float, whole: float, missing: int = 0) -> str:
     if missing:
         blocks = "1 block" if missing == 1 else f"{missing} blocks"
         return f"{blocks} could not be measured alone, so no shares can be told; the others take {total:.4f} ms."
-    said = f"The blocks alone take {total:.4f} ms together, the network {whole:.4f} ms"
+    said = f"The blocks alone take {total:.4f} ms together"
     off = total / whole - 1
     if abs(off) <= ALIKE:
-        return f"{said}: about the same, so the shares hold for the network."
+        return f"{said}, about the same as the network ({whole:.4f} ms), so the shares hold for it."
     why = (
         "alone, each block has a start and an end of its own, and nothing is fused across blocks"
         if off > 0
         else "between blocks there is work, and data out of the caches, that no block alone has"
     )
     rough = " The difference is large: take the shares as rough." if abs(off) > ROUGH else ""
-    return f"{said}, {abs(off):.0%} {'less' if off > 0 else 'more'}: {why}.{rough}"
+    return f"{said}, {abs(off):.0%} {'more' if off > 0 else 'less'} than the network ({whole:.4f} ms): {why}.{rough}"
 
 
 def _by_stage(rows: list[dict[str, Any]], total: float | None) -> list[dict[str, Any]]:

@@ -22,9 +22,11 @@ def candidate(trial: int, **decisions: object) -> Record:
 def test_a_finalist_tells_where_it_comes_from_when_and_by_which_seeds():
     finalist = next(r for r in RECORDS if r.role == "finalist")
     found = facts(finalist)
-    assert found["retrained from"] == f"trial {finalist.source}"
+    assert found["retrained from"] == f"trial {finalist.source}, of the front"
+    source = next(r for r in RECORDS if r.role == "candidate" and r.trial == finalist.source)
+    assert found["nearest before it"] == facts(source)["nearest before it"]
     assert found["seeds"] == "search 0 and data 0"
-    assert found["asked for"].startswith("2023-11-14 ")
+    assert found["started"].startswith("2023-11-14 ")
     assert found["trained"].startswith("24 epochs")
     assert found["latency measured"] == "on cpu"
     assert facts(next(r for r in RECORDS if r.role == "baseline"))["proposed by"].startswith("known network")

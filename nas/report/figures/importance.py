@@ -40,11 +40,11 @@ def importance_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims
         layout=layout(
             theme,
             104 + ROW * len(names),
-            _summary(found, aims),
+            _summary(found, len(done), aims),
             barmode="overlay",
             bargap=0.36,
             showlegend=True,
-            xaxis=axis(theme, "share of what sets the best apart", tickformat=".0%", rangemode="tozero"),
+            xaxis=axis(theme, "share", tickformat=".0%", rangemode="tozero", nticks=8, tickangle=0),
             yaxis=axis(
                 theme,
                 autorange="reversed",
@@ -120,15 +120,18 @@ def _unknown(count: int) -> str:
     return f"The {count:,} candidates trained to the end do not differ in a way that tells which decisions matter."
 
 
-def _summary(found: Importance, aims: Aims) -> str:
+def _summary(found: Importance, trained: int, aims: Aims) -> str:
     told = [name for name in found.share if _told(found, name)]
     titles = short_names(list(found.share))
     parts = [f"{titles[name]} ({found.share[name]:.0%})" for name in told[:3]]
     most = f"{join(parts)} {'set' if len(parts) > 1 else 'sets'} them apart most" if parts else ""
     rest = len(found.share) - len(told)
     unclear = f"{plural(rest, 'decision')} cannot be told from chance" if rest else ""
-    said = f"{label(aims.first.name)}: the best {found.best} of {plural(found.networks, 'network')} trained to the end"
-    return f"How decisions bear on {said} beside the others. " + _sentence(most, unclear)
+    which = f"{plural(found.networks, 'network')} trained to the end"
+    if found.networks < trained:
+        which = f"{found.networks:,} of {plural(trained, 'network')} trained to the end (an even selection)"
+    said = f"How decisions bear on {label(aims.first.name)}: the best {found.best:,} beside all {which}."
+    return f"{said} {_sentence(most, unclear)}"
 
 
 def _sentence(*parts: str) -> str:

@@ -40,7 +40,9 @@ def predicted_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims,
         none = "No latency was both predicted and measured."
         return nothing(theme, f"{none} {_turned_away(unmeasured)}".rstrip())
     crowded = len(pairs) > CROWDED
-    ends = [end for r in pairs for name in (PREDICTED, LATENCY) for end in (r.values[name], *_positive(r, name))]
+    ends = [
+        end for r in pairs for name in (PREDICTED, LATENCY) for end in (r.values[name], *(_positive(r, name) or ()))
+    ]
     both = span(ends, log=True, right=0.03)
     corners = [both.low, both.high]
     figure = go.Figure(
@@ -80,16 +82,16 @@ def _both(record: Record) -> bool:
     return record.latency is not None and all(v is not None and math.isfinite(v) and v > 0 for v in values)
 
 
-def _positive(record: Record, name: str) -> tuple[float, ...]:
+def _positive(record: Record, name: str) -> tuple[float, float] | None:
     bounds = bounds_of(record, name)
-    return bounds if bounds and min(bounds) > 0 else ()
+    return bounds if bounds and min(bounds) > 0 else None
 
 
 def _points(kind: str, group: Sequence[Record], crowded: bool, theme: Theme) -> go.Scatter:
     title, symbol, size, role = _STYLES[kind]
     colour, thin = getattr(theme, role), symbol == "x-thin"
     columns = {name: [r.values[name] for r in group] for name in (PREDICTED, LATENCY)}
-    bars = {name: error_bars(columns[name], [_positive(r, name) or None for r in group], colour) for name in columns}
+    bars = {name: error_bars(columns[name], [_positive(r, name) for r in group], colour) for name in columns}
     return go.Scatter(
         name=title,
         x=columns[LATENCY],

@@ -166,8 +166,8 @@ def _summary(found: Sequence[Stage]) -> str:
         known = [stage for stage in found if name in stage.shares]
         if known:
             leader = max(known, key=lambda stage: stage.shares[name])
-            parts.append(f"{leader.name} has {_plain(leader.shares[name])} of the {label(name)}")
-    most = f"; {join(parts)}" if parts else ""
+            parts.append(f"{label(name)} {leader.name} ({_plain(leader.shares[name])})")
+    most = f"; most of the {join(parts)}" if parts else ""
     measured = "" if all("latency_ms" in stage.shares for stage in found) else " Latency by stage was not measured."
     tall = " Blocks are as high as the logarithm of the resolution that they hand on."
     return f"{plural(blocks, 'block')} in {plural(len(found), 'stage')}{most}.{measured}{tall}"

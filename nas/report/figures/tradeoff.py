@@ -203,7 +203,7 @@ def _budget(figure: go.Figure, aims: Aims, y: Span, theme: Theme) -> None:
     figure.add_shape(type="line", line=line, **common)
     text = next(budget_text(b) for b in aims.budgets if b.name == "latency_ms" and b.bound == bound)
     place = {"x": 1, "xref": "paper", "xanchor": "right", "y": y.at(bound), "yanchor": "bottom"}
-    figure.add_annotation(note(theme, safe(text), **place, font={"size": 12, "color": theme.known}))
+    figure.add_annotation(note(theme, safe(text), **place, name="spare", font={"size": 12, "color": theme.known}))
 
 
 def _summary(found: Tradeoff, fit: Fit | None) -> str:

@@ -95,7 +95,7 @@ def _decisions(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> s
 def _importance(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
     from nas.report.figures.importance import importance_figure
 
-    lead = "How differently the best networks decided from the others, and what chance alone would give (the ticks)."
+    lead = "How much of the differences each decision accounts for; what chance explains as well is hatched."
     figure = importance_figure(records, aims, LIGHT)
     words = f'<p class="lead">{lead}</p>' if figure.data else ""
     return f"<h3>Which decisions matter</h3>{words}{figure_place('importance', figure, data)}"

@@ -45,7 +45,11 @@ def best_section(
     others = [(near, "Beside the nearest on the front"), (known, "Beside the best baseline")]
     beside = [_beside(leader, other, title, networks) for other, title in others if other is not None]
     parts += ["<h3>What sets it apart</h3>", *beside] if beside else []
-    parts.append(f"<h3>How it came about</h3>{_facts(provenance(leader, records, aims, env))}")
+    rows = "".join(
+        f'<tr><th scope="row">{esc(name)}</th><td>{esc(text)}</td></tr>'
+        for name, text in provenance(leader, records, aims, env)
+    )
+    parts.append(f'<h3>How it came about</h3><table class="environment"><tbody>{rows}</tbody></table>')
     lead = f"{opening(network(leader))}: its blocks from the image to the classes, and what each stage costs."
     return section("best", TITLE, esc(lead), "".join(parts))
 
@@ -102,16 +106,14 @@ def _cost(stage: Stage, name: str) -> str:
 def _decided(leader: Record) -> str:
     if not leader.decisions:
         return ""
-    return f"<h3>What it decided</h3>{_facts([(name, _word(value)) for name, value in leader.decisions.items()])}"
+    rows = "".join(
+        f"<div><dt>{esc(str(name))}</dt><dd>{esc(_word(value))}</dd></div>" for name, value in leader.decisions.items()
+    )
+    return f'<h3>What it decided</h3><dl class="facts-list">{rows}</dl>'
 
 
 def _word(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _facts(facts: Sequence[tuple[str, str]]) -> str:
-    rows = "".join(f"<div><dt>{esc(str(name))}</dt><dd>{esc(text)}</dd></div>" for name, text in facts)
-    return f'<dl class="facts-list">{rows}</dl>'
 
 
 def _beside(leader: Record, other: Record, title: str, networks: Mapping[str, Drawn]) -> str:

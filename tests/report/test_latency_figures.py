@@ -84,7 +84,7 @@ def test_what_is_left_over_is_drawn_below_for_every_network():
     over = next(r for r in found.networks if r.role == "baseline")
     place = next(t for t in lower if "baseline/0" in t.customdata)
     index = list(place.customdata).index("baseline/0")
-    assert place.y[index] == pytest.approx(found.fit.off(over) - 1)
+    assert place.y[index] == pytest.approx(found.fit.off(over) - 1, rel=1e-4)
 
 
 def test_hollow_marks_are_those_that_are_not_trusted():
@@ -111,9 +111,11 @@ def test_predictions_are_drawn_with_intervals_against_measurements_and_what_was_
     assert len(over.x) == sum(r.gate == "latency" for r in both) > 0
     place = list(passed.customdata).index(str(next(r for r in both if r.gate is None).trial))
     first = next(r for r in both if r.gate is None)
-    assert (passed.x[place], passed.y[place]) == (first.values["latency_ms"], first.values["predicted_ms"])
+    assert (passed.x[place], passed.y[place]) == pytest.approx(
+        (first.values["latency_ms"], first.values["predicted_ms"]), rel=1e-4
+    )
     above = passed.error_y.array[place]
-    assert above == pytest.approx(first.interval["predicted_ms"][1] - first.values["predicted_ms"])
+    assert above == pytest.approx(first.interval["predicted_ms"][1] - first.values["predicted_ms"], rel=1e-2)
     summary = figure.layout.meta["summary"]
     error = predictor_error(records)
     assert f"{error['within10']:.0%} within 10%" in summary
@@ -136,4 +138,4 @@ def test_predictions_without_a_measurement_are_only_counted():
 def test_five_thousand_networks_make_a_figure_of_bounded_size(make):
     records = make_records(1, 5000, 100)
     text = make(records, STUDY).to_json()
-    assert len(text) < 2_500_000
+    assert len(text) < 1_100_000

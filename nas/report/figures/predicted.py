@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from nas.report.aims import Aims, bounds_of, read_aims
-from nas.report.figures.hover import safe
+from nas.report.figures.hover import few_words, many_words, safe
 from nas.report.figures.scaling_parts import error_bars, nothing, span, spanned_axis
 from nas.report.latencies import LATENCY, PREDICTED, error_words, predictor_error
 from nas.report.table import trusted
@@ -90,7 +90,7 @@ def _positive(record: Record, name: str) -> tuple[float, float] | None:
 def _points(kind: str, group: Sequence[Record], crowded: bool, theme: Theme) -> go.Scatter:
     title, symbol, size, role = _STYLES[kind]
     colour, thin = getattr(theme, role), symbol == "x-thin"
-    columns = {name: [r.values[name] for r in group] for name in (PREDICTED, LATENCY)}
+    columns = {name: [float(f"{r.values[name]:.5g}") for r in group] for name in (PREDICTED, LATENCY)}
     bars = {name: error_bars(columns[name], [_positive(r, name) for r in group], colour) for name in columns}
     return go.Scatter(
         name=title,
@@ -99,8 +99,7 @@ def _points(kind: str, group: Sequence[Record], crowded: bool, theme: Theme) -> 
         mode="markers",
         error_x=None if crowded else bars[LATENCY],
         error_y=None if crowded else bars[PREDICTED],
-        hovertext=[_card(r) for r in group],
-        hoverinfo="text",
+        **(many_words("predicted %{y:.4g} ms, measured %{x:.4g} ms") if crowded else few_words(map(_card, group))),
         customdata=[reference(r) for r in group],
         marker={
             "symbol": [symbol if trusted(r) or thin else f"{symbol}-open" for r in group],

@@ -54,7 +54,7 @@ def progress_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, 
     step_line = {"color": theme.accent, "width": 2, "shape": "hv"}
     figure.add_trace(go.Scatter(y=[step.best for step in steps], line=step_line, **shared))
     figure.add_trace(go.Scatter(y=[step.hypervolume for step in steps], line=step_line, yaxis="y2", **shared))
-    timed = [step for step in steps if step.seconds is not None]
+    timed = _turns([step for step in steps if step.seconds is not None])
     figure.add_trace(
         go.Scatter(
             x=[(step.seconds or 0.0) / length for step in timed],
@@ -84,6 +84,12 @@ def progress_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, 
             )
         )
     return figure
+
+
+def _turns(steps: Sequence[Progress]) -> list[Progress]:
+    """The steps at which the hypervolume grew, and the last: a line drawn through them is the same."""
+    pairs = zip([None, *steps], steps, strict=False)
+    return [b for a, b in pairs if a is None or b is steps[-1] or b.hypervolume != a.hypervolume]
 
 
 def _unit(steps: Sequence[Progress]) -> tuple[float, str]:

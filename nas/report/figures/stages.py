@@ -9,16 +9,19 @@ from typing import Any
 import plotly.graph_objects as go
 
 from nas.report.figures.hover import safe
+from nas.report.figures.scaling_parts import nothing
 from nas.report.stages import COSTS, Stage, block_words, resolution, stages_of
 from nas.report.theme import LIGHT, Theme, layout, note
 from nas.report.words import amount, join, label, opening, plural, quantity, short
 
 COLUMN = 104  # least width of a stage in pixels
+WIDE = 1080  # of the figure on a wide screen
+CHARACTER = 6.4  # mean width of a letter of 11 px
 CHAIN = 116  # height of the drawn blocks in pixels
 LINE = 15  # height of a line of words
 ROW = 58  # height of the shares of one cost
 MOST_LINES = 4
-LETTERS = 16  # of 11 px that fit a column
+LETTERS = (16, 26)  # of a line of words, at least and at most
 FILLED = 0.86  # of a column by its blocks
 LOWEST = 0.1  # height of a block of one pixel, of the chain's
 
@@ -30,11 +33,11 @@ def stages_figure(stages: Sequence[Mapping[str, Any]], theme: Theme = LIGHT) -> 
     """
     found = stages_of(stages)
     if not found:
-        words = "The blocks of this network are not known."
-        empty = layout(theme, 160, words, annotations=[note(theme, words, x=0.5, y=0.5, xref="paper", yref="paper")])
-        return go.Figure(layout=empty | {"xaxis": {"visible": False}, "yaxis": {"visible": False}})
-    lines = max(len(_lines(stage)) for stage in found)
-    words_height = LINE * (lines + 1) + 10
+        return nothing(theme, "The blocks of this network are not known.")
+    letters = min(max(int(WIDE / len(found) / CHARACTER), LETTERS[0]), LETTERS[1])
+    words = [_lines(stage, letters) for stage in found]
+    lines = max(map(len, words))
+    words_height = LINE * lines + 10
     inner = CHAIN + words_height + ROW * len(COSTS)
     figure = go.Figure(
         layout=layout(
@@ -49,12 +52,13 @@ def stages_figure(stages: Sequence[Mapping[str, Any]], theme: Theme = LIGHT) -> 
             legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 12}},
         )
     )
-    figure.layout.meta["least_width"] = COLUMN * len(found) + 16
+    longest = max(len(line) for each in words for line in each)
+    figure.layout.meta["least_width"] = round(max(COLUMN, CHARACTER * longest + 6)) * len(found) + 16
     bottom = 1 - CHAIN / inner
     figure.update_layout(yaxis=_hidden([bottom, 1], [-0.52, 0.52]))
     for trace in _chain(found, theme):
         figure.add_trace(trace)
-    notes = [each for i, stage in enumerate(found) for each in _stage_words(i, stage, bottom, theme)]
+    notes = [_stage_words(i, each, bottom, theme) for i, each in enumerate(words)]
     for row, name in enumerate(COSTS):
         top = 1 - (CHAIN + words_height + ROW * row) / inner
         low = top - ROW / inner
@@ -62,8 +66,8 @@ def stages_figure(stages: Sequence[Mapping[str, Any]], theme: Theme = LIGHT) -> 
         place = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper", "yanchor": "top"}
         known = all(name in stage.shares for stage in found)
         missing = ": not measured" if name == "latency_ms" else ": none"
-        words = opening(label(name)) + ("" if known else missing)
-        notes.append(note(theme, words, **place, font={"size": 12, "color": theme.muted}))
+        title = opening(label(name)) + ("" if known else missing)
+        notes.append(note(theme, title, **place, font={"size": 12, "color": theme.muted}))
         if known:
             figure.add_trace(_shares(name, found, f"y{row + 2}", theme))
     figure.update_layout(annotations=notes)
@@ -106,17 +110,18 @@ def _blocks(attends: bool, bars: Mapping[str, list[Any]], theme: Theme) -> go.Ba
     return go.Bar(name=name, marker=marker, hoverinfo="text", **bars)
 
 
-def _stage_words(column: int, stage: Stage, bottom: float, theme: Theme) -> list[Mapping[str, Any]]:
+def _stage_words(column: int, lines: Sequence[str], bottom: float, theme: Theme) -> Mapping[str, Any]:
     place = {"x": column, "xanchor": "center", "yref": "paper", "y": bottom, "yanchor": "top", "align": "center"}
-    text = "<br>".join([f"<b>{safe(short(stage.name, LETTERS))}</b>", *map(safe, _lines(stage))])
-    return [note(theme, text, **place, yshift=-4, font={"size": 11, "color": theme.ink})]
+    name, *rest = map(safe, lines)
+    text = "<br>".join([f"<b>{name}</b>", *rest])
+    return note(theme, text, **place, yshift=-4, font={"size": 11, "color": theme.ink})
 
 
-def _lines(stage: Stage) -> list[str]:
-    """The blocks of a stage and what it hands on, so short that they stand under its column."""
-    words = [short(text, LETTERS) for text in stage.words]
+def _lines(stage: Stage, letters: int) -> list[str]:
+    """Name and blocks of a stage and what it hands on, each cut to so many letters."""
+    words = [short(text, letters) for text in stage.words]
     kept = words if len(words) <= MOST_LINES else [*words[: MOST_LINES - 1], f"and {len(words) - MOST_LINES + 1} more"]
-    return [*kept, short(stage.output.replace(" x ", "\N{MULTIPLICATION SIGN}"), LETTERS)]
+    return [short(stage.name, letters), *kept, short(stage.output, letters)]
 
 
 def _shares(name: str, found: Sequence[Stage], y_axis: str, theme: Theme) -> go.Bar:

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from nas.report.aims import Aims, bounds_of, read_aims
-from nas.report.figures.hover import card, safe
+from nas.report.figures.hover import card, few_words, many_words, safe
 from nas.report.figures.scaling_parts import Span, error_bars, nothing, span, spanned_axis
 from nas.report.labelling import Box, beside, least_covered
 from nas.report.table import trusted
@@ -24,6 +24,7 @@ UPPER, LOWER = (0.36, 1.0), (0.0, 0.25)  # of the height: latencies, and what is
 INSIDE = (1012.0, 300.0)  # of the upper plot in pixels on a wide screen, by which words are placed
 CHARACTER = 6.8
 CROWDED = 300
+NEAR = 50.0  # pixels up and down that a name can reach from its mark
 MOST_NAMED = 5  # networks far off the line
 
 # title, symbol, size, role of the colour, whether its intervals are drawn
@@ -77,15 +78,14 @@ def _kind(record: Record) -> str:
 def _points(kind: str, group: Sequence[Record], aims: Aims, theme: Theme) -> go.Scatter:
     title, _, _, role, bars = _STYLES[kind]
     crowded = len(group) > CROWDED
-    ms = [r.values["latency_ms"] for r in group]
+    ms = [_short(r.values["latency_ms"]) for r in group]
     error = error_bars(ms, [bounds_of(r, "latency_ms") for r in group], getattr(theme, role))
     return go.Scatter(
         name=title,
-        x=[r.values["macs"] for r in group],
+        x=[_short(r.values["macs"]) for r in group],
         y=ms,
         mode="markers",
-        hovertext=[card(r, aims, decisions=not crowded) for r in group],
-        hoverinfo="text",
+        **(many_words("%{x:.3s} MACs, %{y:.4g} ms") if crowded else few_words([card(r, aims) for r in group])),
         customdata=[reference(r) for r in group],
         error_y=error if bars and not crowded else None,
         marker=_marker(kind, group, theme),
@@ -107,19 +107,24 @@ def _marker(kind: str, group: Sequence[Record], theme: Theme) -> dict[str, Any]:
 
 def _left_over(kind: str, group: Sequence[Record], fit: Fit, theme: Theme) -> go.Scatter:
     """How much slower than the line each network is, as a share."""
-    off = [fit.off(r) - 1 for r in group]
+    off = [_short(fit.off(r) - 1) for r in group]
+    words = [f"<b>{safe(network(r))}</b><br>{_off_words(each + 1)}" for r, each in zip(group, off, strict=True)]
     return go.Scatter(
-        x=[r.values["macs"] for r in group],
+        x=[_short(r.values["macs"]) for r in group],
         y=off,
         yaxis="y2",
         mode="markers",
-        hovertext=[f"<b>{safe(network(r))}</b><br>{_off_words(each + 1)}" for r, each in zip(group, off, strict=True)],
-        hoverinfo="text",
+        **(many_words("%{y:+.0%} off the line") if len(group) > CROWDED else few_words(words)),
         customdata=[reference(r) for r in group],
         marker=_marker(kind, group, theme),
         legendgroup=kind,
         showlegend=False,
     )
+
+
+def _short(value: float) -> float:
+    """As many digits as a figure can show: more only make the page larger."""
+    return float(f"{value:.5g}")
 
 
 def _off_words(off: float) -> str:
@@ -175,7 +180,8 @@ def _names(found: Tradeoff, fit: Fit | None, x: Span, y: Span, theme: Theme) -> 
         words = short(network(record))
         left, middle = at(record)
         width = CHARACTER * len(words)
-        (start, base), box = least_covered(beside(left, middle, width), width, taken, (0, 0, *INSIDE))
+        near = [box for box in taken if abs(box[0] - left) < 3 * width and abs(box[1] - middle) < NEAR]
+        (start, base), box = least_covered(beside(left, middle, width), width, near, (0, 0, *INSIDE))
         taken.append(box)
         where = {"x": x.at(record.values["macs"]), "y": y.at(record.values["latency_ms"]), "xanchor": "left"}
         shift = {"xshift": start - left, "yshift": middle + 4 - base}

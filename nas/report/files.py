@@ -31,12 +31,13 @@ def write_report(
     study: Mapping[str, Any],
     env: Mapping[str, Any],
     networks: Mapping[str, Drawn] | None = None,
+    scaling: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write the three files into a results folder, each replaced in one step, so that a reader never sees half of one.
 
     `study` is the resolved study, `env` what is known of host and versions, `networks` the blocks of those that the
-    page draws (`nas.report.best_network.drawn_networks`), by reference. Raises `StoreError` where the folder cannot
-    be written and `NasError` for an objective that cannot be read.
+    page draws (`nas.report.best_network.drawn_networks`), by reference, `scaling` what `nas scale` found in the study.
+    Raises `StoreError` where the folder cannot be written and `NasError` for an objective that cannot be read.
     """
     place = Path(folder)
     with writing(place):
@@ -44,7 +45,7 @@ def write_report(
     aims = read_aims(study)
     write_text(place / "front.json", json.dumps(front_document(records, aims), indent=1, allow_nan=False) + "\n")
     _write_parquet(place / "trials.parquet", trials_table(with_search(records), aims))
-    write_text(place / "report.html", page(records, aims, env, networks))
+    write_text(place / "report.html", page(records, aims, env, networks, scaling))
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:

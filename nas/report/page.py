@@ -27,14 +27,26 @@ def page(
     study: Mapping[str, Any] | Aims,
     env: Mapping[str, Any],
     networks: Mapping[str, Drawn] | None = None,
+    scaling: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """The whole page as text; `networks` has the blocks of those that it draws (`drawn_networks`), by reference."""
+    """The whole page as text; `networks` has the blocks of those that it draws (`drawn_networks`), by reference.
+
+    `scaling` are the documents that `nas scale` left beside the study, whose figures are shown too. A grid's triples
+    are what its networks decided, so they stand in the place of decisions.
+    """
+    from nas.report.scaling_page import scaling_sections
+
     aims = read_aims(study)
     data: dict[str, Any] = {}
-    makers = dict(SECTIONS)
-    best = {"Best": lambda records, aims, data: best_section(records, aims, env, networks or {}, data)}
-    makers = {"Front": makers.pop("Front"), "Comparison": makers.pop("Comparison"), **best, **makers}
-    sections = {name: made for name, make in makers.items() if (made := make(records, aims, data))}
+    scaled = {name: made for document in scaling for name, made in scaling_sections(document, data).items()}
+    made = {
+        name: make(records, aims, data)
+        for name, make in SECTIONS.items()
+        if not (name == "Decisions" and "Triples" in scaled)
+    }
+    best = {"Best": best_section(records, aims, env, networks or {}, data)}
+    first = {name: made.pop(name) for name in ("Front", "Comparison")}
+    sections = {name: text for name, text in {**first, **scaled, **best, **made}.items() if text}
     sections |= {"Environment": environment_section(env), "Study": study_section(aims)}
     return assembled(f"{aims.name}: search report", _header(records, aims, list(sections)), sections, data)
 

@@ -21,6 +21,8 @@ from nas.store.files import read_json
 from nas.study.spaces import catalogue
 from nas.study.stages import stage_rows
 
+SCALING = ("scaling.json", "fit.json")  # what `nas scale` leaves in a results folder
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -107,10 +109,11 @@ def trial_name(results: Results, record: Record) -> str:
 
 
 def write_results(results: Results) -> Finished:
-    """Write the report, the front and the table of a results folder from its records."""
+    """Write the report, the front and the table of a results folder from its records, and from what scaling found."""
     study = read_resolved(results.folder)
     env = read_json(results.env_file) or {}  # not there yet where a first run ended before its device was reached
     records = tuple(results.records())
     networks = {reference(record): network_stages(results, record) for record in drawn_networks(records, study)}
-    write_report(results.folder, records, study, env, networks)
+    found = [read_json(results.folder / name) for name in SCALING]
+    write_report(results.folder, records, study, env, networks, [each for each in found if isinstance(each, dict)])
     return Finished(results.folder, study, records)

@@ -57,7 +57,9 @@ def test_a_block_that_cannot_be_measured_alone_leaves_no_share(nas, meter, monke
     assert found["stages"][-1]["ms"] is None
     assert all(stage["share"] is None for stage in found["stages"])
     assert "1 block could not be measured alone" in found["stages_note"]
-    assert "not measured" in nas("measure", "zoo/resnet8", "--stages")
+    text = nas("measure", "zoo/resnet8", "--stages")
+    assert "not measured" in text
+    assert "head: pool: no such operator" in text
 
 
 def test_what_was_measured_of_a_trial_is_kept_and_shown(run_nas, nas, meter, tiny_study, write_study, tmp_path):

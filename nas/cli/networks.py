@@ -98,7 +98,8 @@ def measure(
         out.print(stage_table(document["stages"]))
         out.print(document["stages_note"], highlight=False, soft_wrap=True)
         for block, reason in document["not_measured"].items():
-            out.print(f"  {block}: {reason.splitlines()[0]}", highlight=False, markup=False, soft_wrap=True)
+            first_line, *_ = reason.split("\n")
+            out.print(f"  {block}: {first_line}", highlight=False, markup=False, soft_wrap=True)
     for name, value in document["environment"].items():
         out.print(f"  {name}: {value}", highlight=False)
 

@@ -23,9 +23,9 @@ MOST = 600  # networks that are looked at; of more an even selection from best t
 def importance_for_the_best(decisions: Sequence[Mapping[str, Any]], gains: Sequence[float]) -> dict[str, float] | None:
     """Each decision's share in what sets the best tenth apart from all; they sum to one.
 
-    One mapping and one finite gain, the more the better, a network. Conditional PED-ANOVA (Watanabe et al., 2023, for
-    spaces where not every decision is always reached). Decisions that are alike wherever they were reached have no
-    share. None for fewer than `FEWEST` networks, and where nothing differs.
+    One mapping and one finite gain, the more the better, a network. PED-ANOVA (Watanabe et al., 2023) in its form for
+    spaces where not every decision is always reached (arXiv 2601.20800, 2026). Decisions that are alike wherever they
+    were reached have no share. None for fewer than `FEWEST` networks, and where nothing differs.
     """
     order = sorted(range(len(gains)), key=lambda i: (-gains[i], i))
     if len(order) < FEWEST:

@@ -74,6 +74,11 @@ def test_what_was_measured_of_a_trial_is_kept_and_shown(run_nas, nas, meter, tin
     assert {row["ms"] for row in shown["stages"]} == {None}
     assert shown["provenance"]["proposed by"] == "sampler random"
 
+    code, _, err = run_nas("measure", "tiny:best", "--stages", "--resolution", 32)
+    assert code == 0
+    assert "not kept: trial 0 is another network" in err
+    assert not list(folder.rglob("stages.json"))
+
     code, out, err = run_nas("measure", "tiny:best", "--stages", "--json")
     assert code == 0
     assert "kept in" in err
@@ -97,16 +102,6 @@ def test_what_was_measured_of_a_trial_is_kept_and_shown(run_nas, nas, meter, tin
         architecture.write_text("{}")
     nas("report", "tiny")
     assert "The network cannot be drawn" in (folder / "report.html").read_text()
-
-
-def test_another_resolution_is_not_kept_as_the_trial_s(run_nas, nas, meter, tiny_study, write_study, tmp_path):
-    tiny_study["search"] = {"sampler": "random", "trials": 1, "seed": 1}
-    tiny_study["finalists"] = {"count": 0}
-    nas("search", write_study(tiny_study))
-    code, _, err = run_nas("measure", "tiny:best", "--stages", "--resolution", 32)
-    assert code == 0
-    assert "not kept: trial 0 is another network" in err
-    assert not list((tmp_path / "results").rglob("stages.json"))
 
 
 @pytest.mark.parametrize(

@@ -86,3 +86,10 @@ def test_where_nothing_differs_there_is_no_chance_either():
     assert math.isnan(chance_level([], STUDY))
     assert math.isnan(chance_level([record(i, 0.9, kind=i % 2) for i in range(12)], STUDY))
     assert math.isnan(chance_level([record(i, i / 12, kind=1) for i in range(12)], STUDY))
+
+
+def test_decisions_with_as_many_labels_as_networks_nearly_take_no_more_room_than_others():
+    rng = random.Random(0)
+    records = [record(i, rng.random(), rate=rng.randrange(3000), kind=i % 2) for i in range(3000)]
+    assert abs(importance(records, STUDY)["rate"]) < 0.2
+    assert 0 < chance_level(records, STUDY) < 0.2

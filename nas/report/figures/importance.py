@@ -157,7 +157,7 @@ def _summary(shares: Mapping[str, float], chance: float, best: Mapping[str, floa
         text = f"{join(parts)} {whole}; " + (f"{plural(rest, 'other decision')} cannot" if rest else "no other can")
     else:
         text = f"{plural(len(shares), 'decision')}, {whole}: none can"
-    text += f" be told from chance, which gives up to {chance:.0%}."
+    text += f" be told from chance, which gives up to {chance:.{0 if chance > 0.02 else 1}%}."
     if best:
         leader = max(best, key=lambda name: best[name])
         text += (

@@ -144,7 +144,7 @@ def _shares(name: str, found: Sequence[Stage], y_axis: str, theme: Theme) -> go.
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%" if share >= 0.0095 or share == 0 else "<1%".replace("<", "&lt;")
+    return f"{100 * share:.0f}%" if share >= 0.0095 or share == 0 else "&lt;1%"
 
 
 def _share_card(stage: Stage, name: str) -> str:

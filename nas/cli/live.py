@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -51,6 +53,27 @@ class LiveProgress:
             if text != self._said:
                 self._logged, self._said = time.monotonic(), text
                 err.print(text, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def counting(noun: str) -> Iterator[Callable[[int, int], None]]:
+    """What it gives is told how many of how many are done: shown in place on a terminal, now and then in a log."""
+    status = err.status(f"{noun} ...") if err.is_terminal else None
+    logged = time.monotonic()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal logged
+        if status:
+            status.update(f"{noun} {done} of {of}")
+        elif done == of or time.monotonic() - logged > LOG_EVERY_S:
+            logged = time.monotonic()
+            err.print(f"{noun} {done} of {of}", highlight=False)
+
+    if status is None:
+        yield tell
+        return
+    with status:
+        yield tell
 
 
 def _rows(progress: Any) -> RenderableType:

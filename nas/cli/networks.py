@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from nas.cli.console import JsonOption, err, out, print_json, si
+from nas.cli.live import counting
 
 NetworkArgument = Annotated[
     str, typer.Argument(help="A YAML path, zoo/NAME, STUDY:TRIAL or STUDY:best.", metavar="NETWORK")
@@ -67,16 +68,25 @@ def measure(
     batch: BatchOption = None,
     address: AddressOption = None,
     resolution: Annotated[int | None, typer.Option(min=1, help="Input size in pixels, instead of the file's.")] = None,
+    stages: Annotated[
+        bool, typer.Option("--stages", help="Measure each block alone too: which share of the time each stage has.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a network on a device: latency with an interval and what disturbed it, memory, size, energy."""
     from nas.study.networks import find_network
     from nas.study.profile import measure_network
+    from nas.study.stage_timing import keep_stages, measure_stages
 
     err.print(f"measuring {network} on {device} ...")
     changes = {"runtime": runtime, "threads": threads, "batch": batch}
     plan = find_network(network, resolution=resolution, resolution_from="--resolution")
     document = measure_network(plan, device, changes, address=address)
+    if stages:
+        with counting("blocks") as tell:
+            document |= measure_stages(plan, device, changes, document, address=address, on_block=tell)
+        if kept := keep_stages(network, document):
+            err.print(kept, highlight=False, soft_wrap=True)
     if as_json:
         print_json(document)
         return
@@ -84,8 +94,29 @@ def measure(
     out.print(latency_line(document["latency_ms"]))
     for line in extra_lines(document):
         out.print(line, highlight=False, markup=False)
+    if stages:
+        out.print(stage_table(document["stages"]))
+        out.print(document["stages_note"], highlight=False, soft_wrap=True)
+        for block, reason in document["not_measured"].items():
+            first_line, *_ = reason.split("\n")
+            out.print(f"  {block}: {first_line}", highlight=False, markup=False, soft_wrap=True)
     for name, value in document["environment"].items():
         out.print(f"  {name}: {value}", highlight=False)
+
+
+def stage_table(stages: list[dict[str, Any]]) -> Table:
+    """What each stage takes, as measured block by block, and its share of the sum."""
+    table = Table(title="stages, each block measured alone", title_justify="left")
+    for column in ("stage", "blocks"):
+        table.add_column(column, overflow="fold")
+    for column in ("ms", "share", "MACs", "of all", "params"):
+        table.add_column(column, justify="right")
+    for row in stages:
+        ms = "not measured" if row["ms"] is None else f"{row['ms']:.4f}"
+        shares = ("" if row[key] is None else f"{100 * row[key]:.1f}%" for key in ("share", "macs_share"))
+        time_share, macs_share = shares
+        table.add_row(row["stage"], row["blocks"], ms, time_share, si(row["macs"]), macs_share, si(row["params"]))
+    return table
 
 
 def extra_lines(document: dict[str, Any]) -> list[str]:

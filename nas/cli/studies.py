@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from nas.cli.console import JsonOption, err, out, print_json, si
@@ -103,6 +104,7 @@ def show(
 ) -> None:
     """Show one trial: its architecture, costs, measurement and learning curve."""
     from nas.report import worth_showing
+    from nas.report.stages import block_words
     from nas.study.results import open_results
     from nas.study.status import trial_details
 
@@ -133,11 +135,20 @@ def show(
         out.print(table)
     if found["stages"]:
         table = Table(title="stages", title_justify="left")
-        for column in ("stage", "block", "output", "params", "MACs"):
+        timed = any(row["ms"] is not None for row in found["stages"])
+        for column in ("stage", "block", "output", "params", "MACs", *(["alone (ms)"] if timed else [])):
             table.add_column(column, overflow="fold")
         for row in found["stages"]:
-            table.add_row(row["stage"], row["block"], row["output"], si(row["params"]), si(row["macs"]))
+            cells = [row["stage"], block_words(row), row["output"], si(row["params"]), si(row["macs"])]
+            cells += ["" if row["ms"] is None else f"{row['ms']:.4f}"] if timed else []
+            table.add_row(*cells)
         out.print(table)
+        if note := (found["stages_measured"] or {}).get("stages_note"):
+            out.print(note, highlight=False, markup=False, soft_wrap=True)
+    table = Table(title="how it came about", title_justify="left", show_header=False)
+    for name, text in found["provenance"].items():
+        table.add_row(name, escape(text))
+    out.print(table)
     if record["curve"]:
         table = Table(title="learning curve", title_justify="left")
         names = [name for name in ("epoch", "train_loss", "loss", "accuracy", "seconds") if name in record["curve"][0]]

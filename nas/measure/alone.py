@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from nas import blocks
-from nas.arch import Block, Shape, Step, shape_from_json, shape_to_json
-from nas.blocks import fuse
+from nas.arch import Block, PyramidShape, Shape, SidedShape, Step, shape_from_json, shape_to_json
+from nas.blocks import BlockModule, fuse
+from nas.blocks.flow import advance, filled, tensors_of
 from nas.measure.networks import settle
 from nas.measure.protocol import Protocol
 
@@ -41,13 +43,38 @@ class Alone:
         return {"block": self.block.to_json(), "in_shape": shape_to_json(self.in_shape)}
 
 
+class FromRow(nn.Module):
+    """A block behind a row of numbers (B, N), out of which the tensors that it reads are cut, without a copy."""
+
+    def __init__(self, block: BlockModule, in_shape: Shape) -> None:
+        super().__init__()
+        self.block = block
+        self.in_shape = in_shape
+
+    def forward(self, row: Tensor) -> Any:
+        start = 0
+
+        def cut(size: tuple[int, ...]) -> Tensor:
+            nonlocal start
+            length = prod(size[1:])
+            start += length
+            return row[:, start - length : start].view(-1, *size[1:])
+
+        x, sides = filled(self.in_shape, cut)
+        found = tensors_of(*advance(self.block, x, sides))
+        return found[0] if len(found) == 1 else tuple(found)
+
+
 def from_block(data: Mapping[str, Any], seed: int) -> tuple[nn.Module, tuple[int, ...]]:
     """The untrained module of an `Alone` in JSON, fused, and the shape of one input; what a measuring process calls.
 
+    Where several tensors flow into the block (a pyramid, values beside a map), its input is all of them in one row.
     Raises `InvalidArchitecture` when it cannot be built.
     """
     in_shape = shape_from_json(data["in_shape"])
-    module = blocks.create(Block.from_json(data["block"]), in_shape).eval()
+    block = blocks.create(Block.from_json(data["block"]), in_shape).eval()
+    plain = block.side is None and not isinstance(in_shape, PyramidShape | SidedShape)
+    module: nn.Module = block if plain else FromRow(block, in_shape)
     shape = in_shape.tensor()[1:]
     settle(module, shape, seed)
     fuse(module)

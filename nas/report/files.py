@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.report.aims import Aims, read_aims
+from nas.report.best_network import Drawn
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume
 from nas.report.latencies import predictor_error, with_search
@@ -27,12 +28,18 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    folder: str | Path, records: Sequence[Record], study: Mapping[str, Any], env: Mapping[str, Any]
+    folder: str | Path,
+    records: Sequence[Record],
+    study: Mapping[str, Any],
+    env: Mapping[str, Any],
+    networks: Mapping[str, Drawn] | None = None,
+    scaling: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Write the three files into a results folder, each replaced in one step, so that a reader never sees half of one.
 
-    `study` is the resolved study, `env` what is known of host and versions. Raises `StoreError` where the folder cannot
-    be written and `NasError` for an objective that cannot be read.
+    `study` is the resolved study, `env` what is known of host and versions, `networks` the blocks of those that the
+    page draws (`nas.report.best_network.drawn_networks`), by reference, `scaling` what `nas scale` found in the study.
+    Raises `StoreError` where the folder cannot be written and `NasError` for an objective that cannot be read.
     """
     place = Path(folder)
     with writing(place):
@@ -43,7 +50,7 @@ def write_report(
     # Of this study, or of the one that this folder belongs to.
     documents = (read_json(each / f"{FINALIZED}.json") for each in (place / FINALIZED, place))
     finalized = next((document for document in documents if document), None)
-    write_text(place / "report.html", page(records, aims, env, finalized, kept_maps(place)))
+    write_text(place / "report.html", page(records, aims, env, networks, scaling, finalized, kept_maps(place)))
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:

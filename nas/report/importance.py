@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from nas.report.aims import Aims, read_aims
 from nas.store.record import Record
 
 ABSENT = "\N{EN DASH}"
+SHUFFLES = 200
 
 
 def trained_candidates(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> list[Record]:
@@ -26,23 +30,52 @@ def importance(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> di
     """
     aims = read_aims(study)
     done = trained_candidates(records, aims)
-    values = [aims.first.value(r) or 0.0 for r in done]
+    values = np.array([aims.first.value(r) for r in done], float)
     names = dict.fromkeys(name for r in done for name in r.decisions)
     found = {}
     for name in names:
-        reached = [(str(r.decisions[name]), v) for r, v in zip(done, values, strict=True) if name in r.decisions]
-        if 1 < len({text for text, _ in reached}) < len(reached):
-            found[name] = _epsilon_squared(reached) * len(reached) / len(done)
+        reached, label = _labels(name, done)
+        if 1 < label.max(initial=-1) + 1 < len(label):
+            found[name] = float(_epsilon_squared(values[None, reached], label)[0]) * len(label) / len(done)
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def _epsilon_squared(pairs: Sequence[tuple[str, float]]) -> float:
-    groups: dict[str, list[float]] = {}
-    for name, value in pairs:
-        groups.setdefault(name, []).append(value)
-    values = [value for _, value in pairs]
-    mean = sum(values) / len(values)
-    total = sum((v - mean) ** 2 for v in values)
-    within = sum(sum((v - sum(g) / len(g)) ** 2 for v in g) for g in groups.values())
-    free = len(values) - len(groups)
-    return 0.0 if total <= 0 or free <= 0 else 1 - (within / free) / (total / (len(values) - 1))
+def chance_level(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> float:
+    """The largest share that any decision has by chance, in 19 of 20 cases: of all, for somebody is always lucky.
+
+    From `SHUFFLES` rounds in which the values are dealt out at random to the same networks; NaN where there is nothing
+    to tell apart.
+    """
+    aims = read_aims(study)
+    done = trained_candidates(records, aims)
+    names = list(importance(done, aims))
+    values = np.array([aims.first.value(r) for r in done], float)
+    if not names or values.min() == values.max():
+        return float("nan")
+    dealt = np.random.default_rng(0).permuted(np.tile(values, (SHUFFLES, 1)), axis=1)
+    largest = np.full(SHUFFLES, -np.inf)
+    for name in names:
+        reached, label = _labels(name, done)
+        largest = np.maximum(largest, _epsilon_squared(dealt[:, reached], label) * reached.mean())
+    return float(np.quantile(largest, 0.95))
+
+
+def _labels(name: str, done: Sequence[Record]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+    """Which networks reached a decision, and for those a number for the label that they have."""
+    reached = np.array([name in r.decisions for r in done], bool)
+    texts = [str(r.decisions[name]) for r in done if name in r.decisions]
+    return reached, np.unique(np.array(texts, object), return_inverse=True)[1]
+
+
+def _epsilon_squared(values: npt.NDArray[np.float64], label: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """That of each row of values (rounds, networks), between the labels (networks); 0 where a row is constant."""
+    counts = np.bincount(label)
+    starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
+    centred = values - values.mean(axis=1, keepdims=True)
+    total = (centred**2).sum(axis=1)
+    sums = np.add.reduceat(centred[:, np.argsort(label, kind="stable")], starts, axis=1)  # (rounds, labels)
+    between = (sums**2 / counts).sum(axis=1)
+    free = len(label) - len(counts)
+    differs = total > 1e-20 * (values**2).sum(axis=1)
+    found: npt.NDArray[np.float64] = 1 - (total - between) / np.where(differs, total, 1.0) * (len(label) - 1) / free
+    return np.where(differs, found, 0.0)

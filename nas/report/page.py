@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from nas.report.aims import Aims, read_aims
+from nas.report.best_network import Drawn, best_section
 from nas.report.finalized import finalized_section
 from nas.report.maps import maps_section
 from nas.report.rows import is_trained
@@ -27,17 +28,32 @@ def page(
     records: Sequence[Record],
     study: Mapping[str, Any] | Aims,
     env: Mapping[str, Any],
+    networks: Mapping[str, Drawn] | None = None,
+    scaling: Sequence[Mapping[str, Any]] = (),
     finalized: Mapping[str, Any] | None = None,
     maps: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """The whole page as text; `finalized` is the document that `nas finalize` leaves, `maps` those of `nas explain`."""
+    """The whole page as text; `networks` has the blocks of those that it draws (`drawn_networks`), by reference.
+
+    `finalized` is the document that `nas finalize` leaves, `maps` those of `nas explain`, `scaling` those that `nas
+    scale` left beside the study, whose figures are shown too. A grid's triples
+    are what its networks decided, so they stand in the place of decisions.
+    """
+    from nas.report.scaling_page import scaling_sections
+
     aims = read_aims(study)
     data: dict[str, Any] = {}
-    sections = {name: made for name, make in SECTIONS.items() if (made := make(records, aims, data))}
-    if finalized is not None:
-        sections = {**dict(list(sections.items())[:2]), "Finalized": finalized_section(finalized), **sections}
-    if maps:
-        sections["Maps"] = maps_section(maps, data)
+    scaled = {name: made for document in scaling for name, made in scaling_sections(document, data).items()}
+    made = {
+        name: make(records, aims, data)
+        for name, make in SECTIONS.items()
+        if not (name == "Decisions" and "Triples" in scaled)
+    }
+    best = {"Best": best_section(records, aims, env, networks or {}, data)}
+    first = {name: made.pop(name) for name in ("Front", "Comparison")}
+    first |= {"Finalized": finalized_section(finalized)} if finalized is not None else {}
+    last = {"Maps": maps_section(maps, data)} if maps else {}
+    sections = {name: text for name, text in {**first, **scaled, **best, **made, **last}.items() if text}
     sections |= {"Environment": environment_section(env), "Study": study_section(aims)}
     return assembled(f"{aims.name}: search report", _header(records, aims, list(sections)), sections, data)
 

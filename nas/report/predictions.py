@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from nas.report.aims import Aims
-from nas.report.latencies import HEADS, LATENCY, Latencies, Reading, compared_latencies, error_words, predictor_error
+from nas.report.latencies import HEADS, LATENCY, Latencies, Reading, compared_latencies
 from nas.report.table import place
 from nas.report.words import bare, interval, opening
 from nas.store.record import Record
@@ -16,12 +16,9 @@ esc = html.escape
 
 
 def predicted_beside_measured(records: Sequence[Record], aims: Aims) -> str:
-    """A heading, how well predictions did, and a row for each network that the study ends with; empty without any."""
-    rows, error = compared_latencies(records, aims), predictor_error(records)
-    if not rows and error is None:
-        return ""
-    lead = f'<p class="lead">{esc(opening(error_words(error)))}.</p>' if error else ""
-    return f"<h3>{TITLE}</h3>{lead}{_table(rows) if rows else ''}"
+    """A heading, and a row for each network that the study ends with; empty without any."""
+    rows = compared_latencies(records, aims)
+    return f"<h3>{TITLE}</h3>{_table(rows)}" if rows else ""
 
 
 def _table(rows: Sequence[Latencies]) -> str:

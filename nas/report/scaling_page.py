@@ -28,8 +28,8 @@ def scaling_page(document: Document) -> str:
     (a row's name), `tied` (names that cannot be told from it) and `law`.
     """
     data: dict[str, Any] = {}
-    makers = {**_KINDS[document["kind"]], "Networks": _networks}
-    sections = {name: made for name, make in makers.items() if (made := make(document, data))}
+    sections = scaling_sections(document, data)
+    sections |= {"Networks": _networks(document, data)}
     title = str(document.get("title") or "Scaling")
     sentences = "".join(f'<p class="sentence">{esc(str(sentence))}</p>\n' for sentence in document.get("said") or ())
     header = f"""<header>
@@ -38,6 +38,15 @@ def scaling_page(document: Document) -> str:
 {sentences}{contents(list(sections))}
 </header>"""
     return assembled(f"{title}: scaling report", header, sections, data)
+
+
+def scaling_sections(document: Document, data: dict[str, Any]) -> dict[str, str]:
+    """The sections with figures, by their names in the contents; their data is added to `data`.
+
+    None for a kind that is unknown here, as one of a later version is.
+    """
+    makers = _KINDS.get(str(document.get("kind")), {})
+    return {name: made for name, make in makers.items() if (made := make(document, data))}
 
 
 def _grid(document: Document, data: dict[str, Any]) -> str:

@@ -87,7 +87,28 @@ def _decisions(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> s
     axes = len(figure.layout.shapes) if figure.data else 0
     title = "What the good networks have in common"
     body = figure_place("parallel", figure, data, least_width=92 * axes)
+    if axes:
+        body += _importance(records, aims, data)
     return section("decisions", title, lead if axes else "", body)
+
+
+def _importance(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
+    from nas.report.figures.importance import importance_figure
+
+    lead = "How much of the differences each decision accounts for; what chance explains as well is hatched."
+    figure = importance_figure(records, aims, LIGHT)
+    words = f'<p class="lead">{lead}</p>' if figure.data else ""
+    return f"<h3>Which decisions matter</h3>{words}{figure_place('importance', figure, data)}"
+
+
+def _tradeoff(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
+    from nas.report.figures.tradeoff import tradeoff_figure
+
+    figure = tradeoff_figure(records, aims, LIGHT)
+    if not figure.data:
+        return ""  # the section on latencies says so
+    lead = "Both axes are logarithmic. The lower panel shows how much slower or faster than the line a network is."
+    return section("macs", "Latency against MACs", lead, figure_place("tradeoff", figure, data))
 
 
 def _networks(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
@@ -103,7 +124,17 @@ def _latency(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str
         "is not to be trusted; its flags say why."
     )
     made = long_table("latency", "Latency measurements", lead, "No latency was measured.", rows, data)
-    return made.replace("</section>", predicted_beside_measured(records, aims) + "</section>")
+    return made.replace("</section>", _predicted(records, aims, data) + "</section>")
+
+
+def _predicted(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
+    from nas.report.figures.predicted import predicted_figure
+
+    table = predicted_beside_measured(records, aims)
+    if not any(record.predicted for record in records):
+        return table
+    figure = figure_place("predicted", predicted_figure(records, aims, LIGHT), data)
+    return f"<h3>Predicted against measured</h3>{figure}{table}"
 
 
 def long_table(key: str, title: str, lead: str, empty: str, rows: dict[str, Any], data: dict[str, Any]) -> str:
@@ -161,5 +192,6 @@ SECTIONS: Mapping[str, Callable[[Sequence[Record], Aims, dict[str, Any]], str]] 
     "Curves": _curves,
     "Decisions": _decisions,
     "Networks": _networks,
+    "MACs": _tradeoff,
     "Latency": _latency,
 }

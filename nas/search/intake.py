@@ -150,7 +150,8 @@ class Intake:
         predicted: dict[str, float] = known.get("predicted", {}) if known else as_numbers(forecast)
         if not known:
             network = {"arch_id": plan.arch_id, "folder": key, "values": values, "predicted": predicted or None}
-            extra = {"name": draw.name or None, "source": draw.source, "decisions": differing(draw)}
+            origin = dict(draw.origin) or None
+            extra = {"name": draw.name or None, "source": draw.source, "decisions": differing(draw), "origin": origin}
             known = {k: v for k, v in (network | extra).items() if v is not None}
             put(draw.trial.set_user_attr, NETWORK, known)
         if self.proposals.enforce:
@@ -186,6 +187,7 @@ class Intake:
             "name": draw.name or None,
             "source": rejected.source,
             "decisions": differing(draw),
+            "origin": dict(draw.origin) or None,
             **rejected.known,
         }
         end_trial(

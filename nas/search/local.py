@@ -75,6 +75,7 @@ class LocalProposals:
         self.space = space
         self.gates = gates
         self.looked_at = 0
+        self.by = ""  # how the last network was found: `near` a good one, or `anywhere`
         self._seen = seen
         self._tries = tries
         self._seconds = seconds
@@ -88,20 +89,27 @@ class LocalProposals:
         """
         self._turn += 1
         near = good and (self._turn % 2 or pressure >= 0.5)
-        found: list[Priced] = []
+        found: list[tuple[Priced, str]] = []
         wanted = 1 + round(31 * pressure)
         deadline = time.monotonic() + self._seconds
-        source = itertools.chain(self._near(good, rng) if near else (), self._anywhere(rng))
-        for decisions in itertools.islice(source, self._tries):
+        neighbours = self._near(good, rng) if near else ()
+        source = itertools.chain(
+            ((decisions, "near") for decisions in neighbours),
+            ((decisions, "anywhere") for decisions in self._anywhere(rng)),
+        )
+        for decisions, by in itertools.islice(source, self._tries):
             self.looked_at += 1
             priced = price(self.space, self.gates, decisions)
             good_enough = priced is not None and priced.feasible and not priced.slow
             if priced is not None and good_enough and not self._seen(decisions, priced.plan):
-                found.append(priced)
+                found.append((priced, by))
             if len(found) >= wanted or time.monotonic() > deadline:
                 break
-        found.sort(key=lambda p: p.size)
-        return found[int((1 - pressure) * (len(found) - 1))].decisions if found else None
+        if not found:
+            return None
+        found.sort(key=lambda pair: pair[0].size)
+        chosen, self.by = found[int((1 - pressure) * (len(found) - 1))]
+        return chosen.decisions
 
     def _near(self, good: Sequence[Decisions], rng: random.Random) -> Iterator[Decisions]:
         neighbours = list(self.space.neighbours(rng.choice(good)))

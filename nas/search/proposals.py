@@ -22,11 +22,15 @@ from nas.store import Results, Role
 from nas.store.attributes import END, NETWORK, get, put
 
 START = "start"  # the attribute of a trial that the search started at: the network's name, and its decisions
+ORIGIN = "origin"  # of a trial that no sampler drew: what proposed it
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One trial with what it is about. `plan` is there from the start for a fixed network, else decoded at the gate."""
+    """One trial with what it is about. `plan` is there from the start for a fixed network, else decoded at the gate.
+
+    `origin` says what proposed it: `by` the name of a sampler, `start`, or as `Proposals.ask` was told.
+    """
 
     trial: Any  # an optuna.Trial; None for a network that is only looked at
     decisions: Mapping[str, Any]
@@ -35,6 +39,7 @@ class Draw:
     source: int | None = None
     drawn: int = 0
     independent: int = 0
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Proposals(Protocol):
@@ -52,10 +57,13 @@ class Proposals(Protocol):
         """The Optuna study of this role."""
         ...
 
-    def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw | None:
+    def ask(
+        self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None, by: str = ""
+    ) -> Draw | None:
         """The next network, None when there are no more.
 
-        `trial` is one that a dead driver left; `decisions` asks for this network and not one that the sampler draws.
+        `trial` is one that a dead driver left; `decisions` asks for this network and not one that the sampler draws,
+        and `by` says what proposed it.
         """
         ...
 
@@ -93,6 +101,7 @@ class SpaceProposals:
         self._waiting: list[str] = []
         self.seed = seed
         self._wanted = (sampler, options)
+        self._sampler = sampler if isinstance(sampler, str) else type(sampler).__name__
         make_sampler(sampler, options, seed=seed)  # a wrong name or option is found before anything is written
         self._parameters = Parameters()
         self._by_name = {decision.name: decision for decision in space.decisions}
@@ -112,13 +121,15 @@ class SpaceProposals:
         self.study = study
         return study
 
-    def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw:
+    def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None, by: str = "") -> Draw:
         attributes: dict[str, Any] = {}
         if trial is None and decisions is None and self._waiting:
             name = self._waiting.pop(0)
             decisions = self.start[name]
             put(attributes.__setitem__, START, {"name": name, "decisions": dict(decisions)})
+            by = START
         if decisions is not None:
+            put(attributes.__setitem__, ORIGIN, {"by": by})
             self.study.enqueue_trial(self._parameters.encode(decisions, self._by_name), user_attrs=attributes)
         fresh = trial is None and decisions is None
         trial = self.study.ask() if trial is None else trial
@@ -133,7 +144,8 @@ class SpaceProposals:
         decided = self.space.walk(draw)
         independent = count_independent(trial, self.study.sampler, names) if fresh else 0
         name = get(trial.user_attrs, START).get("name", "")
-        return Draw(trial, decided, name=name, drawn=len(names), independent=independent)
+        origin = get(trial.user_attrs, ORIGIN) or {"by": self._sampler, "drawn": len(names), "independent": independent}
+        return Draw(trial, decided, name=name, drawn=len(names), independent=independent, origin=origin)
 
     def decode(self, draw: Draw) -> Plan:
         return self.space.decode(draw.decisions)
@@ -178,7 +190,9 @@ class FixedProposals:
         self._names = [name for name, network in self.networks.items() if (name, network.plan.arch_id) not in done]
         return self.study
 
-    def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None) -> Draw | None:
+    def ask(
+        self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None, by: str = ""
+    ) -> Draw | None:
         name = get(trial.user_attrs, NETWORK).get("name") if trial is not None else None
         if name not in self.networks:
             name = self._names.pop(0) if self._names else None

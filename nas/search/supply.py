@@ -88,7 +88,7 @@ class Supply:
         for _ in range(2):
             decisions = self._local.propose(near, self._rng, pressure)
             if decisions is not None:
-                return self._proposals.ask(decisions=decisions)
+                return self._proposals.ask(decisions=decisions, by=self._local.by)
         if not any_passed:
             return self._probe()
         return self._end(f"no new network within the budgets was found in {self._local.looked_at} tries")
@@ -103,7 +103,7 @@ class Supply:
         decisions = find_reachable(self._space, self._gates, self._rng)
         self._reachable.append(decisions)
         self._row = self._measured = self._slow = 0
-        return self._proposals.ask(decisions=decisions)
+        return self._proposals.ask(decisions=decisions, by="reachable")
 
     def _end(self, note: str) -> Draw | None:
         self.note = note

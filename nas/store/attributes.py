@@ -103,6 +103,7 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         started=end.get("started", _stamp(trial.datetime_start)),
         finished=_stamp(trial.datetime_complete),
         folder=network.get("folder", ""),
+        origin=network.get("origin") or end.get("origin") or {},
     )
 
 

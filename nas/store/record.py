@@ -21,7 +21,9 @@ class Record:
     `interval` the bounds of those that have any. `constraints` maps each budget to what exceeds it: feasible when <= 0.
     `gate` names what rejected it (one of `GATES`), `reason` says why in words. `latency` is the whole measurement with
     its environment and flags, `predicted` the latency forecast before it was taken (`p50` and 90% bounds `low`, `high`,
-    in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch.
+    in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch. `origin` says what proposed it: `by` is
+    the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what it had learnt, or
+    `start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was recorded.
     """
 
     trial: int
@@ -44,6 +46,7 @@ class Record:
     started: float | None = None
     finished: float | None = None
     folder: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:

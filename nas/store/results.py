@@ -181,6 +181,17 @@ class Results:
         lines = read_lines(self.trial_folder(key) / "curve.jsonl")
         return [line for _, line in sorted({line.get("epoch", 0): line for line in lines}.items())]
 
+    def stages(self, key: str) -> dict[str, Any] | None:
+        """The latency of a network's blocks as `keep_stages` kept it, None where there is none."""
+        found = read_json(self.trial_folder(key) / "stages.json") if key else None
+        return found if isinstance(found, dict) else None
+
+    def keep_stages(self, key: str, document: Mapping[str, Any]) -> Path:
+        """Replace what is known of the latency of a network's blocks, also while a search runs; raises `StoreError`."""
+        file = self.trial_folder(key) / "stages.json"
+        write_json(file, document)
+        return file
+
     def append_curve(self, key: str, line: Mapping[str, Any]) -> None:
         append_line(self.trial_folder(key) / "curve.jsonl", line)
 

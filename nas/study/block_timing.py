@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from nas.arch import Step
 from nas.errors import DeviceError, DeviceGone, InvalidArchitecture
@@ -63,15 +64,52 @@ def time_blocks(
                 key = digest(Key("", device.key, found.environment, QUICK.model_dump(mode="json")))
                 known = {} if anew else _remembered(file, key)
             known[alone.arch_id] = found.p50
-            with writing(file.parent):
-                file.parent.mkdir(parents=True, exist_ok=True)
-            append_line(file, {"block": alone.arch_id, "key": key, "ms": found.p50})
+            _remember(file, key, alone, found.p50)
         on_block(place, len(chosen))
     measured = [(step, known[alone.arch_id]) for alone, step in chosen.items() if alone.arch_id in known]
     if len(measured) < FEWEST:
         return None
     kept, ms = zip(*measured, strict=True)
     return BlockTimes.measured(kept, ms, catalogue().step)
+
+
+def time_each(
+    steps: Sequence[Step],
+    device: Device,
+    meter: Measures,
+    file: Path,
+    environment: Mapping[str, Any],
+    on_block: Callable[[int, int], None],
+) -> dict[str, float | str]:
+    """The time of every different block among these in ms, or why it cannot be measured alone, by `Alone.arch_id`.
+
+    `environment` is that of a measurement just taken on the device: times that the file has from the same environment
+    are not taken again, others are appended to it. Raises `StoreError`, and `DeviceGone` of the meter.
+    """
+    different = {alone.arch_id: alone for alone in map(Alone.of, steps)}
+    key = digest(Key("", device.key, environment, QUICK.model_dump(mode="json")))
+    remembered = _remembered(file, key)
+    found: dict[str, float | str] = {}
+    for place, (arch_id, alone) in enumerate(different.items(), 1):
+        if arch_id in remembered:
+            found[arch_id] = remembered[arch_id]
+        else:
+            try:
+                found[arch_id] = meter.measure(alone).p50
+            except DeviceGone:
+                raise
+            except (DeviceError, InvalidArchitecture) as error:
+                found[arch_id] = str(error)
+            else:
+                _remember(file, key, alone, float(found[arch_id]))
+        on_block(place, len(different))
+    return found
+
+
+def _remember(file: Path, key: str, alone: Alone, ms: float) -> None:
+    with writing(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    append_line(file, {"block": alone.arch_id, "key": key, "ms": ms})
 
 
 def _remembered(file: Path, key: str) -> dict[str, float]:

@@ -11,6 +11,7 @@ from nas.arch import Plan
 from nas.errors import NasError
 from nas.files import find_file
 from nas.space import About, decided_plan, network_tree, read, read_about
+from nas.store import Record, Results
 from nas.study.results import find_trial, is_results, open_results, stored_plan, trial_name
 from nas.study.spaces import catalogue, check_whole, open_space
 
@@ -32,9 +33,10 @@ def find_network(
     Raises `NasError` that says what was looked for and what there is.
     """
     given = {"classes": classes, "channels": channels, "resolution": resolution, "resolution_from": resolution_from}
-    if not is_trial(name):
+    trial = trial_of(name, results)
+    if trial is None:
         return _opened(_file(name, results), given)
-    plan = _trial(name, results)
+    plan = _of_trial(*trial)
     own = (plan.classes, plan.input.channels, plan.input.height, plan.input.width)
     if own == (classes or own[0], channels or own[1], resolution or own[2], resolution or own[3]):
         return plan
@@ -70,9 +72,15 @@ def is_trial(name: str) -> bool:
     return ":" in name and not Path(name).exists()
 
 
-def _trial(name: str, results: Path) -> Plan:
+def trial_of(name: str, results: Path = RESULTS) -> tuple[Results, Record] | None:
+    """The results folder and the record of a `STUDY:TRIAL`, None for any other network. Raises `NasError`."""
+    if not is_trial(name):
+        return None
     study, _, trial = name.partition(":")
-    found, record = find_trial(open_results(study, results), trial)
+    return find_trial(open_results(study, results), trial)
+
+
+def _of_trial(found: Results, record: Record) -> Plan:
     return replace(stored_plan(found, record), name=trial_name(found, record))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,16 @@ from nas.arch import Architecture, Plan
 from nas.build import lower
 from nas.errors import NasError, StoreError
 from nas.report import best, write_report
+from nas.report.best_network import drawn_networks
+from nas.report.words import reference
 from nas.space.text import read
 from nas.store import Record, Results
 from nas.store.files import read_json
 from nas.store.results import FINALIZED
 from nas.study.spaces import catalogue
+from nas.study.stages import stage_rows
+
+SCALING = ("scaling.json", "fit.json")  # what `nas scale` leaves in a results folder
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,30 @@ def stored_plan(results: Results, record: Record) -> Plan:
     return lower(architecture, catalogue())
 
 
+def network_stages(results: Results, record: Record) -> dict[str, Any]:
+    """The blocks of a trial's network as `rows` (`stage_rows`), and how their latencies were `measured`, or None.
+
+    `missing` says why there are no rows, None where there are. Nothing that is damaged raises: what is wrong is said
+    in `missing`, or in `stages_note` of `measured`.
+    """
+    try:
+        plan = stored_plan(results, record)
+    except (NasError, OSError, KeyError, TypeError, ValueError) as error:
+        return {"rows": [], "measured": None, "missing": f"{error}" or type(error).__name__}
+    try:
+        measured = results.stages(record.folder)
+    except StoreError as error:
+        return {"rows": stage_rows(plan), "measured": {"stages_note": str(error)}, "missing": None}
+    ms = measured.get("block_ms") if measured else None
+    if not isinstance(ms, list) or len(ms) != len(plan.steps) or not all(map(_is_time, ms)):
+        measured, ms = None, []
+    return {"rows": stage_rows(plan, ms), "measured": measured, "missing": None}
+
+
+def _is_time(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and math.isfinite(value))
+
+
 def trial_name(results: Results, record: Record) -> str:
     """What the network of a trial is called: the results folder and the trial, as it may be asked for again."""
     number = str(record.trial) if record.role == "candidate" else f"{record.role}/{record.trial}"
@@ -103,9 +133,11 @@ def trial_name(results: Results, record: Record) -> str:
 
 
 def write_results(results: Results) -> Finished:
-    """Write the report, the front and the table of a results folder from its records."""
+    """Write the report, the front and the table of a results folder from its records, and from what scaling found."""
     study = read_resolved(results.folder)
     env = read_json(results.env_file) or {}  # not there yet where a first run ended before its device was reached
     records = tuple(results.records())
-    write_report(results.folder, records, study, env)
+    networks = {reference(record): network_stages(results, record) for record in drawn_networks(records, study)}
+    found = [read_json(results.folder / name) for name in SCALING]
+    write_report(results.folder, records, study, env, networks, [each for each in found if isinstance(each, dict)])
     return Finished(results.folder, study, records)

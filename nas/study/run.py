@@ -26,6 +26,7 @@ from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
 from nas.study.open import OpenStudy
 from nas.study.predicting import learner_for
 from nas.study.results import Finished, finalized_best, read_resolved, stored_plan, write_results
+from nas.study.software import software
 from nas.study.spaces import catalogue
 from nas.study.work import REPORTED, TrainWork
 from nas.train import Recipe
@@ -100,7 +101,7 @@ def _driving(study: OpenStudy, folder: Path, on_progress: OnProgress) -> Iterato
         # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
         with runner, study_meter(config) as meter:
-            write_json(results.env_file, environment_of(meter))
+            write_json(results.env_file, {**environment_of(meter), **software()})
             yield results, meter, with_note(meter, on_progress)
 
 

@@ -16,7 +16,7 @@ from nas.store.files import write_json, write_text
 from nas.study.config import StudyConfig, read_study_as
 from nas.study.meters import study_meter
 from nas.study.open import OpenStudy, open_study
-from nas.study.results import read_resolved, stored_plan
+from nas.study.results import open_results, read_resolved, stored_plan, write_results
 from nas.study.run import OnProgress, run_networks
 from nas.study.scaling_best import (
     MEASURED,
@@ -146,7 +146,8 @@ def checked(
 
 
 def write_fit(folder: Path, document: dict[str, Any]) -> Path:
-    """Write `fit.json` and `fit.html` into a results folder, and give the page's path."""
+    """Write `fit.json` and `fit.html` into a results folder, its report anew, and give the page's path."""
     write_json(folder / "fit.json", document)
     write_text(folder / "fit.html", scaling_page(document))
+    write_results(open_results(folder))
     return folder / "fit.html"

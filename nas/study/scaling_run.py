@@ -21,6 +21,7 @@ from nas.study.estimate import data_words, epoch_seconds, measure_seconds
 from nas.study.meters import study_meter
 from nas.study.networks import find_network
 from nas.study.open import OpenStudy, open_study
+from nas.study.results import open_results, write_results
 from nas.study.run import OnProgress, final_recipe, run_networks
 from nas.study.scaling_config import CompareSettings
 from nas.study.scaling_networks import PREDICTED, Entry, compare_entries, costs, to_train
@@ -124,6 +125,7 @@ def run_scaling(planned: Planned, folder: Path, on_progress: OnProgress) -> dict
     document = told(planned, finished.records)
     write_json(folder / "scaling.json", document)
     write_text(folder / "scaling.html", scaling_page(document))
+    write_results(open_results(folder))
     return document
 
 

@@ -19,7 +19,7 @@ from nas.store import Record, Results
 from nas.store.files import write_json, write_text
 from nas.study.config import StudyConfig, read_study_as
 from nas.study.open import OpenStudy, open_study
-from nas.study.results import stored_plan
+from nas.study.results import open_results, stored_plan, write_results
 from nas.study.run import OnProgress, run_networks
 from nas.study.scaling_networks import Entry, costs, scaled_entry, to_train
 from nas.study.scaling_run import runs_of
@@ -87,6 +87,7 @@ def run_up(
     document = told(study, pairs, finished.records)
     write_json(folder / "scaling.json", document)
     write_text(folder / "scaling.html", scaling_page(document))
+    write_results(open_results(folder))
     return document
 
 

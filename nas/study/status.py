@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from nas.report import best, front, latencies_of, worth_showing
+from nas.report.aims import read_aims
+from nas.report.provenance import provenance
 from nas.store import Record, Results
-from nas.study.results import find_trial, read_resolved, stored_plan
-from nas.study.spaces import catalogue
+from nas.store.files import read_json
+from nas.study.results import find_trial, network_stages, read_resolved
 
 
 def study_status(results: Results) -> dict[str, Any]:
@@ -50,20 +52,20 @@ def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) ->
 
 
 def trial_details(results: Results, reference: str) -> dict[str, Any]:
-    """One trial's record, its architecture block by block with costs where it has one, and its latencies.
+    """One trial's record, its architecture block by block with costs, its latencies and how it came about.
 
-    `latencies`: as predicted, as measured in the search, as measured again at the end; null what there is none of.
+    `stages`: as `nas.study.stages.stage_rows`, with the latency of each block where `nas measure --stages` took it
+    (`stages_measured` says how, null where it did not); empty where it has no architecture, and `stages_missing` says
+    why. `latencies`: as predicted, as measured in the search, as measured again at the end; null what there is none of.
     """
-    found, record = find_trial(results, reference)
-    stages: list[dict[str, Any]] = []
-    if record.folder:
-        plan, table = stored_plan(found, record), catalogue()
-        for name, steps in plan.by_span():
-            for step in steps:
-                cost = table.step(step)
-                row = {"stage": name, "block": step.block.type, "output": str(step.out_shape)}
-                stages.append(
-                    row | {"params": cost.params, "macs": cost.macs, "fields": step.block.to_json()["fields"]}
-                )
-    latencies = latencies_of(record, [*results.records(), record]).to_json()
-    return {"record": record.to_json(), "stages": stages, "latencies": latencies}
+    inside, record = find_trial(results, reference)
+    found = network_stages(inside, record)
+    aims = read_aims(read_resolved(inside.folder))
+    return {
+        "record": record.to_json(),
+        "stages": found["rows"],
+        "stages_measured": found["measured"],
+        "stages_missing": found["missing"],
+        "latencies": latencies_of(record, [*results.records(), record]).to_json(),
+        "provenance": dict(provenance(record, inside.records(), aims, read_json(inside.env_file) or {})),
+    }

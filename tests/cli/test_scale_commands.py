@@ -149,6 +149,7 @@ def test_a_grid_from_the_file_to_the_verdict(nas, run_nas, scaling_study, tmp_pa
     verdict = document["verdict"]
     assert verdict["freedom"] == plan["different"]
     assert verdict["best"] in names
+    assert "Accuracy over the grid" in (out / "report.html").read_text(encoding="utf-8")
     page = (out / "scaling.html").read_text(encoding="utf-8")
     assert "Accuracy over the grid" in page
     # again with one seed more: only those are trained
@@ -231,7 +232,8 @@ def test_laws_are_fitted_to_what_was_trained_and_what_they_predict_is_checked(
     assert law["held_out"]["mean"] >= 0
     assert document["laws"].keys() == {"macs", "params", "latency_ms"}
     assert any("against training images nothing is fitted" in said for said in document["said"])
-    assert "The fitted law" in (out / "fit.html").read_text(encoding="utf-8")
+    for name in ("fit.html", "report.html"):
+        assert "The fitted law" in (out / name).read_text(encoding="utf-8")
     macs = sorted(row["macs"] for row in document["rows"])
     within = json.loads(nas("scale", "fit", out, "--macs", macs[-1], "--check", "--seeds", "1", "--json"))
     found = within["predicted"]

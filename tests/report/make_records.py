@@ -65,7 +65,7 @@ def with_predictions(records: list[Record], off: float = 0.05, rejected: int = 9
     """The same study with a predictor: every measured candidate was predicted, some were turned away for it."""
     rng, found = random.Random(1), list[Record]()
     for record in records:
-        if record.role == "candidate" and record.latency is not None:
+        if record.role == "candidate" and "p50" in (record.latency or {}):
             ms = record.latency["p50"] * rng.gauss(1, off)
             predicted = {"p50": ms, "low": ms * (1 - 1.64 * off), "high": ms * (1 + 1.64 * off)}
         elif record.gate == "cost" and rejected:

@@ -8,10 +8,12 @@ import pytest
 from cases import CASES, HOSTILE
 from chromium import Page, browser, find_chromium
 from make_records import ENV, STUDY, make_records
+from make_stages import make_stages
 
 from nas.report import front, front_svg
+from nas.report.best_network import drawn_networks
 from nas.report.page import page
-from nas.report.words import network
+from nas.report.words import network, reference
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,7 +31,8 @@ def tab(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(page(RECORDS, STUDY, ENV), encoding="utf-8")
+    networks = {reference(record): {"rows": make_stages()} for record in drawn_networks(RECORDS, STUDY)}
+    path.write_text(page(RECORDS, STUDY, ENV, networks), encoding="utf-8")
     return path
 
 
@@ -56,7 +59,7 @@ def first_cells(tab: Page, column: int) -> list[str]:
 def test_all_figures_are_drawn_and_the_page_does_not_scroll_sideways(tab, report, width, dark, touch):
     tab.view(width, 900, dark=dark, touch=touch)
     tab.open(report)
-    assert tab.run("document.documentElement.dataset.drawn") == "5"
+    assert tab.run("document.documentElement.dataset.drawn") == "8"
     assert tab.run("document.documentElement.dataset.errors") is None
     assert tab.run("document.querySelectorAll('.plot .trace, .plot .bars, .plot .scatterlayer').length") >= 5
     assert tab.run("document.documentElement.scrollWidth") == width
@@ -70,7 +73,7 @@ def test_a_change_of_theme_recolours_the_figures(tab, report):
     tab.open(report)
     tab.view(dark=True)
     tab.wait("getComputedStyle(document.querySelector('.plot .main-svg')).backgroundColor === 'rgb(20, 24, 28)'")
-    tab.wait("document.documentElement.dataset.drawn === '5'")
+    tab.wait("document.documentElement.dataset.drawn === '8'")
 
 
 def test_the_table_sorts_filters_and_opens_by_mouse_and_keyboard(tab, report):

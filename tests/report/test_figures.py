@@ -3,7 +3,8 @@ import re
 
 import pytest
 from cases import CASES
-from make_records import STUDY, make_records
+from make_records import STUDY, make_records, with_predictions
+from make_stages import make_stages
 
 from nas.report import best, front
 from nas.report.aims import read_aims
@@ -11,8 +12,12 @@ from nas.report.figures.curves import MOST, curves_figure, rung_epochs
 from nas.report.figures.front import front_figure
 from nas.report.figures.gates import gates_figure
 from nas.report.figures.hover import card
+from nas.report.figures.importance import importance_figure
 from nas.report.figures.parallel import parallel_figure
+from nas.report.figures.predicted import predicted_figure
 from nas.report.figures.progress import progress_figure
+from nas.report.figures.stages import stages_figure
+from nas.report.figures.tradeoff import tradeoff_figure
 from nas.report.theme import DARK, LIGHT, swaps
 from nas.report.words import reference
 
@@ -22,7 +27,13 @@ FIGURES = {
     "gates": lambda records, study, theme: gates_figure(records, theme),
     "curves": curves_figure,
     "parallel": parallel_figure,
+    "importance": importance_figure,
+    "tradeoff": tradeoff_figure,
+    "predicted": lambda records, study, theme: predicted_figure(with_predictions(list(records)), study, theme),
+    "stages": lambda records, study, theme: stages_figure(make_stages(), theme),
 }
+# No text of a record but a trial's number.
+WORDLESS = ("progress", "predicted", "stages")
 RECORDS = make_records()
 
 
@@ -40,7 +51,7 @@ def test_text_from_records_never_becomes_a_tag(name):
     drawn["layout"].pop("meta")  # plain text, escaped by whoever shows it
     text = json.dumps(drawn)
     assert not re.search(r"<(script|img)", text)
-    assert name == "progress" or "&lt;/script&gt;" in text
+    assert name in WORDLESS or "&lt;/script&gt;" in text
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -145,9 +156,12 @@ def test_curves_have_rungs_and_a_bounded_number_of_lines():
 
 def test_progress_draws_the_best_so_far_and_the_hypervolume():
     figure = progress_figure(RECORDS, STUDY)
-    best_so_far, volume = figure.data
+    best_so_far, volume, over_time = figure.data
     assert list(best_so_far.y) == sorted(best_so_far.y)
     assert volume.yaxis == "y2"
+    assert list(dict.fromkeys(over_time.y)) == list(dict.fromkeys(volume.y))
+    assert list(over_time.x) == sorted(over_time.x)
+    assert figure.layout.xaxis2.title.text == "minutes since the first trial began"
     assert len(figure.layout.shapes) == 1
 
 
@@ -155,3 +169,30 @@ def test_gates_draw_what_went_on_and_what_did_not():
     went_on, lost = gates_figure(RECORDS).data
     assert went_on.x[0] == 360
     assert all(a + b == c for a, b, c in zip(went_on.x[1:], lost.x[1:], went_on.x, strict=False))
+
+
+def test_importance_has_a_bar_for_each_decision_and_hatches_those_that_chance_explains():
+    figure = importance_figure(RECORDS, STUDY)
+    by_name = traces(figure)
+    told, unclear = by_name["more than chance"], by_name["not told from chance"]
+    (line,) = figure.layout.shapes
+    assert list(told.y) == ["width"]
+    assert min(told.x) > line.x0 >= max(unclear.x)
+    assert unclear.marker.pattern.shape == "/"
+    assert "width accounts for 45% of the differences in accuracy" in figure.layout.meta["summary"]
+    assert len(by_name) == 2  # too few networks for the best tenth
+
+
+def test_importance_for_the_best_is_drawn_where_there_are_networks_enough():
+    figure = importance_figure(make_records(0, 400, 0), STUDY)
+    marks = traces(figure)["share in what sets the best 10% apart"]
+    shares = dict(zip(marks.y, marks.x, strict=True))
+    assert max(shares, key=shares.get) == "width"
+    assert "What sets the best 10% apart is first of all width" in figure.layout.meta["summary"]
+
+
+def test_importance_of_too_few_networks_is_not_drawn_but_said():
+    done = [r for r in RECORDS if r.state == "complete" and r.role == "candidate"][:7]
+    figure = importance_figure(done, STUDY)
+    assert not figure.data
+    assert "7 candidates trained to the end are too few" in figure.layout.meta["summary"]

@@ -1,10 +1,11 @@
 import math
+import random
 
 import pytest
 from cases import CASES
 from make_records import STUDY, make_records
 
-from nas.report.importance import importance
+from nas.report.importance import chance_level, importance
 from nas.report.parallel import MOST, coordinates, short_names
 from nas.store.record import Record
 
@@ -65,3 +66,30 @@ def test_names_are_shortened_unless_two_would_look_alike():
         "s2.block.a.kernel",
         "s2.block.b.kernel",
     ]
+
+
+def test_chance_seldom_gives_any_decision_more_than_its_level():
+    rng = random.Random(0)
+    over = 0
+    for _ in range(60):
+        records = [record(i, rng.random(), **{f"d{k}": rng.randrange(3) for k in range(12)}) for i in range(25)]
+        over += max(importance(records, STUDY).values()) > chance_level(records, STUDY)
+    assert over <= 9  # of 60, 5% of which is 3
+
+
+def test_what_settles_the_result_is_far_above_chance():
+    records = [record(i, 0.9 if i % 2 else 0.8, kind=i % 2, noise=i % 3) for i in range(24)]
+    assert importance(records, STUDY)["noise"] < chance_level(records, STUDY) < 0.5
+
+
+def test_where_nothing_differs_there_is_no_chance_either():
+    assert math.isnan(chance_level([], STUDY))
+    assert math.isnan(chance_level([record(i, 0.9, kind=i % 2) for i in range(12)], STUDY))
+    assert math.isnan(chance_level([record(i, i / 12, kind=1) for i in range(12)], STUDY))
+
+
+def test_decisions_with_as_many_labels_as_networks_nearly_take_no_more_room_than_others():
+    rng = random.Random(0)
+    records = [record(i, rng.random(), rate=rng.randrange(3000), kind=i % 2) for i in range(3000)]
+    assert abs(importance(records, STUDY)["rate"]) < 0.2
+    assert 0 < chance_level(records, STUDY) < 0.2

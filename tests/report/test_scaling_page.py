@@ -6,9 +6,11 @@ import re
 import pytest
 from cases import HOSTILE
 from chromium import browser, find_chromium
+from make_records import STUDY, make_records
 from make_scaled import base_row, compare_document, fit_document, grid_document, method_rows
 from test_page import Elements
 
+from nas.report.page import page
 from nas.report.scaling_page import scaling_page, table_rows
 
 DOCUMENTS = {
@@ -196,3 +198,14 @@ def test_brushing_an_axis_filters_the_table(tab, tmp_path):
     limit = min(values) + 0.7 * (max(values) - min(values))
     count = tab.run("document.querySelector('#networks .count').textContent")
     assert count == f"{sum(value >= limit for value in values)} of 83 networks"
+
+
+def test_the_report_of_a_study_that_scales_has_the_same_figures():
+    text = page(make_records(), STUDY, {}, scaling=[DOCUMENTS["grid"], DOCUMENTS["fit"]])
+    sections = re.findall(r'<section id="(\w+)"', text)
+    assert sections[:6] == ["front", "comparison", "grid", "triples", "fit", "best"]
+    assert "decisions" not in sections  # the triples are what a grid decides
+    both = page(make_records(), STUDY, {}, scaling=[DOCUMENTS["compare"]])
+    assert {"methods", "dimensions", "decisions"} <= set(re.findall(r'<section id="(\w+)"', both))
+    later = page(make_records(), STUDY, {}, scaling=[{"kind": "of a later version", "rows": []}])
+    assert "decisions" in re.findall(r'<section id="(\w+)"', later)

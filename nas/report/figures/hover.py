@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import textwrap
+from collections.abc import Iterable
+from typing import Any
 
 from nas.report.aims import Aims
 from nas.report.words import interval, label, network, quantity, summarise
@@ -38,6 +40,19 @@ def _decided(record: Record) -> list[str]:
     ]
     kept = [safe(line) for line in wrapped[:LINES]]
     return kept + (["\N{HORIZONTAL ELLIPSIS}"] if len(wrapped) > LINES else [])
+
+
+def few_words(texts: Iterable[str]) -> dict[str, Any]:
+    """What a trace has to show a text of its own at each point."""
+    return {"hovertext": list(texts), "hoverinfo": "text"}
+
+
+def many_words(template: str) -> dict[str, Any]:
+    """What a trace of candidates has to show a trial and its numbers, without a text for each of thousands of points.
+
+    Its `customdata` are their references; `template` is plotly's (`%{x:.3s}`).
+    """
+    return {"hovertemplate": f"<b>trial %{{customdata}}</b><br>{template}<extra></extra>"}
 
 
 def safe(text: str) -> str:

@@ -37,11 +37,16 @@ class Results:
     `storage` is an Optuna storage URL (`sqlite:///...`, `postgresql://...`); without one it is a journal in the folder.
     `name` begins the names of the Optuna studies, by default the folder's name; in a storage that several folders may
     share, `storage.json` keeps what this folder's studies are called, so that two folders of one name never mix.
+    A `tolerant` reader leaves out what cannot be read: `damage` says what is wrong with the journal, and a trial whose
+    own record is damaged is a failed one with that as its reason.
     """
 
-    def __init__(self, folder: Path | str, *, storage: str | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, folder: Path | str, *, storage: str | None = None, name: str | None = None, tolerant: bool = False
+    ) -> None:
         self.folder = Path(folder)
         self.storage_url = storage
+        self.tolerant = tolerant
         self.name = name or self.folder.resolve().name
         self.study_file = self.folder / "study.yaml"
         self.env_file = self.folder / "env.json"
@@ -55,6 +60,7 @@ class Results:
         self._lock = DriverLock(self.folder / "driver.lock")
         self._storage: BaseStorage | None = None
         self._reader: BaseStorage | None = None
+        self._journal = JournalReader(self.journal_file, tolerant=tolerant)
         self._known: dict[tuple[Role, int], Record] = {}
 
     @property
@@ -66,6 +72,11 @@ class Results:
     def driver(self) -> dict[str, Any]:
         """The live process that is writing here (`pid`, `host`, `since`); empty when there is none."""
         return holder(self._lock.path) if is_held(self._lock.path) else {}
+
+    @property
+    def damage(self) -> str:
+        """What the last reading could not read of the journal; empty when all is well."""
+        return self._journal.damage
 
     @contextlib.contextmanager
     def driving(self) -> Iterator[Results]:
@@ -158,7 +169,22 @@ class Results:
         raise StoreError(f"no single trial '{reference}' in {self.folder}: {what}")
 
     def trial_folder(self, key: str) -> Path:
-        return self.trials_folder / key
+        """The folder of a trial. Raises `StoreError` for one that would be outside the results folder."""
+        folder = self.trials_folder / key
+        if Path(key).name != key or key == "..":
+            raise StoreError(f"the folder of a trial must be one in {self.trials_folder}, but got '{key}'")
+        self._check_inside(folder)
+        return folder
+
+    def trial_file(self, key: str, name: str) -> Path:
+        """A file in the folder of a trial. Raises `StoreError` for one that would be outside the results folder."""
+        file = self.trial_folder(key) / name
+        self._check_inside(file)
+        return file
+
+    def _check_inside(self, path: Path) -> None:
+        if path.is_symlink() and not path.resolve().is_relative_to(self.folder.resolve()):
+            raise StoreError(f"{path} must lead to a place within {self.folder}, but it leads to {path.resolve()}")
 
     def make_trial_folder(self, key: str, architecture: Mapping[str, Any]) -> Path:
         """The folder of a trial with its `architecture.json`; raises `StoreError`."""
@@ -173,7 +199,7 @@ class Results:
         """One mapping an epoch, in order; where an epoch was done twice the later one counts."""
         if not key:
             return []
-        lines = read_lines(self.trial_folder(key) / "curve.jsonl")
+        lines = read_lines(self.trial_file(key, "curve.jsonl"))
         return [line for _, line in sorted({line.get("epoch", 0): line for line in lines}.items())]
 
     def append_curve(self, key: str, line: Mapping[str, Any]) -> None:
@@ -183,9 +209,15 @@ class Results:
         known = self._known.get((role, trial.number))
         if known is not None:
             return known
-        record = record_of(trial, role)
-        if record.folder:
-            record = record_of(trial, role, self.curve(record.folder))
+        try:
+            record = record_of(trial, role)
+            if record.folder:
+                record = record_of(trial, role, self.curve(record.folder))
+        except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
+            if not self.tolerant:
+                raise
+            reason = f"its record is damaged: {type(error).__name__}: {error}"
+            record = Record(trial.number, "failed", role=role, reason=reason)
         if trial.state.is_finished():
             self._known[role, trial.number] = record
         return record
@@ -195,5 +227,5 @@ class Results:
             if self.storage_url:
                 self._reader = open_storage(self.storage_url)
             elif self.journal_file.exists():
-                self._reader = JournalStorage(JournalReader(self.journal_file))
+                self._reader = JournalStorage(self._journal)
         return self._reader

@@ -66,8 +66,8 @@ def find_record(results: Results, reference: str) -> Record:
 
 def stored_plan(results: Results, record: Record) -> Plan:
     """The plan of a trial from its folder. Raises `StoreError` where it has none."""
-    file = results.trial_folder(record.folder) / "architecture.json"
-    if not record.folder or not file.is_file():
+    file = results.trial_file(record.folder, "architecture.json") if record.folder else None
+    if file is None or not file.is_file():
         raise StoreError(f"trial {record.trial} of {results.folder} has no architecture: it was {record.state}")
     return lower(Architecture.from_json(json.loads(file.read_text(encoding="utf-8"))), catalogue())
 

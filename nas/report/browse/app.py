@@ -22,14 +22,14 @@ from nas.report.browse.figures import available
 from nas.report.browse.guard import COOKIE, TOKEN_HEADER, Guard, headers
 from nas.report.browse.jobs import Jobs
 from nas.report.browse.layout import index_string, parts, script, stylesheet
-from nas.report.browse.panel import empty_panel, network_panel
+from nas.report.browse.panel import dashed, empty_panel, network_panel
 from nas.report.browse.sources import Source, Sources
 from nas.report.page import embedded
 from nas.report.theme import DARK, LIGHT, Theme
 from nas.report.words import network
 from nas.store.record import Record
 
-GRAPH = {
+GRAPH: Any = {
     "displaylogo": False,
     "responsive": True,
     "modeBarButtons": [["toImage"], ["zoom2d", "pan2d"], ["resetScale2d"]],
@@ -44,7 +44,7 @@ def make_app(sources: Sources, details: Details, jobs: Jobs, guard: Guard) -> fl
     server.config["MAX_CONTENT_LENGTH"] = 1 << 20
     app = dash.Dash(
         "nas.browse",
-        server=server,
+        server=server,  # type: ignore[arg-type]
         assets_ignore=".*",
         index_string=index_string(),
         title="nas browse",
@@ -74,6 +74,8 @@ def _add_guard(server: flask.Flask, guard: Guard, sent: Mapping[str, str]) -> No
             if request.method == "GET" and request.path == "/":
                 return flask.redirect("/login")
             return _refused(401, "a password is needed: open the page and give it")
+        if request.url_rule is not None and request.url_rule.rule == "/<path:path>":  # Dash gives its page for any path
+            return _refused(404, "there is nothing here")
         return None
 
     def complete(answer: flask.Response) -> flask.Response:
@@ -93,7 +95,7 @@ def _add_reading(server: flask.Flask, sources: Sources, details: Details, jobs: 
     }
     kept: dict[tuple[str, str], bytes] = {}
 
-    def own_file(name: str) -> flask.Response:
+    def own_file(name: str) -> flask.typing.ResponseReturnValue:
         if name not in own:
             flask.abort(404)
         text, kind = own[name]
@@ -205,9 +207,9 @@ def _add_callbacks(app: dash.Dash, sources: Sources, details: Details) -> None:
         made.update_layout(uirevision=source.key)
         graph = dcc.Graph(figure=made, config=GRAPH, style={"minHeight": f"{made.layout.height}px"})
         least = made.layout.meta.get("least_width")
-        wide = {"style": {"minWidth": f"{least}px"}} if least else {}
-        inner = tags.Div(graph, role="group", **{"aria-label": summary}, **wide)
-        scrolled = {"tabIndex": "0", "role": "region", "aria-label": "Scrolls sideways"} if least else {}
+        wide: dict[str, Any] = {"style": {"minWidth": f"{least}px"}} if least else {}
+        inner = tags.Div(graph, role="group", **dashed(aria_label=summary), **wide)
+        scrolled = dashed(tabIndex="0", role="region", aria_label="Scrolls sideways") if least else {}
         return [tags.Figure([tags.Div(inner, className="wide", **scrolled), tags.Figcaption(summary)])]
 
     app.callback(Output("panel", "children"), Input("chosen", "data"), prevent_initial_call=True)(panel)

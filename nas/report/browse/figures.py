@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -52,11 +52,11 @@ def _of_records(module: str) -> Make:
     return make
 
 
-def _scaling(name: str, kinds: Iterable[str], *arguments: str) -> Make:
+def _scaling(name: str, kinds: Collection[str], *arguments: str) -> Make:
     """A figure of what scaling left beside the records: `name` is `module:function`, `kinds` those of its documents."""
 
     def make(snapshot: Snapshot, theme: Theme) -> Any:
-        document = next((d for d in snapshot.documents if d.get("kind") in kinds), None)
+        document = next((d for d in snapshot.documents if str(d.get("kind")) in kinds), None)
         if document is None:
             return None
         module, _, function = name.partition(":")

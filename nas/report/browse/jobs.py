@@ -158,16 +158,18 @@ class Jobs:
         if unwanted:
             end(process)
         assert process.stdout is not None
-        for line in process.stdout:
-            job.output.append(line)
+        with process.stdout:
+            for line in process.stdout:
+                job.output.append(line)
         return process.wait()
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Interrupt a process and all it started as Ctrl-C would, and kill what is left after a while."""
-    for number, patience in ((signal.SIGINT, PATIENCE_S), (signal.SIGKILL, PATIENCE_S)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-            return
+    """Interrupt a process and all it started as Ctrl-C would, and kill what is left of them after a while."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -9,7 +9,7 @@ from typing import Any
 from dash import dcc, html
 
 from nas.report.browse.figures import Figure
-from nas.report.browse.panel import empty_panel
+from nas.report.browse.panel import dashed, empty_panel
 
 SCRIPTS = ("table.js", "parallel.js")  # of the static report
 OWN_SCRIPTS = ("state.js", "rows.js", "controls.js", "front.js", "brush.js", "networks.js", "jobs.js", "app.js")
@@ -42,11 +42,11 @@ def parts(figures: Mapping[str, Figure]) -> Any:
             ],
             id=f"section-{name}",
             className="server-figure",
-            **{"aria-labelledby": f"{name}-title", "data-figure-name": name},
+            **dashed(aria_labelledby=f"{name}-title", data_figure_name=name),
         )
         for name, figure in figures.items()
     ]
-    panel = html.Section(empty_panel(), id="panel", **{"aria-labelledby": "panel-title"})
+    panel = html.Section(empty_panel(), id="panel", **dashed(aria_labelledby="panel-title"))
     return html.Div([dcc.Store(id="chosen"), panel, *sections], className="parts")
 
 

@@ -32,8 +32,13 @@ from nas.report.words import (
 )
 from nas.store.record import Record
 
-GRAPH = {"displayModeBar": False, "responsive": True}
+GRAPH: Any = {"displayModeBar": False, "responsive": True}
 Component = Any
+
+
+def dashed(**values: Any) -> dict[str, Any]:
+    """Attributes whose names have dashes: `aria_label` as `aria-label`."""
+    return {name.replace("_", "-"): value for name, value in values.items()}
 
 
 def empty_panel() -> list[Component]:
@@ -84,7 +89,7 @@ def _table(rows: Iterable[tuple[str, str]]) -> Component:
 def _buttons(details: Details, record: Record) -> Component:
     """The buttons that copy and act; the page's script listens to their data attributes."""
     texts = [
-        html.Button(text.label, type="button", title=text.about, **{"data-text": name})
+        html.Button(text.label, type="button", title=text.about, **dashed(data_text=name))
         for name, text in details.texts.items()
     ]
     actions = [
@@ -93,12 +98,12 @@ def _buttons(details: Details, record: Record) -> Component:
             type="button",
             title=action.missing or action.about,
             disabled=bool(action.missing),
-            **{"data-action": name},
+            **dashed(data_action=name),
         )
         for name, action in details.actions.items()
     ]
-    compare = html.Button("Compare with ...", type="button", **{"data-compare": reference(record)})
-    return html.Div([*texts, *actions, compare], className="actions", role="group", **{"aria-label": "Actions"})
+    compare = html.Button("Compare with ...", type="button", **dashed(data_compare=reference(record)))
+    return html.Div([*texts, *actions, compare], className="actions", role="group", **dashed(aria_label="Actions"))
 
 
 def _values(record: Record, aims: Aims, records: Sequence[Record]) -> list[tuple[str, str]]:
@@ -143,7 +148,8 @@ def differences(first: Record, second: Record, aims: Aims) -> list[tuple[str, st
     names = dict.fromkeys([*worth_showing(first.values), *worth_showing(second.values)])
     rows = [(label(name), _value(first, name, aims), _value(second, name, aims)) for name in names]
     decided = dict.fromkeys([*first.decisions, *second.decisions])
-    rows += [(name, *(str(r.decisions.get(name, "\N{EN DASH}")) for r in (first, second))) for name in decided]
+    none = "\N{EN DASH}"
+    rows += [(name, str(first.decisions.get(name, none)), str(second.decisions.get(name, none))) for name in decided]
     return [row for row in rows if row[1] != row[2]]
 
 
@@ -154,7 +160,7 @@ def _curve(record: Record, peer: Record | None, aims: Aims, theme: Theme) -> lis
     figure = curve_figure(record, peer if peer is not None and peer.curve else None, name, theme)
     text = figure["layout"]["meta"]["summary"]
     graph = dcc.Graph(figure=figure, config=GRAPH, style={"height": "220px"})
-    return [_section("Learning curve", html.Figure([html.Div(graph, role="group", **{"aria-label": text})]))]
+    return [_section("Learning curve", html.Figure([html.Div(graph, role="group", **dashed(aria_label=text))]))]
 
 
 def curve_figure(record: Record, peer: Record | None, name: str, theme: Theme) -> dict[str, Any]:
@@ -216,7 +222,7 @@ def _stage_parts(stages: Stages, why: str, theme: Theme) -> list[Component]:
         figure = import_module("nas.report.figures.stages").stages_figure(stages, theme)
         text = figure.layout.meta["summary"]
         graph = dcc.Graph(figure=figure, config=GRAPH)
-        parts.append(html.Figure([html.Div(graph, role="group", **{"aria-label": text})]))
+        parts.append(html.Figure([html.Div(graph, role="group", **dashed(aria_label=text))]))
     total = sum(row["macs"] for row in stages) or 1
     heads = ("stage", "block", "output", "params", "MACs", "share")
     rows = [
@@ -231,7 +237,7 @@ def _stage_parts(stages: Stages, why: str, theme: Theme) -> list[Component]:
     ]
     head = html.Thead(html.Tr([html.Th(text, scope="col") for text in heads]))
     table = html.Table([head, html.Tbody(rows)], className="stages-table")
-    return [*parts, html.Div(table, className="scroll", tabIndex="0", role="region", **{"aria-label": "Stages"})]
+    return [*parts, html.Div(table, className="scroll", tabIndex="0", role="region", **dashed(aria_label="Stages"))]
 
 
 def _provenance(source: Source, record: Record, env: Mapping[str, Any]) -> list[tuple[str, str]]:

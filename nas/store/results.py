@@ -21,6 +21,7 @@ from nas.store.record import Record, Role
 from nas.store.storage import open_storage, quiet, storage_errors
 
 Direction = Literal["minimize", "maximize"]
+DAMAGED = "its record is damaged"  # how the reason of such a trial begins
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -216,7 +217,7 @@ class Results:
         except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
             if not self.tolerant:
                 raise
-            reason = f"its record is damaged: {type(error).__name__}: {error}"
+            reason = f"{DAMAGED}: {type(error).__name__}: {error}"
             record = Record(trial.number, "failed", role=role, reason=reason)
         if trial.state.is_finished():
             self._known[role, trial.number] = record

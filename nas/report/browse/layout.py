@@ -12,7 +12,17 @@ from nas.report.browse.figures import Figure
 from nas.report.browse.panel import dashed, empty_panel
 
 SCRIPTS = ("table.js", "parallel.js")  # of the static report
-OWN_SCRIPTS = ("state.js", "rows.js", "controls.js", "front.js", "brush.js", "networks.js", "jobs.js", "app.js")
+OWN_SCRIPTS = (
+    "state.js",
+    "rows.js",
+    "controls.js",
+    "overlay.js",
+    "front.js",
+    "brush.js",
+    "networks.js",
+    "jobs.js",
+    "app.js",
+)
 
 
 def stylesheet() -> str:

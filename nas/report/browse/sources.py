@@ -11,9 +11,11 @@ from typing import Any
 
 from nas.errors import NasError
 from nas.report.aims import Aims, read_aims
+from nas.report.words import plural, reference
 from nas.space.text import read
 from nas.store import Record, Results
 from nas.store.files import read_json
+from nas.store.results import DAMAGED
 
 VERSION = 1  # of the format of studies
 DOCUMENTS = ("scaling.json", "fit.json")  # what scaling leaves beside the records
@@ -62,8 +64,6 @@ class Source:
 
     def record(self, trial: str) -> Record | None:
         """The trial of exactly that reference (`17`, `finalist/0`), None where there is none."""
-        from nas.report.words import reference
-
         return next((r for r in self.snapshot().records if reference(r) == trial), None)
 
     def _stamps(self) -> tuple[object, ...]:
@@ -84,7 +84,7 @@ class Source:
         try:
             results = self._open(study)
             records = tuple(results.records())
-            problem = results.damage and f"{results.damage}. The trials before that line are shown"
+            problem = _damage(results, records)
             env = read_json(results.env_file) or {}
             documents = [found for name in DOCUMENTS if (found := read_json(self.folder / name))]
         except Exception as error:  # whatever a foreign or half-written file leads to is shown in the page
@@ -191,6 +191,16 @@ def _place(path: Path, base: Path) -> Path:
 
 def _is_study(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("study.yaml", "journal.log"))
+
+
+def _damage(results: Results, records: Sequence[Record]) -> str:
+    """What of a study could not be read, in a sentence or two; empty when all could."""
+    said = [f"{results.damage}. The trials before that line are shown."] if results.damage else []
+    damaged = sum((r.reason or "").startswith(DAMAGED) for r in records)
+    if damaged:
+        have = "has a damaged record" if damaged == 1 else "have damaged records"
+        said.append(f"{plural(damaged, 'trial')} {have}; find them by the word 'damaged' outside the limits.")
+    return " ".join(said)
 
 
 def _search(study: Mapping[str, Any]) -> Mapping[str, Any]:

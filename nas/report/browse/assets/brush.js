@@ -14,7 +14,7 @@ async function drawParallel() {
   byId("parallel-caption").textContent = figure.data.length ? summary : "";
   if (!figure.data.length) { if (place.classList.contains("js-plotly-plot")) Plotly.purge(place); place.replaceChildren(element("p", { class: "empty" }, summary)); return; }
   if (place.querySelector(".empty")) place.replaceChildren();
-  place.style.minWidth = `${92 * figure.layout.shapes.length}px`;
+  place.style.minWidth = `${70 * figure.layout.shapes.length}px`;
   if (coarse.matches) figure.layout.dragmode = false;
   figure.layout.uirevision = leading.study;
   parallelBase = figure.data;

@@ -90,7 +90,7 @@ function trace(group, flat) {
     mode: group.named && flat ? "markers+text" : "markers", hoverinfo: "none",
     visible: group.hidden ? "legendonly" : true, showlegend: true,
     marker: {
-      symbol: flat ? of.map(open) : "circle", size: flat ? (crowded ? Math.min(group.size, 5) : group.size) : Math.min(group.size, 8) / 2, color: group.colour, opacity: crowded ? 0.6 : group.opacity,
+      symbol: flat ? (of.every((i) => trusted[i]) ? group.symbol : of.map(open)) : "circle", size: flat ? (crowded ? Math.min(group.size, 5) : group.size) : Math.min(group.size, 8) / 2, color: group.colour, opacity: crowded ? 0.6 : group.opacity,
       line: { color: thin ? group.colour : colour("paper"), width: thin ? 1.5 : crowded || !flat ? 0 : 0.8 },
     },
   };
@@ -128,7 +128,7 @@ async function drawFront() {
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12.5 }, uirevision: view.colour },
     modebar: { bgcolor: colour("paper"), color: colour("faint"), activecolor: colour("ink") },
   };
-  if (flat) Object.assign(layout, { xaxis: axisStyle(view.x, isLog("x")), yaxis: axisStyle(view.y, isLog("y")), ...overlays(inside) });
+  if (flat) Object.assign(layout, { xaxis: axisStyle(view.x, isLog("x")), yaxis: axisStyle(view.y, isLog("y")) });
   else layout.scene = Object.fromEntries(["x", "y", "z"].map((letter) => [`${letter}axis`, { ...axisStyle(view[letter], isLog(letter)), backgroundcolor: colour("paper") }]));
   let traces = drawn.map((group) => trace(group, flat));
   if (!flat) traces = faded(drawn, inside);
@@ -138,6 +138,7 @@ async function drawFront() {
   await Plotly.react(place, traces, layout, { responsive: true, displaylogo: false, doubleClick: "reset", modeBarButtons: buttons, displayModeBar: coarse.matches ? false : "hover" });
   if (!place.dataset.bound || place.dataset.bound !== axes) { listen(place); place.dataset.bound = axes; }
   fade(inside);
+  drawOverlay(inside);
   describe(drawn, inside);
 }
 
@@ -146,6 +147,7 @@ const coarse = window.matchMedia("(pointer: coarse)");
 function sayEmpty(place, words) {
   if (place.classList.contains("js-plotly-plot")) Plotly.purge(place);
   place.replaceChildren(element("p", { class: "empty" }, words));
+  overlayOf(place).replaceChildren();
   shownAxes = "";
 }
 
@@ -168,7 +170,8 @@ function listen(place) {
   place.on("plotly_hover", (event) => showTip(event.points[0].customdata, event.event));
   place.on("plotly_unhover", hideTip);
   place.on("plotly_click", (event) => { const i = event.points[0].customdata; if (Number.isInteger(i)) choose(i); });
-  place.on("plotly_afterplot", () => fade(lastInside));
+  place.on("plotly_afterplot", () => { fade(lastInside); drawOverlay(lastInside); });
+  place.on("plotly_relayouting", () => drawOverlay(lastInside));
 }
 
 let lastInside = new Uint8Array(0);
@@ -185,44 +188,12 @@ function fade(inside) {
   }
 }
 
-// Lines and words that follow the limits: the front of what is in, the limits themselves, the best, the chosen ones.
-function overlays(inside) {
-  const shapes = [];
-  const annotations = [];
-  const at = (letter, value) => (isLog(letter) ? Math.log10(value) : value);
-  for (const letter of ["x", "y"]) {
-    const limit = limits().find((each) => each.name === view[letter]);
-    if (!limit || limit.bound === null) continue;
-    const other = letter === "x" ? "y" : "x";
-    shapes.push({ type: "line", [`${letter}0`]: limit.bound, [`${letter}1`]: limit.bound, [`${other}0`]: 0, [`${other}1`]: 1, [`${other}ref`]: "paper", line: { color: colour("edge"), width: 1.5, dash: "4px,3px" } });
-  }
-  const members = frontAlong(view.x, view.y, inside);
-  const [xs, ys] = [rows.column(view.x), rows.column(view.y)];
-  for (let k = 0; k + 1 < members.length; k += 1) {
-    const [a, b] = [members[k], members[k + 1]];
-    const line = { color: colour("accent"), width: 1.4 };
-    shapes.push({ type: "line", x0: xs[a], x1: xs[b], y0: ys[a], y1: ys[a], line, opacity: 0.6, layer: "below" });
-    shapes.push({ type: "line", x0: xs[b], x1: xs[b], y0: ys[a], y1: ys[b], line, opacity: 0.6, layer: "below" });
-  }
-  const ring = (i, ink, dash) => {
-    if (i === undefined || Number.isNaN(xs[i]) || Number.isNaN(ys[i])) return;
-    shapes.push({ type: "circle", xsizemode: "pixel", ysizemode: "pixel", xanchor: xs[i], yanchor: ys[i], x0: -11, x1: 11, y0: -11, y1: 11, line: { color: ink, width: 2.5, dash } });
-  };
-  ring(rows.index.get(idOf(view.chosen)), colour("ink"), "solid");
-  ring(rows.index.get(idOf(view.other)), colour("known"), "dot");
-  const found = best(inside);
-  if (found >= 0 && !Number.isNaN(xs[found]) && !Number.isNaN(ys[found]) && byId("front-plot").clientWidth >= 560) {
-    annotations.push({ x: at("x", xs[found]), y: at("y", ys[found]), text: `<b>best: ${safe(short(rows.name(found)))}</b>`, showarrow: true, arrowhead: 0, arrowwidth: 1, arrowcolor: colour("line"), standoff: 9, ax: 0, ay: -34, font: { size: 12.5, color: colour("ink") } });
-  }
-  return { shapes, annotations };
-}
-
 function refreshFront(inside) {
   const place = byId("front-plot");
   if (!place.classList.contains("js-plotly-plot")) return;
   if (view.z) { drawFront(); return; }
   fade(inside);
-  Plotly.relayout(place, overlays(inside));
+  drawOverlay(inside);
 }
 
 function describe(drawn, inside) {

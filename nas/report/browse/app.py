@@ -114,7 +114,8 @@ def _add_reading(server: flask.Flask, sources: Sources, details: Details, jobs: 
         if (key, version) not in kept:
             for old in [old for old in kept if old[0] == key]:
                 del kept[old]
-            document = columns_document(key, snapshot) | {"stamp": source.stamp()}
+            figures = [name for name, figure in available().items() if figure.applies(snapshot)]
+            document = columns_document(key, snapshot) | {"stamp": source.stamp(), "figures": figures}
             kept[key, version] = gzip.compress(json.dumps(document, separators=(",", ":")).encode(), 1)
         return flask.Response(kept[key, version], mimetype="application/json", headers={"Content-Encoding": "gzip"})
 

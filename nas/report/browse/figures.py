@@ -16,11 +16,19 @@ Make = Callable[[Snapshot, Theme], Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the page; `make` gives None where it says nothing about a study."""
+    """One figure of the page; `kinds` are those of the scaling documents that it draws, none where it draws records.
+
+    `make` gives None where it says nothing about a study.
+    """
 
     title: str
     lead: str
     make: Make
+    kinds: tuple[str, ...] = ()
+
+    def applies(self, snapshot: Snapshot) -> bool:
+        """Whether a study has what it is drawn from; the drawing may still say nothing."""
+        return not self.kinds or any(str(d.get("kind")) in self.kinds for d in snapshot.documents)
 
 
 def _gates(snapshot: Snapshot, theme: Theme) -> Any:
@@ -52,32 +60,37 @@ def _of_records(module: str) -> Make:
     return make
 
 
-def _scaling(name: str, kinds: Collection[str], *arguments: str) -> Make:
-    """A figure of what scaling left beside the records: `name` is `module:function`, `kinds` those of its documents."""
+def _document(snapshot: Snapshot, kinds: Collection[str]) -> Mapping[str, Any]:
+    return next((d for d in snapshot.documents if str(d.get("kind")) in kinds), {})
+
+
+def _curves_of(function: str) -> Make:
+    """A figure of `nas.report.figures.scaling_curves`."""
 
     def make(snapshot: Snapshot, theme: Theme) -> Any:
-        document = next((d for d in snapshot.documents if str(d.get("kind")) in kinds), None)
-        if document is None:
-            return None
-        module, _, function = name.partition(":")
-        found = getattr(import_module(f"nas.report.figures.{module}"), function)
-        more = [document.get(key) or {} for key in arguments]
-        figure = found(document.get("rows") or (), *more, theme=theme)
+        found = getattr(import_module("nas.report.figures.scaling_curves"), function)
+        figure = found(_document(snapshot, COMPARE).get("rows") or (), theme=theme)
         return figure if figure.data else None
 
     return make
 
 
+def _fit(snapshot: Snapshot, theme: Theme) -> Any:
+    from nas.report.figures.scaling_fit import scaling_fit
+
+    document = _document(snapshot, FIT)
+    return scaling_fit(document.get("rows") or (), document.get("law") or {}, theme)
+
+
 def _grid(snapshot: Snapshot, theme: Theme) -> Any:
     from nas.report.figures.scaling_grid import scaling_grid
 
-    document = next((d for d in snapshot.documents if d.get("kind") == "grid"), None)
-    if document is None:
-        return None
+    document = _document(snapshot, GRID)
     tied = document.get("tied") or ()
     return scaling_grid(document.get("rows") or (), best=document.get("best"), tied=tied, theme=theme)
 
 
+GRID, COMPARE, FIT = ("grid",), ("compare",), ("fit", "apply")
 FIGURES: Mapping[str, Figure] = {
     "gates": Figure("Gates", "What each gate let through and, hatched, what it rejected.", _gates),
     "progress": Figure("Hypervolume over time", "What was found by when.", _progress),
@@ -85,14 +98,15 @@ FIGURES: Mapping[str, Figure] = {
     "importance": Figure("Which decisions matter", "", _of_records("importance")),
     "tradeoff": Figure("Latency against MACs", "", _of_records("tradeoff")),
     "predicted": Figure("Predicted and measured latency", "", _of_records("predicted")),
-    "grid": Figure("Accuracy over the scaling grid", "A triple that was not trained has a blank cell.", _grid),
-    "methods": Figure("What each way of scaling brings", "", _scaling("scaling_curves:scaling_curves", ["compare"])),
-    "dimensions": Figure("One dimension at a time", "", _scaling("scaling_curves:single_dimensions", ["compare"])),
-    "crossed": Figure("Width at other depths and resolutions", "", _scaling("scaling_curves:crossed", ["compare"])),
+    "grid": Figure("Accuracy over the scaling grid", "A triple that was not trained has a blank cell.", _grid, GRID),
+    "methods": Figure("What each way of scaling brings", "", _curves_of("scaling_curves"), COMPARE),
+    "dimensions": Figure("One dimension at a time", "", _curves_of("single_dimensions"), COMPARE),
+    "crossed": Figure("Width at other depths and resolutions", "", _curves_of("crossed"), COMPARE),
     "fit": Figure(
         "The fitted law",
         "Both axes of the upper panel are logarithmic. The lower panel shows what the law leaves over.",
-        _scaling("scaling_fit:scaling_fit", ["fit", "apply"], "law"),
+        _fit,
+        FIT,
     ),
 }
 

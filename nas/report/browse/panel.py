@@ -32,6 +32,7 @@ from nas.report.words import (
 )
 from nas.store.record import Record
 
+BOUNDS = {"latency_low_ms", "latency_high_ms"}  # stand beside the latency
 GRAPH: Any = {"displayModeBar": False, "responsive": True}
 Component = Any
 
@@ -108,7 +109,7 @@ def _buttons(details: Details, record: Record) -> Component:
 
 def _values(record: Record, aims: Aims, records: Sequence[Record]) -> list[tuple[str, str]]:
     names = dict.fromkeys([*(o.name for o in aims.objectives), *worth_showing(record.values)])
-    names = {name: None for name in names if name not in HIDDEN}
+    names = {name: None for name in names if name not in HIDDEN | BOUNDS}
     rows = [(label(name), _value(record, name, aims)) for name in names if aims.value(record, name) is not None]
     again = latencies_of(record, records)
     titles = ("predicted latency", "latency in the search", "latency measured again")

@@ -8,7 +8,7 @@ import json
 import pytest
 from axe import barriers, needs_axe
 from cases import HOSTILE
-from chromium import Page
+from chromium import Page, browser
 from conftest import serving
 from folders import add_records, write_folder
 from make_records import STUDY, make_records
@@ -373,6 +373,20 @@ def test_all_is_done_by_keyboard(tab, site):
     tab.run("document.getElementById('words').focus()")
     tab.type("act=relu")
     tab.wait("document.querySelectorAll('#front-plot path.point.out').length > 0")
+
+
+def test_three_axes_are_drawn_where_there_is_webgl(tab, site, tmp_path):
+    with browser(tmp_path, flags=("--use-angle=swiftshader", "--enable-unsafe-swiftshader")) as other:
+        other.view()
+        open_site(other, site, "?study=alpha&z=params")
+        if not other.run("hasWebGL()"):
+            pytest.skip("this Chromium has no WebGL in software")
+        other.wait("document.querySelector('#front-plot canvas') !== null")
+        names = other.run("document.getElementById('front-plot').data.map((trace) => trace.type)")
+        assert set(names) == {"scatter3d"}
+        slide(other, "macs", 200)
+        other.wait("document.getElementById('front-plot').data.some((trace) => trace.name.endsWith(', out'))")
+        assert other.problems == []
 
 
 def test_a_third_axis_without_webgl_says_so(tab, site):

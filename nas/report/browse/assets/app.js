@@ -112,6 +112,8 @@ function wantFigures() {
   if (!dashReady() || !rows.documents.length) return;
   const { study, version } = rows.documents[0];
   for (const section of document.querySelectorAll(".server-figure")) {
+    section.hidden = !rows.documents[0].figures.includes(section.dataset.figureName);
+    if (section.hidden) continue;
     if (!inSight.has(section) && !section.querySelector(".nothing")) continue;
     const figure = section.dataset.figureName;
     const data = { study, figure, theme: themeName(), version };

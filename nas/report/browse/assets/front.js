@@ -131,7 +131,11 @@ async function drawFront() {
   if (flat) Object.assign(layout, { xaxis: axisStyle(view.x, isLog("x")), yaxis: axisStyle(view.y, isLog("y")) });
   else layout.scene = Object.fromEntries(["x", "y", "z"].map((letter) => [`${letter}axis`, { ...axisStyle(view[letter], isLog(letter)), backgroundcolor: colour("paper") }]));
   let traces = drawn.map((group) => trace(group, flat));
-  if (!flat) traces = faded(drawn, inside);
+  if (!flat) {
+    traces = [...faded(drawn, inside), ...rings()];
+    layout.scene.camera = { eye: { x: 1.6, y: 1.6, z: 1.1 } };
+    layout.margin = { l: 0, r: 0, t: 30, b: 0 };
+  }
   if (shownAxes && shownAxes !== axes) Plotly.purge(place);
   shownAxes = axes;
   const buttons = flat ? [["toImage"], ["zoom2d", "pan2d"], ["resetScale2d"]] : [["toImage"], ["resetCameraDefault3d"]];
@@ -163,6 +167,16 @@ function faded(drawn, inside) {
     const pale = { ...out, name: `${group.name}, out`, opacity: 0.12, colour: colour("faint"), scale: undefined, symbol: "circle" };
     return [kept, pale].filter((each) => each.rows.length).map((each) => trace(each, false));
   }).map((made) => (made.name.endsWith(", out") ? { ...made, showlegend: false } : made));
+}
+
+// In three axes the chosen networks have a larger, open mark around theirs.
+function rings() {
+  return [[view.chosen, "ink"], [view.other, "known"]].flatMap(([chosen, ink]) => {
+    const i = rows.index.get(idOf(chosen));
+    if (i === undefined) return [];
+    const place = Object.fromEntries(["x", "y", "z"].map((letter) => [letter, [rows.column(view[letter])[i]]]));
+    return [{ ...place, type: "scatter3d", mode: "markers", hoverinfo: "skip", showlegend: false, marker: { symbol: "circle-open", size: 9, color: colour(ink) } }];
+  });
 }
 
 function listen(place) {

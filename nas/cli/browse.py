@@ -73,7 +73,8 @@ def browse(
         with stoppable():
             serve(sources, details, Jobs(PROGRAM), host=host, port=port, password=password or "", ready=ready)
     except KeyboardInterrupt:
-        err.print("stopped")
+        pass  # before it was served; while it is, the server takes it as its end
+    err.print("stopped")
 
 
 def print_line(document: dict[str, Any]) -> None:

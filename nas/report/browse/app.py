@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import html
 import json
 import logging
@@ -116,8 +115,8 @@ def _add_reading(server: flask.Flask, sources: Sources, details: Details, jobs: 
                 del kept[old]
             figures = [name for name, figure in available().items() if figure.applies(snapshot)]
             document = columns_document(key, snapshot) | {"stamp": source.stamp(), "figures": figures}
-            kept[key, version] = gzip.compress(json.dumps(document, separators=(",", ":")).encode(), 1)
-        return flask.Response(kept[key, version], mimetype="application/json", headers={"Content-Encoding": "gzip"})
+            kept[key, version] = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+        return flask.Response(kept[key, version], mimetype="application/json")
 
     def parallel(key: str) -> flask.Response:
         from nas.report.figures.parallel import parallel_figure

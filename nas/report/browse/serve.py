@@ -41,7 +41,7 @@ def serve(
 ) -> None:
     """Serve until interrupted, then end every job; `ready` is told the address.
 
-    Without a port the first free one from `PORT` on is taken; one that was asked for gives way to the next free one.
+    Without a port it is `PORT`; one that is in use gives way to the next free one, which `ready` is told of.
     Raises `NasError` for a host that is not this machine's, and for one that others reach without a password.
     """
     from werkzeug.serving import WSGIRequestHandler, make_server
@@ -53,7 +53,8 @@ def serve(
             f"--host {host} lets other machines in, so a password must be set: --password, or NAS_BROWSE_PASSWORD; "
             "or leave --host out and reach the page through ssh -L"
         )
-    listening = _listen(host, PORT if port is None else port)
+    wanted = PORT if port is None else port
+    listening = _listen(host, wanted)
     with listening:
         found = listening.getsockname()[1]
         guard = Guard(host, found, password)
@@ -65,7 +66,7 @@ def serve(
 
         server = make_server(host, found, app, threaded=True, request_handler=Quiet, fd=listening.fileno())
         shown = f"[{host}]" if ":" in host else host
-        taken = port if port not in (None, 0, found) else None
+        taken = wanted if wanted not in (0, found) else None
         threading.Thread(target=_warm, args=(sources,), daemon=True).start()
         try:
             ready(Running(f"http://{shown}:{found}/", host, found, guard.token, taken))

@@ -70,8 +70,11 @@ def _stages(results: Results, record: Record) -> list[dict[str, Any]]:
     if not record.folder:
         raise NasError("It has no stages on record: it was turned away before any training.")
     with _reading(results, record):
-        found: list[dict[str, Any]] = trial_details(results, reference(record))["stages"]
-    return found
+        found = trial_details(results, reference(record))
+    stages: list[dict[str, Any]] = found["stages"]
+    if not stages:
+        raise NasError(found.get("stages_missing") or "It has no stages on record.")
+    return stages
 
 
 def _plan(results: Results, record: Record) -> Plan:

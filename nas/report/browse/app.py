@@ -10,6 +10,7 @@ from typing import Any
 
 import dash
 import flask
+import pandas  # noqa: F401 - plotly takes it as it finds it, and must not find it while another thread imports it
 from dash import MATCH, Input, Output, dcc
 from dash import html as tags
 from plotly.offline import get_plotlyjs
@@ -193,12 +194,19 @@ def _add_callbacks(app: dash.Dash, sources: Sources, details: Details) -> None:
         if found is None:
             return empty_panel()
         other = _chosen(sources, chosen.get("other"))
-        return network_panel(*found, other, details, _theme(chosen.get("theme")))
+        try:
+            return network_panel(*found, other, details, _theme(chosen.get("theme")))
+        except Exception as error:  # records of any origin: the page goes on
+            why = f"This network could not be shown: {type(error).__name__}: {error}"
+            return [tags.H2(network(found[1]), id="panel-title", tabIndex="-1"), tags.P(why, className="empty")]
 
     def figure(wanted: Any) -> list[Any]:
         source = sources.get(str(wanted.get("study"))) if isinstance(wanted, dict) else None
         drawn = available().get(str(wanted.get("figure"))) if source else None
-        made = drawn.make(source.snapshot(), _theme(wanted.get("theme"))) if source and drawn else None
+        try:
+            made = drawn.make(source.snapshot(), _theme(wanted.get("theme"))) if source and drawn else None
+        except Exception as error:  # records of any origin: the other figures are drawn all the same
+            return [tags.P(f"This figure could not be drawn: {type(error).__name__}: {error}", className="empty")]
         if source is None or made is None:
             return [tags.Span(className="nothing")]
         summary = made.layout.meta["summary"]

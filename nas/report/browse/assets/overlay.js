@@ -45,8 +45,10 @@ function drawOverlay(inside) {
   const found = best(inside);
   if (found >= 0 && !Number.isNaN(xs[found]) && !Number.isNaN(ys[found])) {
     const [x, y] = at(xs[found], ys[found]);
-    const left = x > width * 0.6;
-    made.push(svg("text", { class: "best", x: x + (left ? -14 : 14), y: Math.max(14, y - 14), "text-anchor": left ? "end" : "start" }, `best: ${short(rows.name(found))}`));
+    const left = x > width / 2;
+    const room = (left ? x : width - x) - 14; // pixels; a letter takes about seven
+    const words = [`best: ${short(rows.name(found))}`, short(rows.name(found)), "best"].find((each) => 7.2 * each.length < room) || "";
+    made.push(svg("text", { class: "best", x: x + (left ? -14 : 14), y: Math.max(14, y - 14), "text-anchor": left ? "end" : "start" }, words));
   }
   layer.replaceChildren(...made);
 }

@@ -19,7 +19,7 @@ from nas.store.record import Record
 
 # What more is worse of, by the kind of a value; of the others nothing is known.
 _LESS = {"ms", "count", "bytes", "mb", "mj", "seconds"}
-HIDDEN = {"epoch", "validation_images", "test_images"}
+HIDDEN = {"epoch", "lr", "validation_images", "test_images"}
 
 
 def columns_document(key: str, snapshot: Snapshot) -> dict[str, Any]:

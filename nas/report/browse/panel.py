@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -60,19 +61,20 @@ def network_panel(
         other = (source, known)
     peer = other[1] if other else None
     stages, why = _stages(source, record, details)
+    beside = _stages(*other, details)[0] if other else ()
     return [
         html.H2(network(record), id="panel-title", tabIndex="-1"),
         html.P([html.Code(record.arch_id or "no network"), f" {source.key}, {outcome(record)}"], className="lead"),
         *([html.P(record.reason, className="reason")] if record.reason else []),
         _buttons(details, record),
         _section("Values", _table(_values(record, aims, records))),
-        *_compared(source, record, other, details, aims),
+        *_compared(source, record, other, (stages, beside), aims),
         *_curve(record, peer, aims, theme),
         _section("Stages", *_stage_parts(stages, why, theme)),
         _section("Decisions", _table([(name, str(value)) for name, value in record.decisions.items()]))
         if record.decisions
         else _section("Decisions", html.P("A known network: nothing was decided.", className="lead")),
-        _section("Provenance", _table(_provenance(source, record, snapshot.env))),
+        _section("Provenance", _table(_provenance(source, record))),
     ]
 
 
@@ -125,27 +127,29 @@ def _value(record: Record, name: str, aims: Aims) -> str:
 
 
 def _compared(
-    source: Source, record: Record, other: tuple[Source, Record] | None, details: Details, aims: Aims
+    source: Source,
+    record: Record,
+    other: tuple[Source, Record] | None,
+    stages: tuple[Stages, Stages],
+    aims: Aims,
 ) -> list[Component]:
     if other is None:
         return []
     where, peer = other
     title = f"Beside {network(peer)}" + (f" of {where.key}" if where is not source else "")
     head = html.Thead(html.Tr([html.Th(text, scope="col") for text in ("", "this", network(peer))]))
-    rows = differences(record, peer, aims)
+    rows = differences(record, peer, stages, aims)
     body = html.Tbody([html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in rows])
     if not rows:
         return [_section(title, html.P("They do not differ in anything that is recorded.", className="lead"))]
     return [_section(title, html.Div(html.Table([head, body], className="facts-table"), className="scroll"))]
 
 
-def differences(first: Record, second: Record, aims: Aims) -> list[tuple[str, str, str]]:
+def differences(first: Record, second: Record, stages: tuple[Stages, Stages], aims: Aims) -> list[tuple[str, str, str]]:
     """What differs between two networks: a label, and what each of them has."""
     if find_spec("nas.report.differing") is not None:
-        from importlib import import_module
-
-        found = import_module("nas.report.differing").differences(first, second)
-        return [tuple(map(str, row[:3])) for row in found]  # type: ignore[misc]
+        found = import_module("nas.report.differing").differences(first, second, stages)
+        return [(str(label), str(a), str(b)) for label, a, b in found]
     names = dict.fromkeys([*worth_showing(first.values), *worth_showing(second.values)])
     rows = [(label(name), _value(first, name, aims), _value(second, name, aims)) for name in names]
     decided = dict.fromkeys([*first.decisions, *second.decisions])
@@ -218,20 +222,22 @@ def _stage_parts(stages: Stages, why: str, theme: Theme) -> list[Component]:
         return [html.P(why or "Nothing is known of its stages.", className="lead")]
     parts: list[Component] = []
     if find_spec("nas.report.figures.stages") is not None:
-        from importlib import import_module
-
         figure = import_module("nas.report.figures.stages").stages_figure(stages, theme)
         text = figure.layout.meta["summary"]
-        graph = dcc.Graph(figure=figure, config=GRAPH)
-        parts.append(html.Figure([html.Div(graph, role="group", **dashed(aria_label=text))]))
+        width = {"minWidth": f"{figure.layout.meta['least_width']}px"} if "least_width" in figure.layout.meta else {}
+        graph = html.Div(dcc.Graph(figure=figure, config=GRAPH), role="group", style=width, **dashed(aria_label=text))
+        wide = html.Div(graph, className="wide", tabIndex="0", role="region", **dashed(aria_label="Drawn stages"))
+        parts.append(html.Figure([wide, html.Figcaption(text)]))
     total = sum(row["macs"] for row in stages) or 1
-    heads = ("stage", "block", "output", "params", "MACs", "share")
+    timed = any(row.get("ms") is not None for row in stages)
+    heads = ("stage", "block", "output", "params", "MACs", "share", *(["latency alone"] if timed else []))
     rows = [
         html.Tr(
             [
                 *(html.Td(str(row[key])) for key in ("stage", "block", "output")),
                 *(html.Td(quantity(key, row[key]), className="number") for key in ("params", "macs")),
                 html.Td(f"{100 * row['macs'] / total:.0f}%", className="number"),
+                *([html.Td(quantity("latency_ms", row.get("ms")), className="number")] if timed else []),
             ]
         )
         for row in stages
@@ -241,25 +247,29 @@ def _stage_parts(stages: Stages, why: str, theme: Theme) -> list[Component]:
     return [*parts, html.Div(table, className="scroll", tabIndex="0", role="region", **dashed(aria_label="Stages"))]
 
 
-def _provenance(source: Source, record: Record, env: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = [("trial", f"{source.key}:{reference(record)}")]
-    if record.source is not None:
-        rows.append(("retrained from", f"trial {record.source}"))
-    rows += [("folder", f"trials/{record.folder}")] if record.folder else []
-    for name, moment in (("started", record.started), ("finished", record.finished)):
-        if moment is not None:
-            rows.append((name, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))))
-    rows += [("trained", duration(record.seconds))] if record.seconds else []
+def _provenance(source: Source, record: Record) -> list[tuple[str, str]]:
+    """Where the network comes from, then where and how well its latency was measured."""
+    rows = [("study", source.key), ("folder", f"trials/{record.folder}" if record.folder else "none")]
+    snapshot = source.snapshot()
+    if find_spec("nas.report.provenance") is not None:
+        found = import_module("nas.report.provenance").provenance
+        rows += found(record, snapshot.records, snapshot.aims, snapshot.env)
+    else:
+        rows += [("retrained from", f"trial {record.source}")] if record.source is not None else []
+        rows += [(n, _moment(t)) for n, t in (("started", record.started), ("finished", record.finished)) if t]
+        rows += [("trained", duration(record.seconds))] if record.seconds else []
     rows += [(f"over {text}", significant(excess)) for text, excess in record.constraints.items() if excess > 0]
-    latency = record.latency or {}
-    if latency:
+    if latency := record.latency:
         rows.append(("latency trusted", "yes" if latency.get("trusted", True) else "no"))
         rows.append(("flags", ", ".join(map(str, latency.get("flags") or ())) or "none"))
         rows.append(("pairs", str(latency.get("pairs", "\N{EN DASH}"))))
-    measured = latency.get("environment")
-    for name, value in (measured if isinstance(measured, Mapping) else env).items():
-        rows.append((str(name), _plain(value)))
+        measured = latency.get("environment")
+        rows += [(str(k), _plain(v)) for k, v in measured.items()] if isinstance(measured, Mapping) else []
     return rows
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _plain(value: Any) -> str:

@@ -9,9 +9,9 @@ import pytest
 from axe import barriers, needs_axe
 from cases import HOSTILE
 from chromium import Page, browser
-from conftest import serving
 from folders import add_records, write_folder
 from make_records import STUDY, make_records
+from serving import serving
 
 from nas.report import best
 from nas.store import Results

@@ -31,6 +31,7 @@ from nas.report.words import (
     significant,
     worth_showing,
 )
+from nas.store.files import read_json
 from nas.store.record import Record
 
 BOUNDS = {"latency_low_ms", "latency_high_ms"}  # stand beside the latency
@@ -70,6 +71,7 @@ def network_panel(
         _section("Values", _table(_values(record, aims, records))),
         *_compared(source, record, other, (stages, beside), aims),
         *_curve(record, peer, aims, theme),
+        *_maps(source, record, theme),
         _section("Stages", *_stage_parts(stages, why, theme)),
         _section("Decisions", _table([(name, str(value)) for name, value in record.decisions.items()]))
         if record.decisions
@@ -245,6 +247,20 @@ def _stage_parts(stages: Stages, why: str, theme: Theme) -> list[Component]:
     head = html.Thead(html.Tr([html.Th(text, scope="col") for text in heads]))
     table = html.Table([head, html.Tbody(rows)], className="stages-table")
     return [*parts, html.Div(table, className="scroll", tabIndex="0", role="region", **dashed(aria_label="Stages"))]
+
+
+def _maps(source: Source, record: Record, theme: Theme) -> list[Component]:
+    """What the network looks at in images, where that was kept with the trial."""
+    if find_spec("nas.report.maps") is None or source.results is None or not record.folder:
+        return []
+    file = source.results.trial_folder(record.folder) / "maps" / "maps.json"
+    if not file.is_file():
+        return []
+    document = import_module("nas.report.maps").with_sources(read_json(file), file.parent)
+    figure = import_module("nas.report.figures.maps").maps_figure(document, theme)
+    text = figure.layout.meta["summary"]
+    graph = html.Div(dcc.Graph(figure=figure, config=GRAPH), role="group", **dashed(aria_label=text))
+    return [_section("What it looks at", html.Figure([graph, html.Figcaption(text)]))]
 
 
 def _provenance(source: Source, record: Record) -> list[tuple[str, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +18,7 @@ from nas.report.browse.sources import Sources
 
 PORT = 8050
 TRIES = 20
+WARM_S = 3.0  # in which the page is drawn
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def serve(
         server = make_server(host, found, app, threaded=True, request_handler=Quiet, fd=listening.fileno())
         shown = f"[{host}]" if ":" in host else host
         taken = wanted if wanted not in (0, found) else None
-        threading.Thread(target=_warm, args=(sources,), daemon=True).start()
+        threading.Thread(target=_warm, args=(sources, details), daemon=True).start()
         try:
             ready(Running(f"http://{shown}:{found}/", host, found, guard.token, taken))
             server.serve_forever(poll_interval=0.2)
@@ -76,10 +79,15 @@ def serve(
             jobs.close()
 
 
-def _warm(sources: Sources) -> None:
-    """Read the first study before anybody asks for it: the first reading loads the libraries too."""
+def _warm(sources: Sources, details: Details) -> None:
+    """Read the first study before anybody asks, and after a while a network: the first reading loads the libraries."""
     for source in sources.all()[:1]:
-        source.snapshot()
+        found = source.snapshot().records
+        time.sleep(WARM_S)
+        for record in [r for r in found if r.folder][:1]:
+            if source.results is not None:
+                with contextlib.suppress(NasError):  # told where it is asked for
+                    details.stages(source.results, record)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,6 +16,7 @@ from serving import serving
 from nas.report import best
 from nas.store import Results
 
+pytest.importorskip("dash")
 pytestmark = pytest.mark.browser
 STUDY_A = STUDY | {"name": "alpha"}
 

@@ -16,6 +16,7 @@ from nas.report.browse.jobs import Action, Jobs
 from nas.report.browse.serve import _listen, serve
 from nas.report.browse.sources import find_sources
 
+pytest.importorskip("dash")
 PORT = 8765
 HERE = {"Host": f"127.0.0.1:{PORT}"}
 

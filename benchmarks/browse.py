@@ -35,6 +35,7 @@ from make_records import make_records  # noqa: E402
 SIZES = (100, 1000, 5000)
 OPENINGS = 7
 MOVES = 25
+SETTLE_S = 12.0  # until the server has read the first network in the background
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 MOVE = """(async () => {
   const slider = document.getElementById('limit-macs'), before = document.documentElement.dataset.filtered;
@@ -84,6 +85,7 @@ def page_row(tab: Page, work: Path, size: int) -> dict[str, Any]:
         start = time.perf_counter()
         tab.open(url, 120)
         first = 1000 * (time.perf_counter() - start)
+        time.sleep(SETTLE_S)
         for _ in range(OPENINGS):
             time.sleep(1.0)
             tab.open(url, 120)
@@ -150,9 +152,10 @@ def main() -> None:
         "cold_ms": "just started (ms)",
     }
     largest = pages[-1]
+    size = f"{largest['networks']:,} networks"
     summary = {
-        "first draw below 2 s": largest["draw_ms"].p95 < 2000,
-        "filters below 200 ms": largest["filter_ms"].p95 < 200,
+        f"first draw at {size} (ms), aim below 2,000": largest["draw_ms"],
+        f"filter at {size} (ms), aim below 200": largest["filter_ms"],
     }
     report("nas browse", [*pages, *bare], heads, found, asked.out, summary=summary, as_json=asked.json)
 

@@ -34,6 +34,7 @@ GRAPH: Any = {
     "responsive": True,
     "modeBarButtons": [["toImage"], ["zoom2d", "pan2d"], ["resetScale2d"]],
 }
+STAMP_HEADER = "Nas-Stamp"  # of the files that the columns are from, as `/state` tells it
 OPEN_TO_ALL = ("/login", "/own/browse.css")  # of what a password guards
 
 
@@ -65,7 +66,7 @@ def _add_guard(server: flask.Flask, guard: Guard, sent: Mapping[str, str]) -> No
     def check() -> flask.typing.ResponseReturnValue | None:
         request = flask.request
         if not guard.host_allowed(request.host):
-            return _refused(421, "this server is asked by another name than its own")
+            return _refused(421, f"ask for http://127.0.0.1:{guard.port}/: this is not the name of this server")
         if request.method not in ("GET", "HEAD"):
             origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
             if not guard.origin_allowed(origin, site, request.host):
@@ -109,15 +110,15 @@ def _add_reading(server: flask.Flask, sources: Sources, details: Details, jobs: 
 
     def columns(key: str) -> flask.Response:
         source = _source(sources, key)
-        snapshot = source.snapshot()
+        stamp, snapshot = source.stamp(), source.snapshot()
         version = snapshot.version
         if (key, version) not in kept:
             for old in [old for old in kept if old[0] == key]:
                 del kept[old]
             figures = [name for name, figure in available().items() if figure.applies(snapshot)]
-            document = columns_document(key, snapshot) | {"stamp": source.stamp(), "figures": figures}
+            document = columns_document(key, snapshot) | {"figures": figures}
             kept[key, version] = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-        return flask.Response(kept[key, version], mimetype="application/json")
+        return flask.Response(kept[key, version], mimetype="application/json", headers={STAMP_HEADER: stamp})
 
     def parallel(key: str) -> flask.Response:
         from nas.report.figures.parallel import parallel_figure

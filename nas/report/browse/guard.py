@@ -42,6 +42,8 @@ class Guard:
 
     def host_allowed(self, header: str) -> bool:
         """Whether a Host header names this server: otherwise a foreign name was made to point here (DNS rebinding)."""
+        if self.port == 80 and ":" not in header.rpartition("]")[2]:
+            header += ":80"  # browsers leave it out
         name, _, port = header.rpartition(":")
         if not name or port != str(self.port):
             return False
@@ -62,7 +64,9 @@ class Guard:
         """Whether a request may see anything; without a password everyone may."""
         if not self.password:
             return True
-        return session is not None and any(hmac.compare_digest(session, known) for known in self._sessions)
+        return session is not None and any(
+            hmac.compare_digest(session.encode(), known.encode()) for known in self._sessions
+        )
 
     def enter(self, password: str) -> str | None:
         """A new session for who knows the password, else None after a while; one try at a time."""

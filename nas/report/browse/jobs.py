@@ -66,7 +66,7 @@ class Jobs:
 
     def __init__(self, program: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.program = program
-        self.environment = dict(os.environ) | dict(environment or {})
+        self.environment = dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | dict(environment or {})
         self._jobs: dict[int, Job] = {}
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[str] | None = None

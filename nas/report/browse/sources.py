@@ -36,7 +36,9 @@ class Snapshot:
     def version(self) -> str:
         """Changes when anything that is drawn may have changed."""
         seen = [(r.role, r.trial, r.state, len(r.curve), len(r.values)) for r in self.records]
-        return hashlib.sha256(repr((seen, self.running, self.problem)).encode()).hexdigest()[:12]
+        documents = [(d.get("kind"), len(d.get("rows") or ())) for d in self.documents]
+        aims = (self.aims.name, self.aims.objectives, self.aims.budgets)
+        return hashlib.sha256(repr((seen, documents, aims, self.running, self.problem)).encode()).hexdigest()[:12]
 
 
 class Source:

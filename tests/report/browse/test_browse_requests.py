@@ -220,6 +220,7 @@ def test_a_password_is_asked_for_and_opens_a_session(study, jobs, monkeypatch):
     assert "SameSite=Strict" in cookie
     assert ask("GET", "/state").status_code == 200
     forged = asker(study, jobs, ask.guard)
+    assert forged("GET", "/state", HERE | {"Cookie": f"{COOKIE}=\u00e9"}).status_code == 401
     assert forged("GET", "/state", HERE | {"Cookie": f"{COOKIE}=forged"}).status_code == 401
 
 
@@ -235,6 +236,18 @@ def test_a_server_for_others_answers_to_addresses_and_its_name_but_not_to_any_na
 )
 def test_which_hosts_only_this_machine_reaches(host, alone):
     assert is_loopback(host) == alone
+
+
+def test_the_usual_port_may_be_left_out():
+    assert Guard("127.0.0.1", 80).host_allowed("localhost")
+    assert Guard("::1", 80).host_allowed("[::1]")
+    assert not Guard("127.0.0.1", 80).host_allowed("evil.example")
+
+
+def test_columns_tell_the_stamp_of_what_they_are_from(ask):
+    ask("GET", "/columns/quickstart")
+    (study,) = ask("GET", "/state").json["studies"]
+    assert ask("GET", "/columns/quickstart").headers["Nas-Stamp"] == study["stamp"]
 
 
 def test_a_host_for_others_needs_a_password(study, jobs):

@@ -9,7 +9,7 @@ const IDLE_MS = 10000;
 async function load(key) {
   const answer = await fetch(`/columns/${encodeURIComponent(key)}`);
   if (!answer.ok) throw new Error((await answer.json()).error || `the server answered ${answer.status}`);
-  documents.set(key, await answer.json());
+  documents.set(key, { ...(await answer.json()), stamp: answer.headers.get("Nas-Stamp") });
 }
 
 // The studies that are looked at: those of the address that are there, else the first one.
@@ -23,14 +23,14 @@ async function take(keys) {
   await Promise.all(keys.map(load));
   const shown = view.studies.map((key) => documents.get(key)).filter(Boolean);
   rows = new Rows(shown);
-  say_problems(shown);
+  sayProblems(shown);
   byId("title").textContent = shown.map((each) => each.title + (each.running ? " (running)" : "")).join(", ");
   document.title = `${shown.map((each) => each.title).join(", ")}: nas browse`;
   const several = byId("studies");
   several.hidden = known.length < 2;
 }
 
-function say_problems(shown) {
+function sayProblems(shown) {
   byId("problems").replaceChildren(...shown.filter((each) => each.problem).map((each) => element("p", { class: "empty problem" }, each.problem)));
 }
 

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -64,9 +64,8 @@ class Job:
 class Jobs:
     """A queue that works on one job at a time in a thread of its own."""
 
-    def __init__(self, program: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, program: Sequence[str]) -> None:
         self.program = program
-        self.environment = dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | dict(environment or {})
         self._jobs: dict[int, Job] = {}
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[str] | None = None
@@ -144,7 +143,7 @@ class Jobs:
         process = subprocess.Popen(
             job.argv,
             cwd=job.folder,
-            env=self.environment,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},  # so that its output is seen as it comes
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

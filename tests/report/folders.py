@@ -33,11 +33,16 @@ def add_records(folder: Path, records: Sequence[Record], study: Mapping[str, Any
     """Append trials to a results folder; their numbers go on from those that are there."""
     results = Results(folder, name=str(study["name"]))
     with results.driving():
-        for role in ("candidate", "baseline", "finalist"):
-            mine = [record for record in records if record.role == role]
-            if mine:
-                found = results.study(role, ["maximize"])
-                found.add_trials([_frozen(results, record, role) for record in mine])
+        append(results, records)
+
+
+def append(results: Results, records: Sequence[Record]) -> None:
+    """Append trials to results that are being driven."""
+    for role in ("candidate", "baseline", "finalist"):
+        mine = [record for record in records if record.role == role]
+        if mine:
+            found = results.study(role, ["maximize"])
+            found.add_trials([_frozen(results, record, role) for record in mine])
 
 
 def _frozen(results: Results, record: Record, role: str) -> optuna.trial.FrozenTrial:

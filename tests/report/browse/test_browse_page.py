@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from axe import barriers, needs_axe
 from cases import HOSTILE
 from chromium import Page, browser
-from folders import add_records, write_folder
+from folders import write_folder
 from make_records import STUDY, make_records
 from serving import serving
 
@@ -249,25 +253,64 @@ def test_an_action_without_the_token_is_refused_and_said(tab, site):
     tab.problems.clear()
 
 
+DRIVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from folders import append
+from make_records import make_records
+from nas.store import Results
+results = Results(sys.argv[2], name="live")
+with results.driving():
+    print("driving", flush=True)
+    sys.stdin.readline()
+    append(results, make_records(4, 5, 0, 0, 0))
+    sys.stdin.readline()
+"""
+
+
+@contextlib.contextmanager
+def driver(study):
+    """A process that drives a study: at the first call it appends five trials, at the second it ends."""
+    command = [sys.executable, "-c", DRIVER, str(Path(__file__).resolve().parents[1]), str(study)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "driving\n"
+
+        def go_on():
+            process.stdin.write("\n")
+            process.stdin.flush()
+
+        yield go_on
+
+
+def view_of(tab: Page) -> list[list[float]]:
+    found: list[list[float]] = tab.run(
+        "['xaxis', 'yaxis'].map((axis) => document.getElementById('front-plot')._fullLayout[axis].range)"
+    )
+    return found
+
+
 def test_new_trials_appear_while_limits_words_choice_and_zoom_stay(tab, tmp_path):
     folder = tmp_path / "results"
     write_folder(folder / "live", make_records(3, 20, 10, 0, 0), STUDY | {"name": "live"})
-    with serving(folder) as site:
+    with serving(folder) as site, driver(folder / "live") as go_on:
         open_site(tab, site, "?study=live")
+        assert text(tab, "#title") == "live (running)"
         slide(tab, "macs", 300)
         tab.click("#table tr[data-row] .choose")
         wait_text(tab, "#panel", "Provenance")
         tab.run("Plotly.relayout('front-plot', {'xaxis.range': [0.4, 1.1], 'yaxis.range': [0.9, 1]}).then(() => 0)")
+        zoom = view_of(tab)
         count, title = tab.run("rows.count"), text(tab, "#panel-title")
         bound = tab.run("view.limits.macs")
-        add_records(folder / "live", make_records(4, 5, 0, 0, 0), STUDY | {"name": "live"})
-        tab.run("poll()")
-        tab.wait(f"rows.count === {count + 5}")
+        go_on()
+        tab.wait(f"rows.count === {count + 5}", 15)
         assert tab.run("view.limits.macs") == bound
         assert text(tab, "#panel-title") == title
         tab.wait("document.documentElement.dataset.drawn === '2'")
-        assert tab.run("document.getElementById('front-plot').layout.xaxis.range") == [0.4, 1.1]
+        assert view_of(tab) == zoom
         assert tab.run("document.querySelectorAll('.overlay .ring.chosen').length") == 1
+        go_on()
+        tab.wait("document.getElementById('title').textContent === 'live'", 15)
         leave(tab)
 
 

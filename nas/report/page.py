@@ -66,7 +66,7 @@ def assembled(title: str, header: str, sections: Mapping[str, str], data: Mappin
     data = {"swaps": swaps(), **data}
     first = next(iter(sections)).lower()
     plotly = _plotly() if any(f'data-figure="{key}"' in made for key in data for made in sections.values()) else ""
-    own = _asset("table.js") + _asset("page.js")
+    own = _asset("table.js") + _asset("parallel.js") + _asset("page.js")
     policy = (
         "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
         f"script-src {_hash(plotly)} {_hash(own)}"

@@ -24,10 +24,15 @@ _SYNCED = frozenset({"study_id", "directions", "state"})
 
 
 class JournalReader(BaseJournalBackend):
-    """Follows a journal that another process may be writing; never changes it. A last line without an end waits."""
+    """Follows a journal that another process may be writing; never changes it. A last line without an end waits.
 
-    def __init__(self, path: Path) -> None:
+    A `tolerant` one ends at a line that is damaged, and `damage` says so.
+    """
+
+    def __init__(self, path: Path, *, tolerant: bool = False) -> None:
         self.path = path
+        self.tolerant = tolerant
+        self.damage = ""
         self._number = 0
         self._offset = 0
 
@@ -49,7 +54,13 @@ class JournalReader(BaseJournalBackend):
         logs = []
         for line in lines:
             if self._number >= log_number_from:
-                logs.append(self._decode(line))
+                try:
+                    logs.append(self._decode(line))
+                except StoreError as error:
+                    if not self.tolerant:
+                        raise
+                    self.damage = str(error)
+                    break
             self._number += 1
             self._offset += len(line)
         return logs

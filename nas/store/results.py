@@ -21,6 +21,7 @@ from nas.store.record import Record, Role
 from nas.store.storage import open_storage, quiet, storage_errors
 
 Direction = Literal["minimize", "maximize"]
+DAMAGED = "its record is damaged"  # how the reason of such a trial begins
 FINALIZED = "finalized"  # the folder within a study's where chosen networks are trained again, and its document
 MAPS = "maps"  # the folder within a trial's with what the network looks at in images, and its document
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -39,11 +40,16 @@ class Results:
     `storage` is an Optuna storage URL (`sqlite:///...`, `postgresql://...`); without one it is a journal in the folder.
     `name` begins the names of the Optuna studies, by default the folder's name; in a storage that several folders may
     share, `storage.json` keeps what this folder's studies are called, so that two folders of one name never mix.
+    A `tolerant` reader leaves out what cannot be read: `damage` says what is wrong with the journal, and a trial whose
+    own record is damaged is a failed one with that as its reason.
     """
 
-    def __init__(self, folder: Path | str, *, storage: str | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, folder: Path | str, *, storage: str | None = None, name: str | None = None, tolerant: bool = False
+    ) -> None:
         self.folder = Path(folder)
         self.storage_url = storage
+        self.tolerant = tolerant
         self.name = name or self.folder.resolve().name
         self.study_file = self.folder / "study.yaml"
         self.env_file = self.folder / "env.json"
@@ -60,6 +66,7 @@ class Results:
         self._lock = DriverLock(self.folder / "driver.lock")
         self._storage: BaseStorage | None = None
         self._reader: BaseStorage | None = None
+        self._journal = JournalReader(self.journal_file, tolerant=tolerant)
         self._known: dict[tuple[Role, int], Record] = {}
 
     @property
@@ -71,6 +78,11 @@ class Results:
     def driver(self) -> dict[str, Any]:
         """The live process that is writing here (`pid`, `host`, `since`); empty when there is none."""
         return holder(self._lock.path) if is_held(self._lock.path) else {}
+
+    @property
+    def damage(self) -> str:
+        """What the last reading could not read of the journal; empty when all is well."""
+        return self._journal.damage
 
     @contextlib.contextmanager
     def driving(self) -> Iterator[Results]:
@@ -163,7 +175,22 @@ class Results:
         raise StoreError(f"no single trial '{reference}' in {self.folder}: {what}")
 
     def trial_folder(self, key: str) -> Path:
-        return self.trials_folder / key
+        """The folder of a trial. Raises `StoreError` for one that would be outside the results folder."""
+        folder = self.trials_folder / key
+        if Path(key).name != key or key == "..":
+            raise StoreError(f"the folder of a trial must be one in {self.trials_folder}, but got '{key}'")
+        self._check_inside(folder)
+        return folder
+
+    def trial_file(self, key: str, name: str) -> Path:
+        """A file in the folder of a trial. Raises `StoreError` for one that would be outside the results folder."""
+        file = self.trial_folder(key) / name
+        self._check_inside(file)
+        return file
+
+    def _check_inside(self, path: Path) -> None:
+        if path.is_symlink() and not path.resolve().is_relative_to(self.folder.resolve()):
+            raise StoreError(f"{path} must lead to a place within {self.folder}, but it leads to {path.resolve()}")
 
     def make_trial_folder(self, key: str, architecture: Mapping[str, Any]) -> Path:
         """The folder of a trial with its `architecture.json`; raises `StoreError`."""
@@ -178,17 +205,17 @@ class Results:
         """One mapping an epoch, in order; where an epoch was done twice the later one counts."""
         if not key:
             return []
-        lines = read_lines(self.trial_folder(key) / "curve.jsonl")
+        lines = read_lines(self.trial_file(key, "curve.jsonl"))
         return [line for _, line in sorted({line.get("epoch", 0): line for line in lines}.items())]
 
     def stages(self, key: str) -> dict[str, Any] | None:
         """The latency of a network's blocks as `keep_stages` kept it, None where there is none."""
-        found = read_json(self.trial_folder(key) / "stages.json") if key else None
+        found = read_json(self.trial_file(key, "stages.json")) if key else None
         return found if isinstance(found, dict) else None
 
     def keep_stages(self, key: str, document: Mapping[str, Any]) -> Path:
         """Replace what is known of the latency of a network's blocks, also while a search runs; raises `StoreError`."""
-        file = self.trial_folder(key) / "stages.json"
+        file = self.trial_file(key, "stages.json")
         write_json(file, document)
         return file
 
@@ -199,9 +226,15 @@ class Results:
         known = self._known.get((role, trial.number))
         if known is not None:
             return known
-        record = record_of(trial, role)
-        if record.folder:
-            record = record_of(trial, role, self.curve(record.folder))
+        try:
+            record = record_of(trial, role)
+            if record.folder:
+                record = record_of(trial, role, self.curve(record.folder))
+        except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
+            if not self.tolerant:
+                raise
+            reason = f"{DAMAGED}: {type(error).__name__}: {error}"
+            record = Record(trial.number, "failed", role=role, reason=reason)
         if trial.state.is_finished():
             self._known[role, trial.number] = record
         return record
@@ -211,5 +244,5 @@ class Results:
             if self.storage_url:
                 self._reader = open_storage(self.storage_url)
             elif self.journal_file.exists():
-                self._reader = JournalStorage(JournalReader(self.journal_file))
+                self._reader = JournalStorage(self._journal)
         return self._reader

@@ -11,7 +11,7 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +98,11 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
-    def open(self, path: Path, timeout: float = 60) -> None:
-        self.call("Page.navigate", url=path.resolve().as_uri())
+    def open(self, place: Path | str, timeout: float = 60) -> None:
+        """Load a file or an address, and wait until the page says that it is ready."""
+        address = place.resolve().as_uri() if isinstance(place, Path) else place
+        self.call("Page.navigate", url="about:blank")
+        self.call("Page.navigate", url=address)
         self.wait("document.documentElement?.dataset.ready === 'yes'", timeout)
 
     def wait(self, condition: str, timeout: float = 20) -> None:
@@ -120,7 +123,10 @@ class Page:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **rest)
 
     def click(self, selector: str) -> None:
-        x, y = self.place(selector)
+        self.click_at(*self.place(selector))
+
+    def click_at(self, x: float, y: float) -> None:
+        self.mouse("mouseMoved", x, y)
         self.mouse("mousePressed", x, y, button="left", clickCount=1)
         self.mouse("mouseReleased", x, y, button="left", clickCount=1)
 
@@ -138,7 +144,7 @@ class Page:
     def key(self, name: str) -> None:
         text = {"Enter": "\r", "Space": " "}.get(name)
         key = " " if name == "Space" else name
-        code = {"Enter": 13, "Space": 32, "Tab": 9}.get(name, 0)
+        code = {"Enter": 13, "Space": 32, "Tab": 9, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}.get(name, 0)
         more = {"text": text} if text else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=name, windowsVirtualKeyCode=code, **more)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=name, windowsVirtualKeyCode=code)
@@ -149,8 +155,8 @@ class Page:
 
 
 @contextlib.contextmanager
-def browser(profile: Path, executable: str | None = None) -> Iterator[Page]:
-    """A page in a browser of its own; `profile` is an empty folder for it."""
+def browser(profile: Path, executable: str | None = None, flags: Sequence[str] = ()) -> Iterator[Page]:
+    """A page in a browser of its own; `profile` is an empty folder for it, `flags` are more switches of Chromium."""
     command = executable or find_chromium()
     if command is None:
         raise RuntimeError("there is no Chromium on PATH")
@@ -164,7 +170,7 @@ def browser(profile: Path, executable: str | None = None) -> Iterator[Page]:
         os.dup2(writes, 4)
 
     process = subprocess.Popen(
-        [command, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        [command, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"],
         preexec_fn=plug,
         close_fds=False,
         stdin=subprocess.DEVNULL,

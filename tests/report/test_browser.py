@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from axe import barriers, needs_axe
 from cases import CASES, HOSTILE
 from chromium import Page, browser, find_chromium
 from make_records import ENV, STUDY, make_records
@@ -66,6 +67,14 @@ def test_all_figures_are_drawn_and_the_page_does_not_scroll_sideways(tab, report
     paper = tab.run("getComputedStyle(document.querySelector('.plot .main-svg')).backgroundColor")
     assert paper == tab.run("getComputedStyle(document.body).backgroundColor")
     assert paper == ("rgb(20, 24, 28)" if dark else "rgb(255, 255, 255)")
+
+
+@needs_axe
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_no_serious_barrier(tab, report, dark):
+    tab.view(dark=dark)
+    tab.open(report)
+    assert barriers(tab) == []
 
 
 def test_a_change_of_theme_recolours_the_figures(tab, report):

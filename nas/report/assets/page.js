@@ -54,32 +54,18 @@ function narrow(layout) {
 function select(place, event) {
   if (!event || !event.points.length) return; // drawn again, or nothing is there
   const trials = new Set(event.points.map((point) => point.customdata).filter((trial) => typeof trial === "string"));
-  if (place.dataset.figure === "parallel") highlight(place, trials);
+  if (place.dataset.figure === "parallel") highlightParallel(place, trials);
   selection.dispatchEvent(new CustomEvent("change", { detail: trials }));
 }
 
-// In parallel coordinates the selected lines are drawn again on top, the others step back.
-function highlight(place, trials) {
-  const base = themed(read("parallel")).data;
-  if (place.data.length > base.length) Plotly.deleteTraces(place, place.data.length - 1);
-  Plotly.restyle(place, { opacity: trials ? 0.18 : 1 }, base.map((_, i) => i));
-  if (!trials) return;
-  const chosen = { x: [], y: [] };
-  for (const trace of base) {
-    for (let i = 0; i < trace.x.length; i += 1) {
-      if (!trials.has(trace.customdata[i])) continue;
-      chosen.x.push(trace.x[i]);
-      chosen.y.push(trace.y[i]);
-      if (trace.customdata[i + 1] !== trace.customdata[i]) { chosen.x.push(null); chosen.y.push(null); }
-    }
-  }
+function highlightParallel(place, trials) {
   const colour = getComputedStyle(root).getPropertyValue("--accent").trim();
-  Plotly.addTraces(place, { ...chosen, mode: "lines", line: { color: colour, width: 2 }, hoverinfo: "skip", showlegend: false });
+  highlight(place, themed(read("parallel")).data, trials, colour);
 }
 
 function unselect() {
   for (const place of document.querySelectorAll(".plot.js-plotly-plot")) {
-    if (place.dataset.figure === "parallel") highlight(place, null);
+    if (place.dataset.figure === "parallel") highlightParallel(place, null);
     Plotly.restyle(place, { selectedpoints: [null] });
     Plotly.relayout(place, { selections: [] });
   }

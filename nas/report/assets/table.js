@@ -33,6 +33,8 @@ const formats = {
   ms: (v) => (Math.abs(v) > 0 && Math.abs(v) < 0.1 ? digits(v, 3) : v.toFixed(Math.abs(v) < 10 ? 3 : Math.abs(v) < 100 ? 2 : 1)),
   count: scaled,
   bytes: (v) => `${scaled(v)}B`,
+  mb: (v) => digits(v, 3),
+  mj: (v) => digits(v, 3),
   seconds: (v) => digits(v, 3),
   number: (v) => digits(v, 3),
   integer: (v) => String(v),

@@ -45,8 +45,9 @@ def keep_best(results: Results, record: Record, plan: Plan, *, folder: Path | No
     checkpoint = latest(results.trial_folder(record.folder))
     if checkpoint is not None:
         tensors = Checkpoint.read(checkpoint).evaluated
+        content = safetensors.torch.save(dict(tensors), {"arch_id": plan.arch_id})
         with writing(fresh / WEIGHTS):
-            safetensors.torch.save_file(dict(tensors), fresh / WEIGHTS, {"arch_id": plan.arch_id})
+            (fresh / WEIGHTS).write_bytes(content)  # save_file would make it readable for its owner only
     with writing(folder):
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -28,8 +27,6 @@ def format(request):
     found = formats.find(request.param)
     if reason := found.missing():
         pytest.skip(reason)
-    if found.name == "source" and importlib.util.find_spec("nas.export.source") is None:
-        pytest.skip("the writer of source is not there")
     return found
 
 

@@ -28,9 +28,9 @@ from benchmarks.common import RESULTS, ROOT, environment, report, spread
 
 sys.path.insert(0, str(ROOT / "tests" / "report"))
 
-from chromium import Page, browser  # noqa: E402
-from folders import write_folder  # noqa: E402
-from make_records import make_records  # noqa: E402
+from chromium import Page, browser
+from folders import write_folder
+from make_records import make_records
 
 SIZES = (100, 1000, 5000)
 OPENINGS = 7

@@ -22,19 +22,22 @@ PICTURES = {"browse.png": (1280, 880, False, False), "browse_phone.png": (360, 7
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as profile, served(ROOT / "results" / "example") as url:
-        with browser(Path(profile)) as tab:
-            for name, (width, height, dark, touch) in PICTURES.items():
-                tab.view(width, height, dark=dark, touch=touch)
-                tab.open(url + QUERY)
-                tab.wait("document.documentElement.dataset.panel === 'yes'")
-                tab.wait("document.querySelectorAll('#panel .js-plotly-plot .main-svg').length > 0")
-                time.sleep(2.0)  # until nothing moves any more
-                tab.run("document.activeElement.blur()")
-                tab.run("window.scrollTo({top: 0, behavior: 'instant'})")
-                path = ROOT / "docs" / name
-                tab.picture(path, full=False)
-                print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+    with (
+        tempfile.TemporaryDirectory() as profile,
+        served(ROOT / "results" / "example") as url,
+        browser(Path(profile)) as tab,
+    ):
+        for name, (width, height, dark, touch) in PICTURES.items():
+            tab.view(width, height, dark=dark, touch=touch)
+            tab.open(url + QUERY)
+            tab.wait("document.documentElement.dataset.panel === 'yes'")
+            tab.wait("document.querySelectorAll('#panel .js-plotly-plot .main-svg').length > 0")
+            time.sleep(2.0)  # until nothing moves any more
+            tab.run("document.activeElement.blur()")
+            tab.run("window.scrollTo({top: 0, behavior: 'instant'})")
+            path = ROOT / "docs" / name
+            tab.picture(path, full=False)
+            print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

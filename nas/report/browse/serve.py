@@ -6,7 +6,6 @@ import contextlib
 import errno
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -64,28 +63,35 @@ def serve(
         app = make_app(sources, details, jobs, guard)
 
         class Quiet(WSGIRequestHandler):
+            timeout = 60  # seconds without a word, after which a connection is closed
+
             def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
                 """Leave requests untold."""
 
         server = make_server(host, found, app, threaded=True, request_handler=Quiet, fd=listening.fileno())
         shown = f"[{host}]" if ":" in host else host
         taken = wanted if wanted not in (0, found) else None
-        threading.Thread(target=_warm, args=(sources, details), daemon=True).start()
+        # No thread may be cut off in the middle of a library, so the end waits for those that still answer.
+        server.daemon_threads = False  # type: ignore[attr-defined]
+        ended = threading.Event()
+        warming = threading.Thread(target=_warm, args=(sources, details, ended))
+        warming.start()
         try:
             ready(Running(f"http://{shown}:{found}/", host, found, guard.token, taken))
             server.serve_forever(poll_interval=0.2)
         finally:
+            ended.set()
             server.server_close()
             jobs.close()
+            warming.join()
 
 
-def _warm(sources: Sources, details: Details) -> None:
+def _warm(sources: Sources, details: Details, ended: threading.Event) -> None:
     """Read the first study before anybody asks, and after a while a network: the first reading loads the libraries."""
     for source in sources.all()[:1]:
         found = source.snapshot().records
-        time.sleep(WARM_S)
         for record in [r for r in found if r.folder][:1]:
-            if source.results is not None:
+            if not ended.wait(WARM_S) and source.results is not None:
                 with contextlib.suppress(NasError):  # told where it is asked for
                     details.stages(source.results, record)
 

@@ -57,10 +57,18 @@ def slide(tab: Page, name: str, place: int) -> None:
     )
 
 
+def pick(tab: Page, name: str, value: str) -> None:
+    tab.run(
+        f"(() => {{ const s = document.getElementById('{name}'); s.value = '{value}';"
+        " s.dispatchEvent(new Event('change')); })()"
+    )
+
+
 def mark(tab: Page, trial: str) -> tuple[float, float]:
     """Where a trial's mark is on the screen."""
     x, y = tab.run(f"""(() => {{
-        const plot = document.getElementById('front-plot'); plot.scrollIntoView({{block: 'center', behavior: 'instant'}});
+        const plot = document.getElementById('front-plot');
+        plot.scrollIntoView({{block: 'center', behavior: 'instant'}});
         const box = plot.getBoundingClientRect(), full = plot._fullLayout, i = rows.index.get('alpha:{trial}');
         return [box.x + full.xaxis._offset + full.xaxis.d2p(rows.column(view.x)[i]),
                 box.y + full.yaxis._offset + full.yaxis.d2p(rows.column(view.y)[i])]; }})()""")
@@ -159,16 +167,12 @@ def test_brushing_keeps_front_and_table_to_the_picked_ones(tab, site):
 
 def test_axes_logs_and_colours_are_chosen_and_kept_in_the_address(tab, site):
     open_site(tab, site)
-    tab.run(
-        "(() => { const s = document.getElementById('axis-x'); s.value = 'macs'; s.dispatchEvent(new Event('change')); })()"
-    )
+    pick(tab, "axis-x", "macs")
     tab.wait("document.getElementById('front-plot').layout.xaxis.title.text === 'MACs'")
     kind = tab.run("document.getElementById('front-plot').layout.xaxis.type")
     tab.click("#log-x")
     tab.wait(f"document.getElementById('front-plot').layout.xaxis.type !== {json.dumps(kind)}")
-    tab.run(
-        "(() => { const s = document.getElementById('colour'); s.value = 'act'; s.dispatchEvent(new Event('change')); })()"
-    )
+    pick(tab, "colour", "act")
     tab.wait("document.getElementById('front-plot').data.some((trace) => trace.name === 'hswish')")
     slide(tab, "params", 250)
     tab.click("#table tr[data-row] .choose")
@@ -201,9 +205,7 @@ def test_several_studies_stand_in_one_front_told_apart(tab, site):
     tab.click("#studies label:nth-child(2) input")
     tab.wait(f"rows.count > {alone}")
     assert tab.run("location.search").count("study=") >= 1
-    tab.run(
-        "(() => { const s = document.getElementById('colour'); s.value = 'study'; s.dispatchEvent(new Event('change')); })()"
-    )
+    pick(tab, "colour", "study")
     tab.wait("document.getElementById('front-plot').data.map((trace) => trace.name).sort().join() === 'alpha,example'")
     assert "study" in text(tab, "#table thead")
 
@@ -439,7 +441,5 @@ def test_a_third_axis_without_webgl_says_so(tab, site):
         tab.wait("document.querySelector('#front-plot canvas') !== null")
     else:
         assert "Three axes need WebGL" in text(tab, "#front-plot")
-    tab.run(
-        "(() => { const s = document.getElementById('axis-z'); s.value = ''; s.dispatchEvent(new Event('change')); })()"
-    )
+    pick(tab, "axis-z", "")
     tab.wait("document.querySelectorAll('#front-plot path.point').length > 0")

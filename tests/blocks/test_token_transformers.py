@@ -9,7 +9,7 @@ from known_networks import b
 
 from nas import blocks
 from nas.arch import MapShape, TokenShape
-from nas.blocks.rope import rotary_tables, rotate
+from nas.blocks.rope import rotary_cos, rotary_numbers, rotary_sin, rotate
 from nas.cost import CostTable
 from nas.errors import InvalidArchitecture
 from nas.files import shipped
@@ -42,6 +42,11 @@ def turned_by_complex_numbers(x, shape, scale=(1.0, 1.0)):
             angle = torch.tensor(place * 10000.0 ** (-j / (width // 4)))
             pairs[:, :, extra + token, pair] *= torch.polar(torch.tensor(1.0), angle)
     return torch.view_as_real(pairs).flatten(-2)
+
+
+def rotary_tables(shape, heads, side=None):
+    numbers = rotary_numbers(shape, heads, side)
+    return rotary_cos(*numbers), rotary_sin(*numbers)
 
 
 @pytest.mark.parametrize(("side", "scale"), [(None, (1.0, 1.0)), (16, (16 / 3, 16 / 4))])

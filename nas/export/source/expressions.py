@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from nas.blocks.sharing import Lent
 from nas.export.source import walks
+from nas.export.source.comprehensions import Comprehensions
+from nas.export.source.operations import Operations
 from nas.export.source.values import (
-    UNKNOWN,
     Cannot,
     Method,
     Parent,
@@ -22,7 +22,7 @@ from nas.export.source.values import (
     attribute,
     call,
     code_of,
-    dump,
+    display,
     is_literal,
     is_number,
     is_object,
@@ -33,35 +33,14 @@ from nas.export.source.values import (
     literal,
     name,
     subscript,
+    written,
 )
 
 if TYPE_CHECKING:
     from nas.export.source.specialiser import Specialiser
 
-COMPARE: dict[type, Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
-BINARY: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
 
-
-class Expressions:
+class Expressions(Operations, Comprehensions):
     """Evaluates the expressions of one function; `env` is what its variables are known to be."""
 
     spec: Specialiser
@@ -203,75 +182,8 @@ class Expressions:
         make = tuple if isinstance(node, ast.Tuple) else list
         if all(item.known and (is_word(item.value) or is_number(item.value)) for item in items):
             value = make(item.value for item in items)
-            return Val(_written(items, make), value, items=items, some=True)
-        return Val(_written(items, make), items=items if whole else None, some=True)
-
-    def on_unaryop(self, node: ast.UnaryOp) -> Val:
-        if isinstance(node.op, ast.Not):
-            inner = self.test(node.operand)
-            return known(not inner.value) if inner.known else Val(ast.UnaryOp(node.op, code_of(inner)), some=True)
-        inner = self.expr(node.operand)
-        value = -inner.value if isinstance(node.op, ast.USub) and is_number(inner.value) else UNKNOWN
-        return Val(ast.UnaryOp(node.op, code_of(inner)), value, rank=inner.rank, some=True)
-
-    def on_binop(self, node: ast.BinOp) -> Val:
-        left, right = self.expr(node.left), self.expr(node.right)
-        if left.items is not None and right.items is not None and isinstance(node.op, ast.Add):
-            return display([*left.items, *right.items])
-        code = _sum(code_of(left), node.op, code_of(right))
-        operate = BINARY.get(type(node.op))
-        if operate and all(each.known and not isinstance(each.value, Tensor) for each in (left, right)):
-            value = operate(left.value, right.value)
-            if is_word(value) or (is_literal(left.code) and is_literal(right.code)):
-                return known(value, literal(value))
-            return Val(code, value, some=True)
-        if isinstance(node.op, ast.Mult) and left.known and left.value in (1, -1) and is_literal(left.code):
-            return right if left.value == 1 else Val(ast.UnaryOp(ast.USub(), code_of(right)), some=True)
-        return Val(code, some=True)
-
-    def on_compare(self, node: ast.Compare) -> Val:
-        values = [self.expr(each) for each in (node.left, *node.comparators)]
-        first, second = values[0], values[1]
-        if len(values) == 2 and isinstance(node.ops[0], ast.Is | ast.IsNot) and second.known and second.value is None:
-            if first.some or first.known:
-                return known((first.value is None) == isinstance(node.ops[0], ast.Is))
-        elif all(each.known and not isinstance(each.value, Tensor) for each in values):
-            pairs = zip(values, node.ops, values[1:], strict=False)
-            return known(all(COMPARE[type(op)](a.value, b.value) for a, op, b in pairs))
-        return Val(ast.Compare(code_of(first), node.ops, [code_of(each) for each in values[1:]]), some=True)
-
-    def on_boolop(self, node: ast.BoolOp, test: bool = False) -> Val:
-        decides = isinstance(node.op, ast.Or)
-        left: list[Val] = []
-        for each in node.values:
-            val = self.test(each) if test else self.expr(each)
-            truth = truth_of(val)
-            if truth is None:
-                left.append(val)
-            elif truth == decides:
-                if test or not left:
-                    return val if not test else known(decides)
-                left.append(val)
-                break
-            elif each is node.values[-1] and (not test or not left):
-                left.append(val)
-        if len(left) == 1:
-            return left[0]
-        return Val(ast.BoolOp(node.op, [code_of(each) for each in left]))
-
-    def test(self, node: ast.expr) -> Val:
-        """An expression of which only the truth matters."""
-        val = self.on_boolop(node, test=True) if isinstance(node, ast.BoolOp) else self.expr(node)
-        truth = truth_of(val)
-        return val if truth is None else known(truth)
-
-    def on_ifexp(self, node: ast.IfExp) -> Val:
-        test = self.test(node.test)
-        if test.known:
-            return self.expr(node.body if test.value else node.orelse)
-        body, orelse = self.expr(node.body), self.expr(node.orelse)
-        code = ast.IfExp(code_of(test), code_of(body), code_of(orelse))
-        return Val(code, rank=body.rank if body.rank == orelse.rank else None, some=body.some and orelse.some)
+            return Val(written(items, make), value, items=items, some=True)
+        return Val(written(items, make), items=items if whole else None, some=True)
 
     def on_lambda(self, node: ast.Lambda) -> Val:
         inner = self.inside({each.arg: Val(name(each.arg)) for each in node.args.args})
@@ -286,52 +198,6 @@ class Expressions:
 
     def on_starred(self, node: ast.Starred) -> Val:
         return Val(ast.Starred(code_of(self.expr(node.value)), ast.Load()))
-
-    def on_listcomp(self, node: ast.ListComp) -> Val:
-        return self._comprehension(node)
-
-    def on_generatorexp(self, node: ast.GeneratorExp) -> Val:
-        return self._comprehension(node)
-
-    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Val:
-        if len(node.generators) != 1 or node.generators[0].is_async:
-            raise Cannot(f"`{ast.unparse(node)}` walks along several things at once, which cannot be written down")
-        walk = node.generators[0]
-        iterated = self.expr(walk.iter)
-        elements = walks.elements(iterated)
-        make = list if isinstance(node, ast.ListComp) else tuple
-
-        def body(target: Mapping[str, Val]) -> tuple[Val, list[Val]]:
-            inner = self.inside(target)
-            tests = [each for each in map(inner.test, walk.ifs) if not (each.known and each.value)]
-            return inner.expr(node.elt), tests
-
-        if elements is None or walks.is_written(iterated):
-            rounds = [walks.named(walk.target, each) for each in elements] if elements else [walks.fresh(walk.target)]
-            mark = self.spec.mark()
-            done = [body(each) for each in rounds]
-            codes = {dump([code_of(elt), *map(code_of, tests)]) for elt, tests in done}
-            plain = elements is None or loads_any(walk.target, done[0])
-            if len(codes) == 1 and plain and all(not test.known for test in done[0][1]):
-                elt, tests = done[0]
-                target, over = walks.needed(walk.target, iterated, [code_of(elt), *map(code_of, tests)])
-                part = ast.comprehension(target, over, [code_of(each) for each in tests], 0)
-                code = type(node)(code_of(elt), [part])
-                items = [one for one, _ in done] if elements else None
-                if items and all(item.known and is_number(item.value) for item in items):
-                    return Val(code, make(item.value for item in items), some=True)
-                return Val(code, some=True)
-            self.spec.undo(mark)
-        if elements is None:
-            raise Cannot(f"`{ast.unparse(node)}` cannot be written down")
-        items = []
-        for each in elements:
-            elt, tests = body(walks.bound(walk.target, each))
-            if any(not test.known for test in tests):
-                raise Cannot(f"`{ast.unparse(node)}` cannot be written down")
-            if not tests:
-                items.append(elt)
-        return Val(_written(items, make), items=items, some=True)
 
     def on_call(self, node: ast.Call) -> Val:
         if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args and self.owner is not None:
@@ -377,49 +243,6 @@ def element(base: Val, value: Any, index: Any) -> Val:
     return known(value, code)
 
 
-def display(items: Sequence[Val]) -> Val:
-    """A tuple of what is known one by one."""
-    return Val(_written(list(items), tuple), items=list(items), some=True)
-
-
-def _sum(left: ast.expr, op: ast.operator, right: ast.expr) -> ast.expr:
-    """The code of an operation; without what literal zeros and ones of a loop that was written out leave of sums."""
-    match left, op, right:
-        case ast.Constant(value=0), ast.Add(), _:
-            return right
-        case _, ast.Add() | ast.Sub(), ast.Constant(value=0):
-            return left
-        case ast.BinOp(left=ast.Constant(value=int() as a), op=ast.Add(), right=inner), ast.Sub(), ast.Constant(
-            value=int() as b
-        ) if a >= b:
-            return _sum(ast.Constant(a - b), ast.Add(), inner)
-    return ast.BinOp(left, op, right)
-
-
-def truth_of(val: Val) -> bool | None:
-    """Whether it counts as true; None where that is not known."""
-    if val.items is not None:
-        return bool(val.items)
-    if not val.known or isinstance(val.value, Tensor):
-        return None
-    return bool(val.value)
-
-
 def is_held(val: Val) -> bool:
     """Whether a tuple of numbers stands in an attribute, which reads better than its elements."""
     return val.known and is_number(val.value) and not is_literal(val.code) and val.code is not None
-
-
-def _written(items: list[Val], make: type) -> ast.expr | None:
-    try:
-        codes = [code_of(item) for item in items]
-    except Cannot:
-        return None
-    return ast.Tuple(codes, ast.Load()) if make is tuple else ast.List(codes, ast.Load())
-
-
-def loads_any(target: ast.expr, body: tuple[Val, list[Val]]) -> bool:
-    """Whether what is done with each element reads its variables at all."""
-    names = {each.id for each in ast.walk(target) if isinstance(each, ast.Name)}
-    codes = [code_of(body[0]), *map(code_of, body[1])]
-    return any(isinstance(each, ast.Name) and each.id in names for code in codes for each in ast.walk(code))

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch.nn.functional as F
 
-from nas.export.source.expressions import display
-from nas.export.source.values import Val, Walk, call, code_of, is_number, is_word, known, literal, name
+from nas.export.source.values import Val, Walk, call, code_of, display, is_number, is_word, known, literal, name
 from nas.export.source.walks import elements
 
 PLAIN = {len, isinstance, any, all, min, max, int, float, abs, round, bool, str, getattr, hasattr}

@@ -30,7 +30,9 @@ class Ranks:
             network.eval()
             with torch.no_grad():
                 meta = {key: each.to("meta") for key, each in tensors.items()}
-                functional_call(network, meta, (torch.zeros(shape.tensor(2), device="meta"),))
+                dtype = next((each.dtype for each in network.parameters()), torch.float32)
+                image = torch.zeros(shape.tensor(2), device="meta", dtype=dtype)
+                functional_call(network, meta, (image,))
         finally:
             network.train(training)
             for hook in hooks:

@@ -174,3 +174,17 @@ def is_object(value: Any) -> bool:
 def dump(code: Sequence[ast.AST] | ast.AST) -> str:
     """A text that is equal for equal code."""
     return ast.dump(code) if isinstance(code, ast.AST) else "\n".join(ast.dump(each) for each in code)
+
+
+def display(items: Sequence[Val]) -> Val:
+    """A tuple of what is known one by one."""
+    return Val(written(list(items), tuple), items=list(items), some=True)
+
+
+def written(items: list[Val], make: type) -> ast.expr | None:
+    """The code of a tuple or list; None where an element cannot be written."""
+    try:
+        codes = [code_of(item) for item in items]
+    except Cannot:
+        return None
+    return ast.Tuple(codes, ast.Load()) if make is tuple else ast.List(codes, ast.Load())

@@ -101,9 +101,9 @@ def test_it_runs_where_nas_cannot_be_imported(name, tmp_path):
 def test_the_file_runs_as_a_program(tmp_path):
     from safetensors.torch import save_file
 
-    network = golden_network("resnet8")
+    network = golden_network("resnet8").bfloat16()
     (tmp_path / "network.py").write_text(source_of(network, about="Trained on nothing.", weights="best.safetensors"))
-    save_file(network.bfloat16().state_dict(), tmp_path / "best.safetensors")
+    save_file(network.state_dict(), tmp_path / "best.safetensors")
     done = subprocess.run([sys.executable, "network.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "(1, 10)\n"
     assert "Trained on nothing." in namespace_of((tmp_path / "network.py").read_text())["__doc__"]

@@ -33,7 +33,7 @@ def find_network(
     Raises `NasError` that says what was looked for and what there is.
     """
     given = {"classes": classes, "channels": channels, "resolution": resolution, "resolution_from": resolution_from}
-    trial = trial_of(name, results)
+    trial = named_trial(name, results)
     if trial is None:
         return _opened(_file(name, results), given)
     plan = _of_trial(*trial)
@@ -72,7 +72,7 @@ def is_trial(name: str) -> bool:
     return ":" in name and not Path(name).exists()
 
 
-def trial_of(name: str, results: Path = RESULTS) -> tuple[Results, Record] | None:
+def named_trial(name: str, results: Path = RESULTS) -> tuple[Results, Record] | None:
     """The results folder and the record of a `STUDY:TRIAL`, None for any other network. Raises `NasError`."""
     if not is_trial(name):
         return None

@@ -13,7 +13,7 @@ from nas.study.block_timing import block_file, time_each
 from nas.study.calibrations import folder
 from nas.study.config import changed_device
 from nas.study.meters import check_address, open_meter
-from nas.study.networks import trial_of
+from nas.study.networks import named_trial
 from nas.study.stages import stage_rows
 
 ALIKE = 0.1  # how far the sum may be from the whole, as a share, to be called the same
@@ -62,7 +62,7 @@ def keep_stages(name: str, document: Mapping[str, Any]) -> str:
 
     A network that was changed (another resolution) is not the trial's: that is said, and nothing is kept.
     """
-    trial = trial_of(name)
+    trial = named_trial(name)
     if trial is None:
         return ""
     results, record = trial

@@ -13,7 +13,6 @@ from nas.cli.stopping import stoppable
 
 
 def browse(
-    context: typer.Context,
     results: Annotated[
         list[str] | None,
         typer.Argument(help="Results of studies, or folders of such; without any, ./results.", metavar="RESULTS..."),
@@ -47,7 +46,6 @@ def browse(
     sources = find_sources(results or [])
     if password == "-" or (password is None and not is_loopback(host) and sys.stdin.isatty()):
         password = typer.prompt("Password of the page", hide_input=True, confirmation_prompt=True, err=True)
-    details = browse_details(getattr(context.find_root().command, "commands", {}))
 
     def ready(running: Running) -> None:
         if running.taken is not None:
@@ -71,7 +69,7 @@ def browse(
 
     try:
         with stoppable():
-            serve(sources, details, Jobs(PROGRAM), host=host, port=port, password=password or "", ready=ready)
+            serve(sources, browse_details(), Jobs(PROGRAM), host=host, port=port, password=password or "", ready=ready)
     except KeyboardInterrupt:
         pass  # before it was served; while it is, the server takes it as its end
     err.print("stopped")

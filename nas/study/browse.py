@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,34 +18,28 @@ from nas.store import Record, Results
 PROGRAM = (sys.executable, "-m", "nas")
 
 
-def browse_details(commands: Collection[str]) -> Details:
-    """Stages, texts and actions; an action whose command is not among `commands` is there but cannot be pressed."""
+def browse_details() -> Details:
+    """Stages of networks, texts to copy, and actions."""
     texts = {
         "yaml": Text("Copy YAML", "The network as a file that every command takes as NETWORK.", _yaml),
+        "python": Text("Copy Python", "The network as one file that needs torch only.", _python),
         "around": Text("Search around it", "A study that starts at this network; save it and run nas search.", _around),
     }
-    if find_spec("nas.export") is not None and find_spec("nas.export.source") is not None:
-        texts["python"] = Text("Copy Python", "The network as one file that needs torch only.", _python)
-    actions = [
-        _action(
-            "export", "Export", "Write the network in every format that is installed.", _network("export"), commands
+    actions = (
+        Action("export", "Export", "Write the network in every format that is installed.", _network("export")),
+        Action("finalize", "Retrain", "Train it anew at the full recipe and measure it again.", _finalize),
+        Action(
+            "measure",
+            "Re-measure",
+            "Measure its latency again on this machine's CPU, as a whole and stage by stage.",
+            _network("measure", "--stages"),
         ),
-        _action("finalize", "Retrain", "Train it anew at the full recipe and measure it again.", _finalize, commands),
-        _action(
-            "measure", "Re-measure", "Measure its latency again on this machine's CPU.", _network("measure"), commands
-        ),
-    ]
+    )
     return Details(_stages, texts, {action.name: action for action in actions})
 
 
-def _action(
-    name: str, label: str, about: str, command: Callable[[Path, str], Sequence[str]], commands: Collection[str]
-) -> Action:
-    return Action(name, label, about, command, "" if name in commands else f"This release has no nas {name}.")
-
-
-def _network(command: str) -> Callable[[Path, str], Sequence[str]]:
-    return lambda folder, trial: [command, f"{_name(folder)}:{trial}"]
+def _network(command: str, *options: str) -> Callable[[Path, str], Sequence[str]]:
+    return lambda folder, trial: [command, f"{_name(folder)}:{trial}", *options]
 
 
 def _finalize(folder: Path, trial: str) -> Sequence[str]:

@@ -15,7 +15,7 @@ from nas.study.networks import find_network
 from nas.study.results import open_results, read_resolved
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "results" / "example"
-DETAILS = browse_details({"measure", "export", "finalize"})
+DETAILS = browse_details()
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +59,9 @@ def test_commands_are_lists_that_no_name_turns_into_options():
     assert commands == {
         "export": ["export", "./-rf:17"],
         "finalize": ["finalize", "./-rf", "--trials", "17"],
-        "measure": ["measure", "./-rf:17"],
+        "measure": ["measure", "./-rf:17", "--stages"],
     }
     with pytest.raises(NasError, match="must be a candidate"):
         DETAILS.actions["finalize"].command(folder, "finalist/0")
     with pytest.raises(NasError, match="no ':'"):
         DETAILS.actions["measure"].command(Path("a:b"), "1")
-
-
-def test_a_command_that_is_not_there_cannot_be_pressed():
-    actions = browse_details({"measure"}).actions
-    assert actions["export"].missing == "This release has no nas export."
-    assert actions["measure"].missing == ""

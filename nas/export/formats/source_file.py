@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from nas.build import build
 from nas.errors import ExportError
 from nas.export.formats import weights
 from nas.export.formats.format import SAME, Format, Run
@@ -20,7 +21,8 @@ def write(model: Model, folder: Path) -> None:
     """The form of training, so that its keys are those of the weights."""
     from nas.export.source import source_of
 
-    write_text(folder / FILE, source_of(model.network, about=model.about, weights=weights.WEIGHTS))
+    untouched = build(model.network.plan, seed=0)  # whose parameters may still be trained
+    write_text(folder / FILE, source_of(untouched, about=model.about, weights=weights.WEIGHTS))
     if not (folder / weights.WEIGHTS).exists():
         weights.write_weights(model.network, folder)
 

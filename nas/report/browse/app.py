@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from nas.errors import NasError
 from nas.report.browse.columns import columns_document
 from nas.report.browse.details import Details
-from nas.report.browse.figures import available
+from nas.report.browse.figures import FIGURES
 from nas.report.browse.guard import COOKIE, TOKEN_HEADER, Guard, headers
 from nas.report.browse.jobs import Jobs
 from nas.report.browse.layout import index_string, parts, script, stylesheet
@@ -53,8 +53,7 @@ def make_app(sources: Sources, details: Details, jobs: Jobs, guard: Guard) -> fl
         compress=False,
         suppress_callback_exceptions=True,
     )
-    figures = available()
-    app.layout = parts(figures)
+    app.layout = parts(FIGURES)
     _add_callbacks(app, sources, details)
     _add_reading(server, sources, details, jobs, guard)
     _add_changing(server, sources, details, jobs, guard)
@@ -115,7 +114,7 @@ def _add_reading(server: flask.Flask, sources: Sources, details: Details, jobs: 
         if (key, version) not in kept:
             for old in [old for old in kept if old[0] == key]:
                 del kept[old]
-            figures = [name for name, figure in available().items() if figure.applies(snapshot)]
+            figures = [name for name, figure in FIGURES.items() if figure.applies(snapshot)]
             document = columns_document(key, snapshot) | {"figures": figures}
             kept[key, version] = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
         return flask.Response(kept[key, version], mimetype="application/json", headers={STAMP_HEADER: stamp})
@@ -170,8 +169,6 @@ def _add_changing(server: flask.Flask, sources: Sources, details: Details, jobs:
         action = details.actions.get(str(asked.get("action")))
         if action is None:
             return _refused(404, "there is no such action")
-        if action.missing:
-            return _refused(409, action.missing)
         source, record = _asked(sources, asked)
         try:
             command = action.command(source.folder, str(asked["trial"]))
@@ -203,7 +200,7 @@ def _add_callbacks(app: dash.Dash, sources: Sources, details: Details) -> None:
 
     def figure(wanted: Any) -> list[Any]:
         source = sources.get(str(wanted.get("study"))) if isinstance(wanted, dict) else None
-        drawn = available().get(str(wanted.get("figure"))) if source else None
+        drawn = FIGURES.get(str(wanted.get("figure"))) if source else None
         try:
             made = drawn.make(source.snapshot(), _theme(wanted.get("theme"))) if source and drawn else None
         except Exception as error:  # records of any origin: the other figures are drawn all the same

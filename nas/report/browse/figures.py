@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from nas.report.browse.sources import Snapshot
@@ -109,13 +108,3 @@ FIGURES: Mapping[str, Figure] = {
         FIT,
     ),
 }
-
-
-def available() -> dict[str, Figure]:
-    """The figures whose module is there."""
-    optional = ("importance", "tradeoff", "predicted")
-    return {
-        name: figure
-        for name, figure in FIGURES.items()
-        if name not in optional or find_spec(f"nas.report.figures.{name}") is not None
-    }

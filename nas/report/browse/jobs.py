@@ -23,16 +23,12 @@ PATIENCE_S = 10.0  # from asking a process to end to killing it
 
 @dataclass(frozen=True)
 class Action:
-    """Something that can be done to a chosen network: `command` gives the arguments of the program from a trial.
-
-    `missing` says why it cannot be done here; empty where it can.
-    """
+    """Something that can be done to a chosen network: `command` gives the arguments of the program from a trial."""
 
     name: str
     label: str
     about: str
     command: Callable[[Path, str], Sequence[str]]
-    missing: str = ""
 
 
 @dataclass

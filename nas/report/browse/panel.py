@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from dash import dcc, html
@@ -15,13 +12,17 @@ from nas.report.aims import Aims, bounds_of
 from nas.report.browse.columns import HIDDEN
 from nas.report.browse.details import Details, Stages
 from nas.report.browse.sources import Source
+from nas.report.differing import differences
+from nas.report.figures.maps import maps_figure
+from nas.report.figures.stages import stages_figure
 from nas.report.latencies import latencies_of
+from nas.report.maps import with_sources
+from nas.report.provenance import provenance
 from nas.report.rows import outcome
 from nas.report.standing import best_baseline, inside
 from nas.report.theme import Theme, axis, layout
 from nas.report.words import (
     axis_label,
-    duration,
     interval,
     kind_of,
     label,
@@ -33,6 +34,7 @@ from nas.report.words import (
 )
 from nas.store.files import read_json
 from nas.store.record import Record
+from nas.store.results import MAPS
 
 BOUNDS = {"latency_low_ms", "latency_high_ms"}  # stand beside the latency
 GRAPH: Any = {"displayModeBar": False, "responsive": True}
@@ -101,8 +103,7 @@ def _buttons(details: Details, record: Record) -> Component:
         html.Button(
             action.label,
             type="button",
-            title=action.missing or action.about,
-            disabled=bool(action.missing),
+            title=action.about,
             **dashed(data_action=name),
         )
         for name, action in details.actions.items()
@@ -140,24 +141,11 @@ def _compared(
     where, peer = other
     title = f"Beside {network(peer)}" + (f" of {where.key}" if where is not source else "")
     head = html.Thead(html.Tr([html.Th(text, scope="col") for text in ("", "this", network(peer))]))
-    rows = differences(record, peer, stages, aims)
+    rows = differences(record, peer, stages)
     body = html.Tbody([html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in rows])
     if not rows:
         return [_section(title, html.P("They do not differ in anything that is recorded.", className="lead"))]
     return [_section(title, html.Div(html.Table([head, body], className="facts-table"), className="scroll"))]
-
-
-def differences(first: Record, second: Record, stages: tuple[Stages, Stages], aims: Aims) -> list[tuple[str, str, str]]:
-    """What differs between two networks: a label, and what each of them has."""
-    if find_spec("nas.report.differing") is not None:
-        found = import_module("nas.report.differing").differences(first, second, stages)
-        return [(str(label), str(a), str(b)) for label, a, b in found]
-    names = dict.fromkeys([*worth_showing(first.values), *worth_showing(second.values)])
-    rows = [(label(name), _value(first, name, aims), _value(second, name, aims)) for name in names]
-    decided = dict.fromkeys([*first.decisions, *second.decisions])
-    none = "\N{EN DASH}"
-    rows += [(name, str(first.decisions.get(name, none)), str(second.decisions.get(name, none))) for name in decided]
-    return [row for row in rows if row[1] != row[2]]
 
 
 def _curve(record: Record, peer: Record | None, aims: Aims, theme: Theme) -> list[Component]:
@@ -222,14 +210,12 @@ def _stages(source: Source, record: Record, details: Details) -> tuple[Stages, s
 def _stage_parts(stages: Stages, why: str, theme: Theme) -> list[Component]:
     if not stages:
         return [html.P(why or "Nothing is known of its stages.", className="lead")]
-    parts: list[Component] = []
-    if find_spec("nas.report.figures.stages") is not None:
-        figure = import_module("nas.report.figures.stages").stages_figure(stages, theme)
-        text = figure.layout.meta["summary"]
-        width = {"minWidth": f"{figure.layout.meta['least_width']}px"} if "least_width" in figure.layout.meta else {}
-        graph = html.Div(dcc.Graph(figure=figure, config=GRAPH), role="group", style=width, **dashed(aria_label=text))
-        wide = html.Div(graph, className="wide", tabIndex="0", role="region", **dashed(aria_label="Drawn stages"))
-        parts.append(html.Figure([wide, html.Figcaption(text)]))
+    figure = stages_figure(stages, theme)
+    text = figure.layout.meta["summary"]
+    width = {"minWidth": f"{figure.layout.meta['least_width']}px"}
+    graph = html.Div(dcc.Graph(figure=figure, config=GRAPH), role="group", style=width, **dashed(aria_label=text))
+    wide = html.Div(graph, className="wide", tabIndex="0", role="region", **dashed(aria_label="Drawn stages"))
+    parts: list[Component] = [html.Figure([wide, html.Figcaption(text)])]
     total = sum(row["macs"] for row in stages) or 1
     timed = any(row.get("ms") is not None for row in stages)
     heads = ("stage", "block", "output", "params", "MACs", "share", *(["latency alone"] if timed else []))
@@ -251,13 +237,12 @@ def _stage_parts(stages: Stages, why: str, theme: Theme) -> list[Component]:
 
 def _maps(source: Source, record: Record, theme: Theme) -> list[Component]:
     """What the network looks at in images, where that was kept with the trial."""
-    if find_spec("nas.report.maps") is None or source.results is None or not record.folder:
+    if source.results is None or not record.folder:
         return []
-    file = source.results.trial_folder(record.folder) / "maps" / "maps.json"
+    file = source.results.trial_file(record.folder, f"{MAPS}/{MAPS}.json")
     if not file.is_file():
         return []
-    document = import_module("nas.report.maps").with_sources(read_json(file), file.parent)
-    figure = import_module("nas.report.figures.maps").maps_figure(document, theme)
+    figure = maps_figure(with_sources(read_json(file), file.parent), theme)
     text = figure.layout.meta["summary"]
     graph = html.Div(dcc.Graph(figure=figure, config=GRAPH), role="group", **dashed(aria_label=text))
     return [_section("What it looks at", html.Figure([graph, html.Figcaption(text)]))]
@@ -267,13 +252,7 @@ def _provenance(source: Source, record: Record) -> list[tuple[str, str]]:
     """Where the network comes from, then where and how well its latency was measured."""
     rows = [("study", source.key), ("folder", f"trials/{record.folder}" if record.folder else "none")]
     snapshot = source.snapshot()
-    if find_spec("nas.report.provenance") is not None:
-        found = import_module("nas.report.provenance").provenance
-        rows += found(record, snapshot.records, snapshot.aims, snapshot.env)
-    else:
-        rows += [("retrained from", f"trial {record.source}")] if record.source is not None else []
-        rows += [(n, _moment(t)) for n, t in (("started", record.started), ("finished", record.finished)) if t]
-        rows += [("trained", duration(record.seconds))] if record.seconds else []
+    rows += provenance(record, snapshot.records, snapshot.aims, snapshot.env)
     rows += [(f"over {text}", significant(excess)) for text, excess in record.constraints.items() if excess > 0]
     if latency := record.latency:
         rows.append(("latency trusted", "yes" if latency.get("trusted", True) else "no"))
@@ -282,10 +261,6 @@ def _provenance(source: Source, record: Record) -> list[tuple[str, str]]:
         measured = latency.get("environment")
         rows += [(str(k), _plain(v)) for k, v in measured.items()] if isinstance(measured, Mapping) else []
     return rows
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _plain(value: Any) -> str:

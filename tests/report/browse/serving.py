@@ -22,8 +22,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Site]:
-    """The page over a folder of studies; its actions are harmless."""
+def serving(folder: Path, *, real: bool = False) -> Iterator[Site]:
+    """The page over a folder of studies; its actions are harmless, or the `real` ones."""
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     from nas.report.browse.app import make_app
@@ -32,23 +32,24 @@ def serving(folder: Path) -> Iterator[Site]:
     from nas.report.browse.jobs import Action, Jobs
     from nas.report.browse.serve import _listen
     from nas.report.browse.sources import find_sources
-    from nas.study.browse import browse_details
+    from nas.study.browse import PROGRAM, browse_details
 
     class Quiet(WSGIRequestHandler):
         def log_request(self, code="-", size="-"):
             pass
 
-    real = browse_details({"measure"})
-    actions = {
+    details = browse_details()
+    harmless = {
         "measure": Action("measure", "Re-measure", "Again.", lambda folder, trial: ["-c", PRINT, "0", trial]),
         "long": Action("long", "Long", "Sleeps.", lambda folder, trial: ["-c", PRINT, "60"]),
-        "export": real.actions["export"],
     }
-    jobs = Jobs([sys.executable])
+    jobs = Jobs(PROGRAM if real else [sys.executable])
     with _listen("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
         guard = Guard("127.0.0.1", port)
-        app = make_app(find_sources([folder]), Details(real.stages, real.texts, actions), jobs, guard)
+        app = make_app(
+            find_sources([folder]), details if real else Details(details.stages, details.texts, harmless), jobs, guard
+        )
         server = make_server("127.0.0.1", port, app, threaded=True, request_handler=Quiet, fd=listening.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -230,7 +230,6 @@ def test_a_job_is_started_shown_cancelled_and_survives_a_reload(tab, site):
     open_site(tab, site)
     tab.click("#table tr[data-row] .choose")
     tab.wait("document.querySelector('#panel [data-action=measure]') !== null")
-    assert tab.run("document.querySelector('#panel [data-action=export]').disabled")
     tab.click("#panel [data-action=measure]")
     wait_text(tab, "#jobs-list article:last-child", "measured")
     tab.wait("document.querySelector('#jobs-list article:last-child').dataset.state === 'done'")
@@ -240,6 +239,19 @@ def test_a_job_is_started_shown_cancelled_and_survives_a_reload(tab, site):
     tab.wait("document.querySelector('#jobs-list article[data-state=running]') !== null")
     tab.click("#jobs-list article[data-state=running] button")
     tab.wait("document.querySelector('#jobs-list article[data-state=cancelled]') !== null")
+
+
+def test_a_network_is_exported_by_its_button(tab, tmp_path):
+    shutil.copytree(ROOT / "results" / "example", tmp_path / "example")
+    with serving(tmp_path, real=True) as site:
+        open_site(tab, site, "?study=example&trial=example:finalist/0")
+        tab.wait("document.querySelector('#panel [data-action=export]') !== null")
+        tab.click("#panel [data-action=export]")
+        tab.wait("document.querySelector('#jobs-list article[data-state=done]') !== null", timeout=120)
+        assert "model.py" in tab.run("document.querySelector('#jobs-list article').textContent")
+        leave(tab)
+    written = {file.name for file in (tmp_path / "example" / "export" / "finalist-0").iterdir()}
+    assert {"model.py", "weights.safetensors", "model.pt2", "README.md", "model.json"} <= written
 
 
 def test_an_action_without_the_token_is_refused_and_said(tab, site):

@@ -32,7 +32,6 @@ def details():
         texts={"yaml": Text("YAML", "", lambda results, record: f"trial {record.trial}"), "no": Text("No", "", refuse)},
         actions={
             "say": Action("say", "Say", "", argv),
-            "gone": Action("gone", "Gone", "", argv, missing="it is not there"),
         },
     )
 
@@ -124,7 +123,6 @@ def test_an_action_runs_its_command_and_its_output_is_shown(ask, jobs):
     ("asked", "code"),
     [
         ({"action": "none"}, 404),
-        ({"action": "gone"}, 409),
         ({"study": "../results/quickstart"}, 404),
         ({"study": "/etc"}, 404),
         ({"trial": "../0"}, 404),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from nas.store import Results
 
 pytest.importorskip("dash")
 pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 STUDY_A = STUDY | {"name": "alpha"}
 
 

@@ -196,7 +196,7 @@ class Collection:
             elif isinstance(thing, nn.Module) and self.is_leaf(thing):
                 return
             elif isinstance(thing, nn.Module) or is_object(thing):
-                if torch_class(thing) is None if isinstance(thing, nn.Module) else True:
+                if not isinstance(thing, nn.Module) or torch_class(thing) is None:
                     for each in self._children(thing).values():
                         yield from walk(each)
                 yield thing
@@ -244,8 +244,7 @@ class Collection:
         if isinstance(thing, nn.Module) and torch_class(thing) is not None and not isinstance(thing, CONTAINERS):
             members.nodes[""] = self._leaf(thing, torch_class(thing))
             return members
-        _, parts, called = self._own_reads(thing)
-        whole, _, _ = self._own_reads(thing)
+        whole, parts, called = self._own_reads(thing)
         for key, each in self._children(thing).items():
             members.nodes[key] = self._member(thing, key, each, whole, parts, called)
         return members

@@ -86,12 +86,10 @@ def _yaml(results: Results, record: Record) -> str:
 
 
 def _python(results: Results, record: Record) -> str:
-    from importlib import import_module
-
     from nas.build import build
+    from nas.export.source import source_of
 
-    text: str = import_module("nas.export.source").source_of(build(_plan(results, record)))
-    return text
+    return source_of(build(_plan(results, record)))
 
 
 def _around(results: Results, record: Record) -> str:

@@ -195,6 +195,7 @@ def test_two_networks_are_compared(tab, site):
     wait_text(tab, "#panel-title", names[0])
     tab.click("#panel [data-compare]")
     assert tab.run("document.documentElement.dataset.comparing") == "yes"
+    assert text(tab, "#comparing").startswith("Choose the network to compare with")
     tab.click("#table tr[data-row]:nth-child(5) .choose")
     wait_text(tab, "#panel", f"Beside {names[4]}")
     assert text(tab, "#panel-title") == names[0]

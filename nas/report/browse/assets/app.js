@@ -93,7 +93,7 @@ function tellServer() {
   const kind = chosen ? rows.words("kinds")[rows.index.get(idOf(chosen))] : "";
   const version = kind === "running" ? rows.documents.map((each) => each.version).join() : kind;
   const data = chosen && { ...chosen, other: view.other, theme: themeName(), version, ended };
-  if (JSON.stringify(data) !== told) { told = JSON.stringify(data); window.dash_clientside.set_props("chosen", { data }); }
+  if (JSON.stringify(data) !== told) { told = JSON.stringify(data); holdFocus(); window.dash_clientside.set_props("chosen", { data }); }
   watchFigures();
   wantFigures();
 }
@@ -150,7 +150,16 @@ async function poll() {
   timers.poll = setTimeout(poll, document.hidden ? IDLE_MS : wait);
 }
 
+// The panel is made anew, so the button in it that has the focus is found again by its data attribute.
+let held = "";
+function holdFocus() {
+  const active = document.activeElement?.closest("#panel button");
+  const name = active && ["action", "text", "compare"].find((each) => each in active.dataset);
+  held = name ? `[data-${name}="${CSS.escape(active.dataset[name])}"]` : "";
+}
+
 const panelObserver = new MutationObserver(() => {
+  if (held && document.activeElement === document.body) byId("panel").querySelector(held)?.focus({ preventScroll: true });
   if (!focusPanel || !byId("panel-title")) return;
   focusPanel = false;
   if (window.innerWidth < 1000) byId("panel").scrollIntoView({ block: "start" });

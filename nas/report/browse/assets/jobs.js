@@ -64,14 +64,14 @@ function drawJobs(jobs) {
   if (!jobs.length) { list.replaceChildren(element("p", { class: "empty" }, "Nothing was started so far.")); return; }
   const kept = new Map([...list.querySelectorAll("article")].map((each) => [each.dataset.job, each]));
   list.querySelector(".empty")?.remove();
-  for (const job of jobs.slice().reverse()) {
+  for (const job of jobs) { // the newest on top
     const key = String(job.number);
     let card = kept.get(key);
     if (!card) {
       card = element("article", { "data-job": key, class: "job" }, element("h3"), element("p", { class: "lead", role: "status" }),
         element("button", { class: "plain", type: "button", onclick: () => post(`/jobs/${key}/cancel`, {}).then(poll, (error) => say(error.message)) }, "Cancel"),
         element("details", { open: "" }, element("summary", {}, "Output"), element("pre", { tabindex: "0" })));
-      list.append(card);
+      list.prepend(card);
     }
     card.querySelector("h3").textContent = job.title;
     const code = job.state === "failed" ? `, exit code ${job.code}` : "";

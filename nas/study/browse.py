@@ -96,6 +96,9 @@ def _around(results: Results, record: Record) -> str:
     """The resolved study with this network as the one to start at, under a name of its own."""
     from nas.study.results import read_resolved
 
+    if record.role == "baseline":
+        raise NasError(f"what a search starts at must be of its space, but {record.name} is a baseline")
+    _plan(results, record)  # it must be there
     study = read_resolved(results.folder)
     trial = reference(record)
     settings = study.get("search")

@@ -100,13 +100,20 @@ def bounds_of(record: Record, name: str) -> tuple[float, float] | None:
 def read_aims(study: Mapping[str, Any] | Aims) -> Aims:
     """The aims of a resolved study; `maximize accuracy` where it names no objective.
 
-    Raises `NasError` for an objective that is neither `maximize X` nor `minimize X`.
+    Raises `NasError` for an objective that is neither `maximize X` nor `minimize X`, and where either is no list.
     """
     if isinstance(study, Aims):
         return study
-    objectives = tuple(_objective(str(text)) for text in study.get("objectives") or ["maximize accuracy"])
-    budgets = tuple(_budget(str(text)) for text in study.get("budgets") or [])
+    objectives = tuple(_objective(text) for text in _texts(study, "objectives") or ["maximize accuracy"])
+    budgets = tuple(_budget(text) for text in _texts(study, "budgets"))
     return Aims(str(study.get("name") or "study"), objectives, budgets, study)
+
+
+def _texts(study: Mapping[str, Any], key: str) -> list[str]:
+    found = study.get(key) or []
+    if not isinstance(found, list | tuple):
+        raise NasError(f"{key} of a study must be a list, but got {found!r}")
+    return [str(text) for text in found]
 
 
 def _objective(text: str) -> Objective:

@@ -86,18 +86,19 @@ def _yaml(results: Results, record: Record) -> str:
 
 
 def _python(results: Results, record: Record) -> str:
-    from importlib import import_module
-
     from nas.build import build
+    from nas.export.source import source_of
 
-    text: str = import_module("nas.export.source").source_of(build(_plan(results, record)))
-    return text
+    return source_of(build(_plan(results, record)))
 
 
 def _around(results: Results, record: Record) -> str:
     """The resolved study with this network as the one to start at, under a name of its own."""
     from nas.study.results import read_resolved
 
+    if record.role == "baseline":
+        raise NasError(f"what a search starts at must be of its space, but {record.name} is a baseline")
+    _plan(results, record)  # it must be there
     study = read_resolved(results.folder)
     trial = reference(record)
     settings = study.get("search")

@@ -90,8 +90,10 @@ def finalized_best(results: Results) -> tuple[Results, Record] | None:
 def stored_plan(results: Results, record: Record) -> Plan:
     """The plan of a trial from its folder. Raises `StoreError` where it has none, or a damaged one."""
     file = results.trial_file(record.folder, "architecture.json") if record.folder else None
-    if file is None or not file.is_file():
+    if file is None:
         raise StoreError(f"trial {record.trial} of {results.folder} has no architecture: it was {record.state}")
+    if not file.is_file():
+        raise StoreError(f"{file} must be the architecture of a network, but there is none; copy it from where it ran")
     try:
         architecture = Architecture.from_json(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:

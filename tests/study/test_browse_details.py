@@ -38,6 +38,17 @@ def test_the_study_around_a_network_starts_there_under_a_name_of_its_own(example
     assert study["name"] == f"{read_resolved(EXAMPLE)['name']}_around_finalist_{record.trial}"
 
 
+def test_a_search_is_not_offered_around_what_it_cannot_start_at(example):
+    results, _ = example
+    records = results.records()
+    baseline = next(r for r in records if r.role == "baseline")
+    with pytest.raises(NasError, match="is a baseline"):
+        DETAILS.texts["around"].make(results, baseline)
+    rejected = next(r for r in records if not r.folder)
+    with pytest.raises(NasError, match="has no architecture"):
+        DETAILS.texts["around"].make(results, rejected)
+
+
 def test_stages_add_up_to_the_costs_of_the_record(example):
     results, record = example
     assert sum(row["macs"] for row in DETAILS.stages(results, record)) == record.values["macs"]

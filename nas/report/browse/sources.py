@@ -15,7 +15,7 @@ from nas.report.words import plural, reference
 from nas.space.text import read
 from nas.store import Record, Results
 from nas.store.files import read_json
-from nas.store.results import DAMAGED
+from nas.store.results import DAMAGED, FINALIZED
 
 VERSION = 1  # of the format of studies
 DOCUMENTS = ("scaling.json", "fit.json")  # what scaling leaves beside the records
@@ -36,7 +36,7 @@ class Snapshot:
     def version(self) -> str:
         """Changes when anything that is drawn may have changed."""
         seen = [(r.role, r.trial, r.state, len(r.curve), len(r.values)) for r in self.records]
-        documents = [(d.get("kind"), len(d.get("rows") or ())) for d in self.documents]
+        documents = [(d.get("kind"), str(d.get("rows"))) for d in self.documents]
         aims = (self.aims.name, self.aims.objectives, self.aims.budgets)
         return hashlib.sha256(repr((seen, documents, aims, self.running, self.problem)).encode()).hexdigest()[:12]
 
@@ -86,13 +86,15 @@ class Source:
         try:
             results = self._open(study)
             records = tuple(results.records())
-            problem = _damage(results, records)
-            env = read_json(results.env_file) or {}
-            documents = [found for name in DOCUMENTS if (found := read_json(self.folder / name))]
+            problems = [_damage(results, records)]
         except Exception as error:  # whatever a foreign or half-written file leads to is shown in the page
             words = str(error) if isinstance(error, NasError) else f"{type(error).__name__}: {error}"
             return Snapshot(aims, problem=f"{self.folder.name} could not be read: {words}")
-        return Snapshot(aims, records, env, tuple(documents), bool(results.driver), problem)
+        env, *documents = (
+            _document(file, problems) for file in (results.env_file, *map(self.folder.joinpath, DOCUMENTS))
+        )
+        found = tuple(document for document in documents if document)
+        return Snapshot(aims, records, env, found, bool(results.driver), " ".join(filter(None, problems)))
 
     def _open(self, study: Mapping[str, Any]) -> Results:
         if self.results is None:
@@ -123,7 +125,8 @@ class Sources:
     def _source(self, folder: Path) -> Source:
         if folder not in self._known:
             taken = {source.key for source in self._known.values()}
-            names = (folder.name if n == 1 else f"{folder.name}~{n}" for n in range(1, len(taken) + 2))
+            first = f"{folder.parent.name}-{FINALIZED}" if folder.name == FINALIZED else folder.name
+            names = (first if n == 1 else f"{first}~{n}" for n in range(1, len(taken) + 2))
             self._known[folder] = Source(next(name for name in names if name not in taken), folder)
         return self._known[folder]
 
@@ -144,7 +147,7 @@ def find_sources(paths: Sequence[str | Path], base: Path = Path("results")) -> S
     problems = []
     for source in sources.all():
         try:
-            read_study_file(source.folder)
+            read_aims(read_study_file(source.folder))
         except NasError as error:
             problems.append(error)
     if len(problems) == len(sources.all()):
@@ -153,15 +156,16 @@ def find_sources(paths: Sequence[str | Path], base: Path = Path("results")) -> S
 
 
 def study_folders(path: Path) -> Iterator[Path]:
-    """The results folders that a path means: itself, or those in it; none that a link leads out of it."""
+    """The results folders that a path means: itself, or those in it; none that a link leads out of it.
+
+    After each stands the one of what `nas finalize` has trained again, where there is one.
+    """
     if not path.is_dir():
         return
-    if _is_study(path):
-        yield path
-        return
-    for child in sorted(path.iterdir()):
-        if child.is_dir() and _is_study(child) and child.resolve().is_relative_to(path.resolve()):
-            yield child
+    for folder in [path] if _is_study(path) else sorted(path.iterdir()):
+        for place in (folder, folder / FINALIZED):
+            if place.is_dir() and _is_study(place) and place.resolve().is_relative_to(path.resolve()):
+                yield place
 
 
 def read_study_file(folder: Path) -> dict[str, Any]:
@@ -193,6 +197,19 @@ def _place(path: Path, base: Path) -> Path:
 
 def _is_study(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("study.yaml", "journal.log"))
+
+
+def _document(file: Path, problems: list[str]) -> Mapping[str, Any]:
+    """What a file beside the records holds; nothing where it is not there, or where it is damaged, which is told."""
+    try:
+        found = read_json(file)
+    except NasError as error:
+        problems.append(f"{error}.")
+        return {}
+    if found is not None and not isinstance(found, Mapping):
+        problems.append(f"{file} must hold a mapping, but it is {type(found).__name__}.")
+        return {}
+    return found or {}
 
 
 def _damage(results: Results, records: Sequence[Record]) -> str:

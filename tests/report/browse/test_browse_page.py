@@ -195,6 +195,10 @@ def test_two_networks_are_compared(tab, site):
     wait_text(tab, "#panel-title", names[0])
     tab.click("#panel [data-compare]")
     assert tab.run("document.documentElement.dataset.comparing") == "yes"
+    tab.click("#table tr.chosen .choose")
+    assert tab.run("view.other === null && document.documentElement.dataset.comparing === undefined")
+    tab.click("#panel [data-compare]")
+    assert text(tab, "#comparing").startswith("Choose the network to compare with")
     tab.click("#table tr[data-row]:nth-child(5) .choose")
     wait_text(tab, "#panel", f"Beside {names[4]}")
     assert text(tab, "#panel-title") == names[0]
@@ -232,10 +236,14 @@ def test_a_job_is_started_shown_cancelled_and_survives_a_reload(tab, site):
     open_site(tab, site)
     tab.click("#table tr[data-row] .choose")
     tab.wait("document.querySelector('#panel [data-action=measure]') !== null")
+    tab.run("document.querySelector('#panel [data-action=measure]').dataset.before = 'yes'")
     tab.click("#panel [data-action=measure]")
-    wait_text(tab, "#jobs-list article:last-child", "measured")
-    tab.wait("document.querySelector('#jobs-list article:last-child').dataset.state === 'done'")
+    wait_text(tab, "#jobs-list article:first-child", "measured")
+    tab.wait("document.querySelector('#jobs-list article:first-child').dataset.state === 'done'")
+    tab.wait("document.querySelector('#panel [data-action=measure]').dataset.before === undefined")  # made anew
+    tab.wait("document.activeElement.dataset.action === 'measure'")
     tab.click("#panel [data-action=long]")
+    wait_text(tab, "#jobs-list article:first-child", "Long")
     tab.wait("[...document.querySelectorAll('#jobs-list article')].some((a) => a.dataset.state === 'running')")
     open_site(tab, site)
     tab.wait("document.querySelector('#jobs-list article[data-state=running]') !== null")

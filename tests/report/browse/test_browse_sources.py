@@ -46,6 +46,32 @@ def test_a_study_that_comes_later_is_found_without_asking_again(study):
     assert sources.get("later") is not None
 
 
+def test_what_was_trained_again_stands_beside_its_study(study):
+    shutil.copytree(study, study / "finalized")
+    for path in (study, study.parent):
+        assert [s.key for s in find_sources([path]).all()] == ["quickstart", "quickstart-finalized"]
+    assert [s.key for s in find_sources([study / "finalized"]).all()] == ["quickstart-finalized"]
+
+
+def test_a_study_file_of_another_shape_is_shown_as_such(study):
+    (study.parent / "odd").mkdir()
+    (study.parent / "odd" / "study.yaml").write_text("nas: 1\nname: odd\nobjectives: 5\n")
+    source = find_sources([study.parent]).get("odd")
+    assert "objectives of a study must be a list, but got 5" in source.snapshot().problem
+    with pytest.raises(NasError, match="objectives of a study"):
+        find_sources([source.folder])
+
+
+@pytest.mark.parametrize("name", ["env.json", "scaling.json", "fit.json"])
+@pytest.mark.parametrize("text", ["[1, 2", "[1, 2]", "7"])
+def test_a_damaged_file_beside_the_records_hides_none_of_them(study, name, text):
+    (study / name).write_text(text)
+    snapshot = only(study).snapshot()
+    assert len(snapshot.records) == len(RECORDS)
+    assert name in snapshot.problem
+    assert columns_document("quickstart", snapshot)["problem"] == snapshot.problem
+
+
 def test_all_records_are_read_and_read_again_only_after_a_change(study):
     source = only(study)
     first = source.snapshot()

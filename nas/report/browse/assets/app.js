@@ -8,7 +8,7 @@ const IDLE_MS = 10000;
 
 async function load(key) {
   const answer = await fetch(`/columns/${encodeURIComponent(key)}`);
-  if (!answer.ok) throw new Error((await answer.json()).error || `the server answered ${answer.status}`);
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error || `${key} could not be read: the server answered ${answer.status}`);
   documents.set(key, { ...(await answer.json()), stamp: answer.headers.get("Nas-Stamp") });
 }
 
@@ -26,8 +26,6 @@ async function take(keys) {
   sayProblems(shown);
   byId("title").textContent = shown.map((each) => each.title + (each.running ? " (running)" : "")).join(", ");
   document.title = `${shown.map((each) => each.title).join(", ")}: nas browse`;
-  const several = byId("studies");
-  several.hidden = known.length < 2;
 }
 
 function sayProblems(shown) {
@@ -53,8 +51,9 @@ function drawStudies() {
 
 // Everything anew: other studies, or new trials in those that are looked at.
 async function show(keys = view.studies.filter((key) => !documents.has(key))) {
-  try { await take(keys); } catch (error) { byId("problems").replaceChildren(element("p", { class: "empty problem" }, error.message)); return; }
   drawStudies();
+  byId("studies").hidden = known.length < 2;
+  try { await take(keys); } catch (error) { byId("problems").replaceChildren(element("p", { class: "empty problem" }, error.message)); return; }
   fillAxes();
   makeLimits();
   change("picture", "figures");
@@ -78,7 +77,7 @@ changed.addEventListener("view", async ({ detail }) => {
 
 function choose(i) {
   const found = rows.at(i);
-  if (comparing) { view.other = found; comparing = false; delete root.dataset.comparing; } else { view.chosen = found; if (idOf(view.other) === idOf(found)) view.other = null; }
+  if (comparing) { view.other = idOf(view.chosen) === idOf(found) ? null : found; setComparing(false); } else { view.chosen = found; if (idOf(view.other) === idOf(found)) view.other = null; }
   hideTip();
   change("chosen");
   focusPanel = true;
@@ -93,8 +92,8 @@ function tellServer() {
   const chosen = view.chosen && rows.index.has(idOf(view.chosen)) ? view.chosen : null;
   const kind = chosen ? rows.words("kinds")[rows.index.get(idOf(chosen))] : "";
   const version = kind === "running" ? rows.documents.map((each) => each.version).join() : kind;
-  const data = chosen && { ...chosen, other: view.other, theme: themeName(), version };
-  if (JSON.stringify(data) !== told) { told = JSON.stringify(data); window.dash_clientside.set_props("chosen", { data }); }
+  const data = chosen && { ...chosen, other: view.other, theme: themeName(), version, ended };
+  if (JSON.stringify(data) !== told) { told = JSON.stringify(data); holdFocus(); window.dash_clientside.set_props("chosen", { data }); }
   watchFigures();
   wantFigures();
 }
@@ -151,7 +150,16 @@ async function poll() {
   timers.poll = setTimeout(poll, document.hidden ? IDLE_MS : wait);
 }
 
+// The panel is made anew, so the button in it that has the focus is found again by its data attribute.
+let held = "";
+function holdFocus() {
+  const active = document.activeElement?.closest("#panel button");
+  const name = active && ["action", "text", "compare"].find((each) => each in active.dataset);
+  held = name ? `[data-${name}="${CSS.escape(active.dataset[name])}"]` : "";
+}
+
 const panelObserver = new MutationObserver(() => {
+  if (held && document.activeElement === document.body) byId("panel").querySelector(held)?.focus({ preventScroll: true });
   if (!focusPanel || !byId("panel-title")) return;
   focusPanel = false;
   if (window.innerWidth < 1000) byId("panel").scrollIntoView({ block: "start" });
@@ -170,7 +178,7 @@ async function boot() {
   makeAxes();
   makeNetworks();
   byId("clear-brush").addEventListener("click", () => brush(null));
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && comparing) { comparing = false; delete root.dataset.comparing; } });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && comparing) setComparing(false); });
   const state = await (await fetch("/state")).json();
   known = state.studies;
   drawJobs(state.jobs);

@@ -3,6 +3,7 @@
 
 let token = "";
 let comparing = false;
+let ended = ""; // numbers of the jobs that have; what they left belongs into the panel
 
 async function post(path, data) {
   if (!token) token = (await (await fetch("/token")).json()).token;
@@ -48,19 +49,29 @@ async function copyText() {
   }
 }
 
+// The next network that is chosen is the one to compare with.
+function setComparing(on) {
+  comparing = on;
+  if (on) root.dataset.comparing = "yes"; else delete root.dataset.comparing;
+  byId("comparing").textContent = on ? "Choose the network to compare with, in the front or the table; Escape leaves it." : "";
+}
+
 function drawJobs(jobs) {
+  const before = ended;
+  ended = jobs.filter((job) => !["waiting", "running"].includes(job.state)).map((job) => job.number).join();
+  if (ended !== before && rows.count) later(tellServer, "server", 0);
   const list = byId("jobs-list");
   if (!jobs.length) { list.replaceChildren(element("p", { class: "empty" }, "Nothing was started so far.")); return; }
   const kept = new Map([...list.querySelectorAll("article")].map((each) => [each.dataset.job, each]));
   list.querySelector(".empty")?.remove();
-  for (const job of jobs.slice().reverse()) {
+  for (const job of jobs) { // the newest on top
     const key = String(job.number);
     let card = kept.get(key);
     if (!card) {
       card = element("article", { "data-job": key, class: "job" }, element("h3"), element("p", { class: "lead", role: "status" }),
         element("button", { class: "plain", type: "button", onclick: () => post(`/jobs/${key}/cancel`, {}).then(poll, (error) => say(error.message)) }, "Cancel"),
         element("details", { open: "" }, element("summary", {}, "Output"), element("pre", { tabindex: "0" })));
-      list.append(card);
+      list.prepend(card);
     }
     card.querySelector("h3").textContent = job.title;
     const code = job.state === "failed" ? `, exit code ${job.code}` : "";
@@ -84,10 +95,7 @@ document.addEventListener("click", (event) => {
   if (button.dataset.action) start(button.dataset.action);
   else if (button.dataset.text) showText(button);
   else if (button.dataset.compare !== undefined) {
-    comparing = true;
-    say("");
-    byId("answer").focus?.();
-    root.dataset.comparing = "yes";
+    setComparing(true);
   }
 });
 byId("text-copy").addEventListener("click", copyText);

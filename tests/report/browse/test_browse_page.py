@@ -176,6 +176,10 @@ def test_axes_logs_and_colours_are_chosen_and_kept_in_the_address(tab, site):
     tab.wait(f"document.getElementById('front-plot').layout.xaxis.type !== {json.dumps(kind)}")
     pick(tab, "colour", "act")
     tab.wait("document.getElementById('front-plot').data.some((trace) => trace.name === 'hswish')")
+    # Known networks keep their names, and what is on the front its intervals, whatever the colour means.
+    known = "document.getElementById('front-plot').data.find((trace) => trace.name === 'baseline')"
+    assert tab.run(f"{known}.text.length") == sum(r.role == "baseline" for r in records(site))
+    assert tab.run("document.getElementById('front-plot').data.some((t) => t.name !== 'baseline' && t.error_x?.array)")
     slide(tab, "params", 250)
     tab.click("#table tr[data-row] .choose")
     tab.wait("location.search.includes('trial=') && location.search.includes('limit.params=')")

@@ -40,26 +40,30 @@ function groups() {
   for (let i = 0; i < rows.count; i += 1) {
     if (needed.every(([values, log]) => !Number.isNaN(values[i]) && (!log || values[i] > 0))) drawable.push(i);
   }
-  if (view.colour === "outcome") {
-    return Object.keys(STYLES).map((kind) => {
-      const [name, symbol, size, ink, opacity, bars, hidden] = STYLES[kind];
-      return { name, symbol, size, colour: colour(ink), opacity, bars, hidden, named: kind === "baseline", rows: drawable.filter((i) => kinds[i] === kind) };
-    }).filter((group) => group.rows.length);
-  }
-  const shown = drawable.filter((i) => !STYLES[kinds[i]][6]);
+  const byOutcome = (kind) => {
+    const [name, symbol, size, ink, opacity, bars, hidden] = STYLES[kind];
+    return { name, symbol, size, colour: colour(ink), opacity, bars, hidden, named: kind === "baseline", rows: drawable.filter((i) => kinds[i] === kind) };
+  };
+  const filled = (made) => made.filter((group) => group.rows.length);
+  if (view.colour === "outcome") return filled(Object.keys(STYLES).map(byOutcome));
+  return filled([...byColour(drawable.filter((i) => kinds[i] !== "baseline" && !STYLES[kinds[i]][6])), byOutcome("baseline")]);
+}
+
+// Groups of the trials that a search found, by a decision, a value or their study.
+function byColour(shown) {
   const number = view.colour.startsWith("value ") ? rows.column(view.colour.slice(6)) : null;
   const words = number ? null : view.colour === "study" ? rows.studies() : rows.decision(view.colour);
   const distinct = words ? [...new Set(shown.map((i) => words[i]))] : [];
   if (number || (distinct.length > FEW && distinct.every((word) => word === null || Number.isFinite(Number(word))))) {
     const of = number || words.map((word) => (word === null ? NaN : Number(word)));
-    return [{ name: colourTitle(), symbol: "circle", size: 8, opacity: 0.95, bars: false, rows: shown.filter((i) => !Number.isNaN(of[i])), scale: of },
-      { name: "unknown", symbol: "circle-open", size: 7, colour: colour("faint"), opacity: 0.8, bars: false, rows: shown.filter((i) => Number.isNaN(of[i])) }].filter((group) => group.rows.length);
+    return [{ name: colourTitle(), symbol: "circle", size: 8, colour: colour("muted"), opacity: 0.95, bars: true, rows: shown.filter((i) => !Number.isNaN(of[i])), scale: of },
+      { name: "unknown", symbol: "circle-open", size: 7, colour: colour("faint"), opacity: 0.8, bars: false, rows: shown.filter((i) => Number.isNaN(of[i])) }];
   }
   const counted = new Map();
   for (const i of shown) counted.set(words[i], (counted.get(words[i]) || 0) + 1);
   const order = [...counted.keys()].sort((a, b) => counted.get(b) - counted.get(a));
   const kept = order.slice(0, order.length > FEW ? FEW - 1 : FEW).sort((a, b) => (a === null) - (b === null) || String(a).localeCompare(String(b), "en", { numeric: true }));
-  const made = kept.map((word, k) => ({ name: word === null ? "not decided" : word, symbol: SYMBOLS[k], size: 8, colour: colour(`c${k + 1}`), opacity: 0.95, bars: false, rows: shown.filter((i) => words[i] === word) }));
+  const made = kept.map((word, k) => ({ name: word === null ? "not decided" : word, symbol: SYMBOLS[k], size: 8, colour: colour(`c${k + 1}`), opacity: 0.95, bars: true, rows: shown.filter((i) => words[i] === word) }));
   const rest = shown.filter((i) => !kept.includes(words[i]));
   if (rest.length) made.push({ name: "others", symbol: "circle-open", size: 7, colour: colour("faint"), opacity: 0.8, bars: false, rows: rest });
   return made;
@@ -72,15 +76,17 @@ function colourTitle() {
 
 function bars(name, of, ink) {
   const bounds = rows.bounds(name);
-  if (!of.some((i) => bounds[i])) return undefined;
+  const kinds = rows.words("kinds");
+  const barred = (i) => bounds[i] && STYLES[kinds[i]][5];
+  if (!of.some(barred)) return undefined;
   const values = rows.column(name);
-  const side = (k, sign) => of.map((i) => (bounds[i] ? Math.max(0, sign * (bounds[i][k] - values[i])) : 0));
+  const side = (k, sign) => of.map((i) => (barred(i) ? Math.max(0, sign * (bounds[i][k] - values[i])) : null));
   return { type: "data", symmetric: false, array: side(1, 1), arrayminus: side(0, -1), color: ink, thickness: 1, width: 0 };
 }
 
 function trace(group, flat) {
   const of = group.rows;
-  const crowded = of.length > CROWDED && !group.bars;
+  const crowded = of.length > CROWDED;
   const trusted = rows.plain("trusted");
   const place = (letter) => { const values = rows.column(view[letter]); return of.map((i) => values[i]); };
   const open = (i) => (trusted[i] || group.symbol.startsWith("x-") || group.symbol.endsWith("open") ? group.symbol : `${group.symbol}-open`);

@@ -40,7 +40,7 @@ def best_section(
     if leader is None:
         return ""
     drawn = networks.get(reference(leader), {})
-    parts = [_drawn(drawn, data), _decided(leader)]
+    parts = [_drawn(drawn, f"{aims.name}:{reference(leader)}", data), _decided(leader)]
     near, known = _nearest(leader, records, aims), best_baseline(records, aims)
     others = [(near, "Beside the nearest on the front"), (known, "Beside the best baseline")]
     beside = [_beside(leader, other, title, networks) for other, title in others if other is not None]
@@ -60,7 +60,7 @@ def _nearest(leader: Record, records: Sequence[Record], aims: Aims) -> Record | 
     return min(others, key=lambda r: distance(leader, r), default=None) if leader.decisions else None
 
 
-def _drawn(drawn: Drawn, data: dict[str, Any]) -> str:
+def _drawn(drawn: Drawn, name: str, data: dict[str, Any]) -> str:
     from nas.report.figures.stages import stages_figure
 
     rows = drawn.get("rows") or []
@@ -69,12 +69,12 @@ def _drawn(drawn: Drawn, data: dict[str, Any]) -> str:
         return f'<p class="empty">The network cannot be drawn: {esc(str(why))}.</p>'.replace("..", ".")
     figure = stages_figure(rows, LIGHT)
     place = figure_place("stages-figure", figure, data, least_width=figure.layout.meta["least_width"])
-    return place + _timing(drawn.get("measured")) + _table(stages_of(rows))
+    return place + _timing(drawn.get("measured"), name) + _table(stages_of(rows))
 
 
-def _timing(measured: Mapping[str, Any] | None) -> str:
+def _timing(measured: Mapping[str, Any] | None, name: str) -> str:
     if not measured:
-        words = "How long each stage takes was not measured: <code>nas measure STUDY:TRIAL --stages</code> does."
+        words = f"How long each stage takes was not measured: <code>nas measure {esc(name)} --stages</code> does."
         return f'<p class="lead">{words}</p>'
     where = f" On {measured['device']}, {str(measured.get('date') or '')[:10]}." if measured.get("device") else ""
     return f'<p class="lead">{esc(str(measured.get("stages_note") or "") + where)}</p>'

@@ -103,11 +103,14 @@ def _importance(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> 
 
 def _tradeoff(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
     from nas.report.figures.tradeoff import tradeoff_figure
+    from nas.report.tradeoff import tradeoff
 
     figure = tradeoff_figure(records, aims, LIGHT)
     if not figure.data:
         return ""  # the section on latencies says so
-    lead = "Both axes are logarithmic. The lower panel shows how much slower or faster than the line a network is."
+    lead = "Both axes are logarithmic."
+    if tradeoff(records).fit is not None:
+        lead += " The lower panel shows how much slower or faster than the line a network is."
     return section("macs", "Latency against MACs", lead, figure_place("tradeoff", figure, data))
 
 

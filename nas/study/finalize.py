@@ -75,14 +75,15 @@ def planned(results: Results, wanted: Wanted, changes: dict[str, Any], out: Path
     config = read_study_as(StudyConfig, file, {"predictor": "none"})
     epochs = wanted.epochs or final_recipe(config).epochs
     folder = results.finalized_folder if out is None else results_folder(config, out)
-    _check_same(folder, epochs, wanted.distill or config.training.distill is not None)
+    name = f"{config.name}-finalized"
+    _check_same(folder, name, epochs, wanted.distill or config.training.distill is not None)
     settings = {"predictor": "none", "baselines": [], "search.start": [], "search.rungs": [], "recipe.epochs": epochs}
     config = read_study_as(StudyConfig, file, settings | changes)
     recipe = config.training
     config = config.model_copy(
         update={
             "recipe": recipe.model_copy(update={"distill": None}) if wanted.distill else recipe,
-            "name": f"{config.name}-finalized",
+            "name": name,
             "search": config.search.model_copy(update={"storage": None}),
             "finalists": FinalistSettings(count=0),
         }
@@ -110,11 +111,14 @@ def planned(results: Results, wanted: Wanted, changes: dict[str, Any], out: Path
     return Planned(results, folder, study, networks, baselines, wanted)
 
 
-def _check_same(folder: Path, epochs: int, distill: bool) -> None:
-    """Raises `StoreError` where other epochs, or another way to learn, have begun in the folder."""
+def _check_same(folder: Path, name: str, epochs: int, distill: bool) -> None:
+    """Raises `StoreError` where another study, other epochs, or another way to learn have begun in the folder."""
     if not (folder / "study.yaml").is_file():
         return
-    recipe = read_resolved(folder)["recipe"]
+    there = read_resolved(folder)
+    if there["name"] != name:
+        raise StoreError(f"{folder} holds the study {there['name']}, not {name}; choose another folder with --out")
+    recipe = there["recipe"]
     other = f"or choose another folder with --out, or remove {folder}"
     if recipe["epochs"] != epochs:
         raise StoreError(
@@ -222,7 +226,7 @@ def run_finalize(planned: Planned, on_progress: OnProgress) -> dict[str, Any]:
     with results.driving() if planned.own else nullcontext():
         study = planned.study
         if planned.wanted.distill:
-            study = _learning_from(planned, keep_teacher(results, planned.wanted.teacher, folder))
+            study = _learning_from(planned, keep_teacher(results, planned.wanted.teacher, folder, study.dataset))
         networks, baselines = planned.networks, planned.baselines
         finished = run_networks(study, folder, networks, on_progress, role="finalist", baselines=baselines)
         inner = Results(folder, name=study.config.name)

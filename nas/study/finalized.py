@@ -19,8 +19,8 @@ from nas.train import latest
 from nas.train.checkpoint import STATE
 
 LATENCY = "latency_ms"
-# What differs from one start to the next on one and the same host.
-OF_THE_MOMENT = {"date", "load_1min", "cpus", "predictor", "driver"}
+# What differs from one start to the next on one and the same host, and what no latency depends on.
+OF_THE_MOMENT = {"date", "load_1min", "cpus", "predictor", "driver", "nas", "commit"}
 
 
 def told(study: OpenStudy, results: Results, inner: Results, records: Sequence[Record]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def told(study: OpenStudy, results: Results, inner: Results, records: Sequence[R
     best = inside[0] if inside else None
     by_value = ranking_of(rows, aims.first.name, maximize=aims.first.maximize)
     by_latency = ranking_of(rows, LATENCY, maximize=False)
-    differences = _differences(results, inner)
+    differences = environment_differences(results, inner)
     data = _same_data(results, searched, study)
     return {
         "study": aims.name.removesuffix("-finalized"),
@@ -172,11 +172,11 @@ def _best_sentence(row: Mapping[str, Any] | None, aims: Aims) -> str:
     return f"{row['name']} is the best of the finalised: {value}{latency}{kept}"
 
 
-def _differences(results: Results, inner: Results) -> dict[str, list[Any]]:
-    """What of the device's environment was another in the search: [then, now] by name."""
+def environment_differences(results: Results, inner: Results) -> dict[str, list[Any]]:
+    """What of the device's environment was another in the search: [then, now] by name, of what both have recorded."""
     then, now = read_json(results.env_file) or {}, read_json(inner.env_file) or {}
-    names = [name for name in (*then, *(key for key in now if key not in then)) if name not in OF_THE_MOMENT]
-    return {name: [then.get(name), now.get(name)] for name in names if then.get(name) != now.get(name)}
+    names = [name for name in then if name in now and name not in OF_THE_MOMENT]
+    return {name: [then[name], now[name]] for name in names if then[name] != now[name]}
 
 
 def _elsewhere(differences: Mapping[str, Sequence[Any]]) -> list[str]:

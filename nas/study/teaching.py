@@ -6,21 +6,25 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
+
+from nas.data import Dataset
 from nas.errors import NasError, StoreError
 from nas.store import Results
 from nas.store.files import writing
 from nas.study.keep import keep_best
 from nas.study.results import find_record, stored_plan
 from nas.train import latest
-from nas.train.teacher import ARCHITECTURE, WEIGHTS, fingerprint, read_network
+from nas.train.teacher import ARCHITECTURE, WEIGHTS, Teacher, fingerprint, read_network
 
 TEACHER = "teacher"
 
 
-def keep_teacher(results: Results, name: str | None, folder: Path) -> Path:
+def keep_teacher(results: Results, name: str | None, folder: Path, dataset: Dataset) -> Path:
     """The teacher's folder within `folder`, made if there is none; see `write_teacher`.
 
-    One that stands there stays where no name is given. Raises `StoreError` where it is another one than is named.
+    One that stands there stays where no name is given. Raises `StoreError` where it is another one than is named, and
+    `NasError` for one that does not fit the data, which is not kept.
     """
     place = folder / TEACHER
     if place.is_dir() and name is None:
@@ -29,6 +33,7 @@ def keep_teacher(results: Results, name: str | None, folder: Path) -> Path:
     with TemporaryDirectory() as scratch:
         found = write_teacher(results, name, Path(scratch))
         if not place.is_dir():
+            Teacher(found, dataset, torch.device("cpu"))
             partial = folder / f".{TEACHER}.partial"
             with writing(place):
                 shutil.rmtree(partial, ignore_errors=True)

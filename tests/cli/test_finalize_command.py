@@ -14,8 +14,10 @@ import pytest
 import safetensors.torch
 from made_up_meter import StudyMeter
 
+from nas.build import build
 from nas.store import Results
 from nas.store.files import read_json
+from nas.study.networks import find_network
 from nas.study.results import open_results, read_resolved
 
 PROGRAM = """
@@ -165,6 +167,7 @@ def test_networks_learn_from_a_teacher(study, nas, run_nas, tmp_path):
         (("--teacher", "99"), "no single trial '99'"),
         (("--epochs", "0"), "epochs"),
         (("--out", "."), "holds other files"),
+        (("--out", "results/tiny"), "results/tiny holds the study tiny, not tiny-finalized"),
     ],
 )
 def test_bad_input(study, run_nas, arguments, words):
@@ -186,6 +189,18 @@ def test_a_teacher_without_weights_is_named(study, run_nas, tmp_path):
     code, _, err = run_nas("finalize", "tiny", "--distill", "--data", study)
     assert code == 2
     assert "a teacher must have weights" in " ".join(err.split())
+
+
+def test_a_teacher_of_other_classes_is_refused_and_not_kept(study, run_nas, tmp_path):
+    plan = find_network("zoo/lenet5")  # of ten classes
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "architecture.json").write_text(json.dumps(plan.architecture.to_json()))
+    safetensors.torch.save_file(build(plan, seed=0).state_dict(), tmp_path / "other" / "weights.safetensors")
+    for out in (tmp_path / "results" / "tiny" / "finalized", tmp_path / "taught"):
+        code, _, err = run_nas("finalize", "tiny", "--data", study, "--teacher", tmp_path / "other", "--out", out)
+        assert code == 2
+        assert "a teacher must know the data" in " ".join(err.split())
+        assert not (out / "teacher").exists()
 
 
 def test_nothing_within_the_budgets(study, nas, run_nas, tmp_path):

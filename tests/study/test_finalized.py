@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nas.report.aims import read_aims
-from nas.store import Record
-from nas.study.finalized import best_run, ranking_of, rows_of
+from nas.store import Record, Results
+from nas.store.files import write_json
+from nas.study.finalized import best_run, environment_differences, ranking_of, rows_of
 
 AIMS = read_aims({"name": "s", "objectives": ["maximize accuracy", "minimize latency_ms"]})
 BUDGET = "latency_ms <= 2"
@@ -90,3 +91,12 @@ def test_the_weights_are_those_of_the_best_seed():
     (row,) = rows(*records)
     assert best_run({"best": {"record": row["best_run"]}}, records) is records[1]
     assert best_run({"best": None}, records) is None
+
+
+def test_of_environments_only_what_both_know_and_latency_depends_on_is_compared(tmp_path):
+    for name in ("then", "now"):
+        (tmp_path / name).mkdir()
+    write_json(tmp_path / "then" / "env.json", {"torch": "2.12", "threads": 2, "host": "a", "nas": "0.1"})
+    write_json(tmp_path / "now" / "env.json", {"torch": "2.13", "threads": 2, "host": "a", "nas": "0.2", "gpu": None})
+    found = environment_differences(Results(tmp_path / "then"), Results(tmp_path / "now"))
+    assert found == {"torch": ["2.12", "2.13"]}

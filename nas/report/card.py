@@ -38,7 +38,10 @@ NONE = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Card:
-    """What a card is drawn from: the export's own description, and where it is a trial's, the study's records."""
+    """What a card is drawn from: the export's own description, and where it is a trial's, the study's records.
+
+    `own`: whether the weights are those that the record tells of, not initial ones or those of a file.
+    """
 
     document: Mapping[str, Any]
     command: str
@@ -47,6 +50,7 @@ class Card:
     records: Sequence[Record] = ()
     study: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, Any] = field(default_factory=dict)
+    own: bool = True
 
 
 def card(about: Card) -> str:
@@ -107,6 +111,8 @@ def _results(about: Card) -> str:
         if name in record.values
     ]
     lines = [table(("", "value", "95% interval"), rows), _standing(about, record, aims)]
+    if not about.own:
+        lines.insert(0, "**These are the results of the trial with its own weights, not with those of this export.**")
     return "\n\n".join(lines)
 
 
@@ -212,7 +218,7 @@ def _environment(environment: Mapping[str, Any]) -> str:
 
 def _training(about: Card) -> str:
     record = about.record
-    if record is None or not about.document["trained"]:
+    if record is None or not about.own or not about.document["trained"]:
         return ""
     recipe = about.study.get("recipe") or {}
     said = ", ".join(f"{esc(name)} {esc(value)}" for name, value in recipe.items() if name != "epochs")

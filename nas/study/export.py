@@ -25,7 +25,8 @@ from nas.space import network_yaml
 from nas.store.files import read_json, write_json, write_text, writing
 from nas.study.config import named_device
 from nas.study.export_numbers import Tell, accuracies, differing, latencies
-from nas.study.results import trial_name
+from nas.study.networks import RESULTS, names_a_study
+from nas.study.results import is_results, trial_name
 from nas.study.spaces import catalogue
 from nas.study.trained import Trained
 
@@ -233,6 +234,7 @@ def _card(trained: Trained, document: Mapping[str, Any], options: Options) -> Ca
     return Card(
         document,
         command=options.command,
+        own=trained.own,
         search=shlex.join(["nas", "search", str(results.study_file), "--out", str(results.folder)]),
         record=trained.origin.record,
         records=tuple(results.records()),
@@ -247,7 +249,12 @@ def missing(document: Mapping[str, Any]) -> bool:
 
 
 def export_name(network: str, trial: str | None, best: bool) -> str:
-    """The NETWORK that `nas export STUDY TRIAL` or `STUDY --best` means. Raises `ExportError` where both are given."""
+    """The NETWORK that `nas export STUDY TRIAL` or `STUDY --best` means.
+
+    Raises `ExportError` where both are given or, for the results of a study, neither.
+    """
     if trial is not None and best:
         raise ExportError(f"one trial must be named, but both {trial} and --best are given")
+    if trial is None and not best and is_results(network, RESULTS):
+        raise ExportError(names_a_study(network))
     return f"{network}:best" if best else network if trial is None else f"{network}:{trial}"

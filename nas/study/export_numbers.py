@@ -49,7 +49,7 @@ def accuracies(
 
 def differing(trained: Trained, accuracy: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """Whether the accuracy that was recorded is found again with these weights and this data."""
-    recorded = trained.origin.record.values if trained.origin else {}
+    recorded = trained.origin.record.values if trained.origin and trained.own else {}
     notes: dict[str, None] = {}
     for found in (each for splits in accuracy.values() for each in splits):
         before = recorded.get({"validation": "accuracy", "test": "test_accuracy"}[found["split"]])

@@ -80,6 +80,14 @@ def named_trial(name: str, results: Path = RESULTS) -> tuple[Results, Record] | 
     return find_trial(open_results(study, results), trial)
 
 
+def names_a_study(name: str) -> str:
+    """What is said where one network of a study has to be named."""
+    return (
+        f"a network must be named, but '{name}' holds the results of a study: write {name}:best,"
+        f" or {name}:TRIAL with a number, finalist/0 or an arch_id"
+    )
+
+
 def _of_trial(found: Results, record: Record) -> Plan:
     return replace(stored_plan(found, record), name=trial_name(found, record))
 
@@ -89,8 +97,5 @@ def _file(name: str, results: Path) -> Path:
         return find_file(name, "search_spaces")
     except NasError:
         if is_results(name, results):
-            raise NasError(
-                f"a network must be named, but '{name}' holds the results of a study: write {name}:best,"
-                f" or {name}:TRIAL with a number, finalist/0 or an arch_id"
-            ) from None
+            raise NasError(names_a_study(name)) from None
         raise

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import ExportError
-from nas.export.description import Description
+from nas.export.description import FILE, Description
 from nas.export.formats.weights import eager
 from nas.export.predictor import Predictor, image_files, open_model
-from nas.study.networks import is_trial
+from nas.study.networks import RESULTS, is_trial, names_a_study
+from nas.study.results import is_results
 from nas.study.trained import find_trained
 
 OFTEN = 500  # images between two lines of progress
@@ -19,6 +20,8 @@ OFTEN = 500  # images between two lines of progress
 def find_predictor(model: str, runtime: str | None = None) -> Predictor:
     """What `model` means, ready to run. Raises `ExportError` and other `NasError` for what it must be."""
     if not is_trial(model):
+        if is_results(model, RESULTS) and not (Path(model) / FILE).exists():
+            raise ExportError(names_a_study(model))
         return open_model(Path(model), runtime)
     if runtime not in (None, "eager"):
         raise ExportError(

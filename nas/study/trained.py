@@ -42,7 +42,8 @@ class Trained:
     """`network` is in evaluation mode; `trained` is false for initial weights; `weights` says in words where from.
 
     `dataset` is None where its files are not there, `preparation` where nobody said how images are prepared; `notes`
-    say why. `facts` are those of the data, as `Dataset.to_json` tells them.
+    say why. `facts` are those of the data, as `Dataset.to_json` tells them. `own`: whether a trial's weights are those
+    that its accuracy was measured with.
     """
 
     plan: Plan
@@ -54,6 +55,7 @@ class Trained:
     dataset: Dataset | None
     preparation: Preparation | None
     notes: tuple[str, ...] = ()
+    own: bool = False
 
 
 def find_trained(
@@ -98,7 +100,8 @@ def find_trained(
         dataset, notes = _study_data(origin, data, facts)
     facts = facts or (dataset.to_json() if dataset else None)
     preparation = Preparation.of(facts, plan.input) if facts else None
-    return Trained(plan, network, not untrained, words, origin, facts, dataset, preparation, notes)
+    own = weights is None and not untrained
+    return Trained(plan, network, not untrained, words, origin, facts, dataset, preparation, notes, own)
 
 
 def _recorded(results: Results) -> Mapping[str, Any] | None:
@@ -139,7 +142,8 @@ def _no_weights(results: Results, record: Record) -> str:
     name = trial_name(results, record)
     where = results.folder
     again = "export its initial weights with --untrained, or give some by --weights FILE"
-    search = f"nas search {where / 'study.yaml'} --out {where}"
+    again_there = f"{where}-again" if record.state == "complete" else where  # a search does not train what is complete
+    search = f"nas search {where / 'study.yaml'} --out {again_there}"
     retrain = f"nas finalize {where} --trials {record.trial}" if record.role == "candidate" else search
     match record.state:
         case "infeasible" | "duplicate":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -197,6 +199,28 @@ def test_a_hostile_name_stays_a_name(study, nas, tmp_path):
     assert found["name"] == name
 
 
+def test_a_stage_named_by_a_keyword_is_written_as_source(nas, tmp_path):
+    tree = """nas: 1
+name: words
+input: {resolution: 8, channels: 1}
+classes: 3
+stem: [{conv: {out: 4}}]
+stages: [{name: class, out: 4, block: conv}, {name: pass, out: 4, block: conv}]
+head: [pool, classifier]
+"""
+    (tmp_path / "words.yaml").write_text(tree)
+    found = json.loads(nas("export", "words.yaml", *some("source"), "--json"))
+    assert [each["state"] for each in found["formats"]] == ["written"]
+    assert 'getattr(self, "class")(x)' in (tmp_path / found["folder"] / "model.py").read_text()
+
+
+def test_source_finds_its_weights_from_anywhere(study, nas, tmp_path):
+    found = json.loads(nas("export", "tiny", "--best", *some("source"), "--json"))
+    file = (tmp_path / found["folder"] / "model.py").resolve()
+    done = subprocess.run([sys.executable, "-I", str(file)], cwd="/", capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("(1, ")
+
+
 def test_a_trial_without_weights_says_how_to_make_them(study, run_nas, nas):
     shutil.rmtree(study / "best")
     for folder in (study / "trials").iterdir():
@@ -206,11 +230,14 @@ def test_a_trial_without_weights_says_how_to_make_them(study, run_nas, nas):
     assert code == 2
     assert "tiny:0 has no weights: it was trained for 3 epochs, but no checkpoint is in" in err
     assert "nas finalize" in err
+    err = run_nas("export", "tiny", "--best")[2]
+    assert "-again`" in " ".join(err.split())
     assert "--untrained" in err
     assert run_nas("predict", "tiny:0", study)[0] == 2
     found = json.loads(nas("export", "tiny", "0", "--untrained", *some("safetensors"), "--json"))
     assert not found["trained"]
     assert found["weights"] == "initial weights, never trained"
+    assert "with its own weights, not with those of this export" in (study / "export" / "0" / "README.md").read_text()
 
 
 def test_best_has_its_weights_where_the_trials_folder_lost_them(study, nas):
@@ -295,6 +322,8 @@ def test_bad_input_of_predict(study, run_nas, searched, tmp_path):
     assert "has nothing that runtime 'fast' runs" in run_nas("predict", study / "best", photo, "--runtime", "fast")[2]
     assert run_nas("predict", study / "best", tmp_path / "gone.png")[0] == 2
     assert "export it first" in run_nas("predict", "tiny:best", photo, "--runtime", "onnxruntime")[2]
+    assert "holds the results of a study: write tiny:best" in run_nas("predict", "tiny", photo)[2]
+    assert "holds the results of a study: write tiny:best" in run_nas("export", "tiny")[2]
     (study / "best" / "model.json").unlink()
     assert "earlier version" in run_nas("predict", study / "best", photo)[2]
 

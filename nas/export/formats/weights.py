@@ -68,8 +68,8 @@ def fill(network: Network, tensors: dict[str, torch.Tensor], where: str) -> None
     if differ:
         first = differ[0]
         raise ExportError(
-            f"{where} must hold the weights of {network.plan.name}, but {len(differ)} of {len(own)} tensors differ: "
-            f"'{first}' is {given.get(first, 'missing')} there and {own.get(first, 'not')} in the network"
+            f"{where} must hold the weights of {network.plan.name}, but {len(differ)} of {len(own | given)} tensors "
+            f"differ: '{first}' is {given.get(first, 'missing')} there and {own.get(first, 'not')} in the network"
         )
     try:
         network.load_state_dict(tensors)

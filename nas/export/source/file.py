@@ -38,10 +38,10 @@ def read_weights(path):
             tensors[name] = tensor.reshape(entry["shape"])
     return tensors
 
-def load(path=WEIGHTS):
-    """The network with the weights of a file, for evaluation."""
+def load(path=None):
+    """The network with the weights of a file, by default of that beside this one, for evaluation."""
     network = Network()
-    network.load_state_dict(read_weights(path))
+    network.load_state_dict(read_weights(path or Path(__file__).with_name(WEIGHTS)))
     return network.eval()
 '''
 MAIN = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,14 @@ from nas.export.source.values import attribute, call, literal, name
 def segment_name(span: Span) -> str:
     """The attribute of a segment."""
     return span.name.replace(".", "_") if span.exit else span.name
+
+
+def _segment(span: Span) -> ast.expr:
+    """A segment as the code reads it: `self.class` cannot be written."""
+    text = segment_name(span)
+    return (
+        call(name("getattr"), name("self"), literal(text)) if keyword.iskeyword(text) else attribute(name("self"), text)
+    )
 
 
 class NetworkClass:
@@ -107,10 +116,10 @@ class NetworkClass:
     def _through(self, span: Span, sides: set[str]) -> ast.expr:
         if self._walks(span):
             raise AssertionError("an exit has no gates")
-        return call(attribute(name("self"), segment_name(span)), name("x"))
+        return call(_segment(span), name("x"))
 
     def _along(self, span: Span, sides: set[str]) -> list[ast.stmt]:
-        segment = attribute(name("self"), segment_name(span))
+        segment = _segment(span)
         if not self._walks(span):
             return [_assign("x", call(segment, name("x")))]
         body: list[ast.stmt] = []
@@ -184,7 +193,9 @@ def _assign(text: str, code: ast.expr) -> ast.Assign:
     return ast.Assign([ast.Name(text, ast.Store())], code, lineno=0)
 
 
-def _set(text: str, code: ast.expr) -> ast.Assign:
+def _set(text: str, code: ast.expr) -> ast.stmt:
+    if keyword.iskeyword(text):
+        return ast.Expr(call(name("setattr"), name("self"), literal(text), code))
     return ast.Assign([ast.Attribute(name("self"), text, ast.Store())], code, lineno=0)
 
 

@@ -27,11 +27,16 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Show what of an image speaks for the class that a trained network sees, as maps in the study's report."""
+    from nas.errors import NasError
+    from nas.explain import check_method
     from nas.report.figures.maps import where
     from nas.report.maps import with_sources
     from nas.report.maps_page import maps_page
     from nas.study.explain import explain_images, find_subject
 
+    check_method(method)
+    if out_file is not None and not out_file.absolute().parent.is_dir():
+        raise NasError(f"--out must be a file in a folder that exists, but got {out_file}")
     subject = find_subject(network, data=data.resolve() if data else None)
     counted = iter(range(1, len(images) + 1))
 

@@ -39,22 +39,25 @@ def export(
         str | None, typer.Option(help="Licence of the data, for the model card.", metavar="TEXT")
     ] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the latency of what was written.")] = False,
-    device: Annotated[str, typer.Option(help="Where to measure: cpu or a device file.")] = "cpu",
+    device: Annotated[str | None, typer.Option(help="Where to measure: cpu, the default, or a device file.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would be written; write nothing.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a network with its weights as files that run elsewhere, each compared with PyTorch, and a model card."""
+    from nas.errors import NasError
     from nas.study.export import Options, export_model, export_name, missing, plan_export
     from nas.study.trained import find_trained
 
+    if device is not None and not measure:
+        raise NasError("--device says where files are measured; give --measure with it")
     name = export_name(network, trial, best)
     options = Options(
         formats=tuple(format or ()),
         out=out_folder,
         licence=licence,
-        device=device if measure else None,
+        device=(device or "cpu") if measure else None,
         command=shlex.join(["nas", *sys.argv[1:]]),
     )
     found = find_trained(name, weights=weights, untrained=untrained, data=data)

@@ -30,8 +30,12 @@ def finalize(
         str | None,
         typer.Option(help="Learn from this trial, or the network in this folder, instead.", metavar="TRIAL|FOLDER"),
     ] = None,
-    temperature: Annotated[float, typer.Option(min=0.01, help="That softens what the teacher says.")] = 4.0,
-    weight: Annotated[float, typer.Option(min=0.01, max=1, help="Of the teacher in the loss.")] = 0.5,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.01, help="That softens what the teacher says, by default 4.")
+    ] = None,
+    weight: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="Of the teacher in the loss, by default 0.5.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="The data set's file or folder.", metavar="PATH")] = None,
     device: Annotated[str | None, typer.Option(help="Where latency is measured, instead of the study's.")] = None,
     gpus: Annotated[float | None, typer.Option(min=0, help="GPUs a training, instead of the study's.")] = None,
@@ -53,7 +57,11 @@ def finalize(
 
     numbers = [] if trials is None else _numbers(trials)
     learns = distill or teacher is not None
-    wanted = Wanted(top, numbers, seeds, epochs, baselines, learns, teacher, temperature, weight)
+    if not learns and (temperature is not None or weight is not None):
+        raise NasError(
+            "--temperature and --weight are of learning from a teacher; give --distill or --teacher with them"
+        )
+    wanted = Wanted(top, numbers, seeds, epochs, baselines, learns, teacher, temperature or 4.0, weight or 0.5)
     path = str(data.resolve()) if data else None
     changes = {"data.path": path, "device": device, "run.gpus": gpus, "run.runner": runner}
     results = open_results(study)

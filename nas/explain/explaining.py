@@ -44,6 +44,14 @@ class Explained:
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
 
 
+def check_method(method: str) -> None:
+    """Raises `NasError` for an unknown method, and where captum is missing."""
+    if method not in (AUTO, *METHODS):
+        raise NasError(f"there is no method '{method}'; {nearest(method, [AUTO, *METHODS])}")
+    if find_spec("captum") is None:
+        raise NasError("maps of what a network looks at need captum; install it with: pip install 'nas[explain]'")
+
+
 def explain(network: Network, x: Tensor, method: str = AUTO, target: int | None = None) -> Explained:
     """What of one image, prepared as (1, C, H, W), speaks for a class, by default the one that the network sees there.
 
@@ -51,10 +59,7 @@ def explain(network: Network, x: Tensor, method: str = AUTO, target: int | None 
     network must be in evaluation mode. Raises `NasError` for an unknown method, one that does not fit the network, and
     where captum is missing.
     """
-    if method not in (AUTO, *METHODS):
-        raise NasError(f"there is no method '{method}'; {nearest(method, [AUTO, *METHODS])}")
-    if find_spec("captum") is None:
-        raise NasError("maps of what a network looks at need captum; install it with: pip install 'nas[explain]'")
+    check_method(method)
     with torch.no_grad():
         probabilities = tuple(network(x)[0].softmax(-1).tolist())
     wanted = max(range(len(probabilities)), key=probabilities.__getitem__) if target is None else target

@@ -33,9 +33,18 @@ def drawn_networks(records: Sequence[Record], study: Mapping[str, Any] | Aims) -
 
 
 def best_section(
-    records: Sequence[Record], aims: Aims, env: Mapping[str, Any], networks: Mapping[str, Drawn], data: dict[str, Any]
+    records: Sequence[Record],
+    aims: Aims,
+    env: Mapping[str, Any],
+    networks: Mapping[str, Drawn],
+    data: dict[str, Any],
+    *,
+    searched: bool = False,
 ) -> str:
-    """The section, empty where nothing met the budget; `networks` are by reference (`17`, `finalist/0`)."""
+    """The section, empty where nothing met the budget; `networks` are by reference (`17`, `finalist/0`).
+
+    `searched`: it is only the best of the search, for `nas finalize` has chosen another one since.
+    """
     leader = best(records, aims)
     if leader is None:
         return ""
@@ -51,7 +60,9 @@ def best_section(
     )
     parts.append(f'<h3>How it came about</h3><table class="environment"><tbody>{rows}</tbody></table>')
     lead = f"{opening(network(leader))}: its blocks from the image to the classes, and what each stage costs."
-    return section("best", TITLE, esc(lead), "".join(parts))
+    if searched:
+        lead += " What nas finalize chose since, and put into best/, is told above."
+    return section("best", f"{TITLE} of the search" if searched else TITLE, esc(lead), "".join(parts))
 
 
 def _nearest(leader: Record, records: Sequence[Record], aims: Aims) -> Record | None:

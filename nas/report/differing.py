@@ -13,7 +13,18 @@ NOT_KNOWN = "not known"
 NO_STAGE = "no such stage"
 NOT_REACHED = "not decided"
 _FIRST = ("accuracy", "test_accuracy", "latency_ms", "macs", "params", "activations", "peak_bytes", "model_mb")
-_LEFT_OUT = ("flops", "predicted_ms", "search_latency_ms", "validation_images", "test_images", "train_images")
+_LEFT_OUT = (
+    "images_per_s",
+    "memory_mb",
+    "train_loss",
+    "loss",
+    "flops",
+    "predicted_ms",
+    "search_latency_ms",
+    "validation_images",
+    "test_images",
+    "train_images",
+)
 Row = Mapping[str, Any]
 
 

@@ -45,10 +45,10 @@ def finalized_cells(document: Mapping[str, Any]) -> tuple[list[str], list[list[s
     name = read_aims({"objectives": [document["objective"]]}).first.name
     heads = [
         "network",
-        "in the search",
+        f"{label(name)} in the search",
         axis_label(name),
         "each seed",
-        "in the search",
+        "latency in the search",
         axis_label(LATENCY),
         "in budget",
     ]

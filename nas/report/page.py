@@ -49,7 +49,9 @@ def page(
         for name, make in SECTIONS.items()
         if not (name == "Decisions" and "Triples" in scaled)
     }
-    best = {"Best": best_section(records, aims, env, networks or {}, data)}
+    best = {
+        "Best": best_section(records, aims, env, networks or {}, data, searched=bool((finalized or {}).get("best")))
+    }
     first = {name: made.pop(name) for name in ("Front", "Comparison")}
     first |= {"Finalized": finalized_section(finalized)} if finalized is not None else {}
     last = {"Maps": maps_section(maps, data)} if maps else {}

@@ -27,7 +27,12 @@ def browse_details() -> Details:
     }
     actions = (
         Action("export", "Export", "Write the network in every format that is installed.", _network("export")),
-        Action("finalize", "Retrain", "Train it anew at the full recipe and measure it again; what comes out takes the place of best/.", _finalize),
+        Action(
+            "finalize",
+            "Retrain",
+            "Train it anew at the full recipe and measure it again; what comes out takes the place of best/.",
+            _finalize,
+        ),
         Action(
             "measure",
             "Re-measure",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -163,17 +164,18 @@ def export_model(trained: Trained, todo: Todo, options: Options, tell: Tell) -> 
 def _fresh(folder: Path) -> Iterator[Path]:
     """A folder to fill, which takes the other's place as a whole when it is left without an error."""
     folder = folder.resolve()
-    fresh = folder.with_name(f".{folder.name}.partial")
+    fresh, before = (folder.with_name(f".{folder.name}.{os.getpid()}.{each}") for each in ("partial", "before"))
     with writing(fresh):
-        shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
     try:
         yield fresh
         with writing(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                folder.rename(before)
             fresh.rename(folder)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        for each in (fresh, before):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _model(trained: Trained, scratch: Path) -> Model:
@@ -181,14 +183,11 @@ def _model(trained: Trained, scratch: Path) -> Model:
     from nas.export.model import CHECKED, Model
     from nas.measure.agreement import pictures
 
-    shape = trained.plan.input.tensor()[1:]
+    images = pictures(CHECKED, trained.plan.input.tensor()[1:], seed=0)
     calibration: Tensor | None = None
     if trained.dataset is not None and trained.preparation is not None:
-        images = trained.preparation(spread_over(trained.dataset.validation, CHECKED).images)
+        images = _filled(trained.preparation(spread_over(trained.dataset.validation, CHECKED).images), images)
         calibration = trained.preparation(spread_over(trained.dataset.train, CALIBRATION).images)
-    if trained.dataset is None or len(images) < CHECKED:
-        more = pictures(CHECKED, shape, seed=0)
-        images = more if trained.dataset is None else _filled(images, more)
     return Model(trained.network, images, calibration, scratch, about=_about(trained))
 
 

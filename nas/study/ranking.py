@@ -71,7 +71,7 @@ def ranking(networks: Sequence[Pair], what: str, *, maximize: bool) -> Ranking:
     if not told:
         unknown = all(network.interval is None for network in networks)
         why = "how far seeds differ is not known" if unknown else "all differences are within their noise"
-        return found(UNKNOWN, f"cannot be told to have held: {why}{numbers}")
+        return found(UNKNOWN, f"cannot be told to have held: {why}")
     if swapped:
         moved = _moved(networks, swapped, maximize)
         return found(BROKEN, f"did not hold: {moved}; {_of(len(swapped), len(told))} the other way round{numbers}")

@@ -91,7 +91,11 @@ def stored_plan(results: Results, record: Record) -> Plan:
     """The plan of a trial from its folder. Raises `StoreError` where it has none, or a damaged one."""
     file = results.trial_file(record.folder, "architecture.json") if record.folder else None
     if file is None:
-        raise StoreError(f"trial {record.trial} of {results.folder} has no architecture: it was {record.state}")
+        why = record.reason or (f"turned away by the gate {record.gate}" if record.gate else record.state)
+        raise StoreError(
+            f"trial {record.trial} of {results.folder} was not trained, so its architecture is not kept: {why}; choose "
+            f"one that was, as `nas report {results.folder}` lists them"
+        )
     if not file.is_file():
         raise StoreError(f"{file} must be the architecture of a network, but there is none; copy it from where it ran")
     try:

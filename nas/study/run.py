@@ -229,7 +229,9 @@ def _note_study(results: Results, study: OpenStudy) -> None:
         changed = _flat(before).items() ^ _flat(resolved).items()
         keys = sorted({key for key, _ in changed if not key.startswith(MAY_GROW)})
         if keys:
-            trained = any(record.gate is None and record.state != "running" for record in results.records())
+            trained = any(
+                record.gate is None and (record.curve or record.state != "running") for record in results.records()
+            )
             begun = "change the study back" if trained else "remove it, for nothing has been trained there yet"
             raise StoreError(
                 f"{results.folder} holds another study: {', '.join(keys[:6])} differ{'s' if len(keys) == 1 else ''} "

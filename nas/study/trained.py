@@ -155,7 +155,8 @@ def _no_weights(results: Results, record: Record) -> str:
         case _:
             folder = results.trial_folder(record.folder)
             why = f"it was trained for {len(record.curve)} epochs, but no checkpoint is in {folder}"
-    return f"{name} has no weights: {why}; train it with `{retrain}`, or {again}"
+    there = f"{where}/finalized" if record.role == "candidate" else again_there
+    return f"{name} has no weights: {why}; train it with `{retrain}` and export it from {there}, or {again}"
 
 
 def _study_data(

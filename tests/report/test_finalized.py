@@ -47,10 +47,10 @@ def test_the_search_stands_beside_what_is_now():
     heads, rows = finalized_cells(document(row()))
     assert heads == [
         "network",
-        "in the search",
+        "accuracy in the search",
         "accuracy (%)",
         "each seed",
-        "in the search",
+        "latency in the search",
         "latency (ms)",
         "in budget",
     ]

@@ -24,7 +24,8 @@ from nas.export.source.text import WIDTH, unparse
 from nas.export.source.values import Cannot, is_number, literal, refused
 
 LOADING = '''
-DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+          "I32": torch.int32, "U8": torch.uint8, "BOOL": torch.bool}
 
 def read_weights(path):
     """Tensors of a safetensors file by name: the length of a header, the header as JSON, the data."""

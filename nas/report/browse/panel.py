@@ -95,18 +95,18 @@ def _table(rows: Iterable[tuple[str, str]]) -> Component:
 
 def _buttons(details: Details, record: Record) -> Component:
     """The buttons that copy and act; the page's script listens to their data attributes."""
+    missing = "" if record.folder else "It was turned away before any training, so its architecture is not kept."
     texts = [
-        html.Button(text.label, type="button", title=text.about, **dashed(data_text=name))
+        html.Button(
+            text.label, type="button", title=missing or text.about, disabled=bool(missing), **dashed(data_text=name)
+        )
         for name, text in details.texts.items()
     ]
     actions = [
         html.Button(
-            action.label,
-            type="button",
-            title=action.about,
-            **dashed(data_action=name),
+            each.label, type="button", title=missing or each.about, disabled=bool(missing), **dashed(data_action=name)
         )
-        for name, action in details.actions.items()
+        for name, each in details.actions.items()
     ]
     compare = html.Button("Compare with ...", type="button", **dashed(data_compare=reference(record)))
     return html.Div([*texts, *actions, compare], className="actions", role="group", **dashed(aria_label="Actions"))

@@ -179,7 +179,7 @@ def test_axes_logs_and_colours_are_chosen_and_kept_in_the_address(tab, site):
     # Known networks keep their names, and what is on the front its intervals, whatever the colour means.
     known = "document.getElementById('front-plot').data.find((trace) => trace.name === 'baseline')"
     assert tab.run(f"{known}.text.length") == sum(r.role == "baseline" for r in records(site))
-    assert tab.run("document.getElementById('front-plot').data.some((t) => t.name !== 'baseline' && t.error_x?.array)")
+    assert tab.run("document.getElementById('front-plot').data.some((t) => t.name !== 'baseline' && t.error_y?.array)")
     slide(tab, "params", 250)
     tab.click("#table tr[data-row] .choose")
     tab.wait("location.search.includes('trial=') && location.search.includes('limit.params=')")
@@ -216,7 +216,8 @@ def test_several_studies_stand_in_one_front_told_apart(tab, site):
     tab.wait(f"rows.count > {alone}")
     assert tab.run("location.search").count("study=") >= 1
     pick(tab, "colour", "study")
-    tab.wait("document.getElementById('front-plot').data.map((trace) => trace.name).sort().join() === 'alpha,example'")
+    drawn = "document.getElementById('front-plot').data.map((trace) => trace.name).sort().join()"
+    tab.wait(f"{drawn} === 'alpha,baseline,example'")
     assert "study" in text(tab, "#table thead")
 
 

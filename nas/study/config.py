@@ -218,7 +218,7 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
 
 
 def _on_table(config: C, beside: Path) -> C:
-    """The study with the table's absolute path, and settings that say what happens: nothing is trained again.
+    """The study with the table's absolute path (where there is one), and no finalists: nothing is trained again.
 
     Raises `SpecError` for what has no sense on a table.
     """
@@ -229,20 +229,14 @@ def _on_table(config: C, beside: Path) -> C:
             config.told_at(key.split("."), partial(_not_on_a_table, key))
     if "finalists" in config.model_fields_set and config.finalists.count:
         config.told_at(["finalists"], partial(_not_on_a_table, "finalists"))
-    tries = [Path(evaluator.table).expanduser(), beside / evaluator.table]
-    found = next((file.resolve() for file in tries if file.is_file()), None)
-    table = str(found) if found else config.told_at(["evaluator", "table"], partial(_no_table, tries))
+    tries = [Path(evaluator.table), beside / evaluator.table]
+    table = next((str(file.resolve()) for file in tries if file.is_file()), evaluator.table)
     changes = {"evaluator": evaluator.model_copy(update={"table": table}), "finalists": FinalistSettings(count=0)}
     return config.model_copy(update=changes)
 
 
 def _not_on_a_table(key: str) -> NoReturn:
     raise NasError(f"'{key}' must be left out of a study with an evaluator: a table trains nothing")
-
-
-def _no_table(tries: Sequence[Path]) -> NoReturn:
-    looked = ", ".join(str(file) for file in dict.fromkeys(tries))
-    raise NasError(f"the table must be a parquet file, but there is none (looked for {looked}); name it by --data FILE")
 
 
 def _with_teacher(recipe: Recipe, beside: Path) -> Recipe:

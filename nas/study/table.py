@@ -98,6 +98,8 @@ def _columns(path: Path) -> Mapping[str, Any]:
     import pyarrow
     import pyarrow.parquet
 
+    if not path.is_file():
+        raise DataError(f"the table must be a parquet file, but there is no file '{path}'; name it by --data FILE")
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:

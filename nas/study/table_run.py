@@ -126,7 +126,8 @@ def open_table_study(config: StudyConfig) -> TableStudy:
         config.told_at(["search", "storage"], lambda: check_storage(storage))
     epochs = sorted(settings.epochs)
     rungs = config.told_at(["search", "rungs"], lambda: _rungs(search.rungs, epochs, search.reduction))
-    space = open_space(config.space, **({"classes": settings.classes} if settings.classes else {}))
+    given: dict[str, Any] = {"classes": settings.classes} if settings.classes else {}
+    space = open_space(config.space, recipe=config.training, **given)
     check_whole(space, space.decode(space.sample(random.Random(search.seed))))
     table = open_table(config, space)
     goals = Goals.parse(config.objectives, config.budgets)

@@ -25,7 +25,7 @@ def progress_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, 
     steps = over_time(records, aims)
     first = aims.first.name
     share = kind_of(first) == "share"
-    length, unit = _unit(steps)
+    length, unit = unit_of(steps)
     title = {"x": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": 5}
     figure = go.Figure(
         layout=layout(
@@ -92,8 +92,8 @@ def _turns(steps: Sequence[Progress]) -> list[Progress]:
     return [b for a, b in pairs if a is None or b is steps[-1] or b.hypervolume != a.hypervolume]
 
 
-def _unit(steps: Sequence[Progress]) -> tuple[float, str]:
-    """The unit of time in which the whole search is a number of a reasonable size: its seconds and its name."""
+def unit_of(steps: Sequence[Progress]) -> tuple[float, str]:
+    """The unit of time in which a whole search is a number of a reasonable size: its seconds and its name."""
     longest = max((step.seconds for step in steps if step.seconds is not None), default=0.0)
     return next(((length, name) for least, length, name in UNITS if longest >= least), (1.0, "seconds"))
 

@@ -21,6 +21,7 @@ from nas.store.record import Record
 
 # What may differ between repeats of one study, and what says nothing of how it searched.
 SEEDS = ("search.seed", "recipe.seed", "data.seed")
+PATHS = ("data.path", "evaluator.table")  # compared by the name of the file or folder, wherever it is kept
 ASIDE = ("name", "nas", "search.storage", "search.start", "data.cache", *SEEDS)
 
 
@@ -169,6 +170,7 @@ def settings(study: Mapping[str, Any]) -> dict[str, Any]:
     tree = {key: value for key, value in study.items() if key not in ("space", "run")}
     space = study.get("space")
     flat = {key: value for key, value in _leaves(tree) if key not in ASIDE and value not in (None, [], {})}
+    flat |= {key: str(flat[key]).rstrip("/").rpartition("/")[2] for key in PATHS if key in flat}
     run = study.get("run")
     concurrent = run.get("concurrent") if isinstance(run, Mapping) else None
     name = space.get("name") if isinstance(space, Mapping) else space

@@ -53,6 +53,11 @@ class Record:
         """Whether every budget is known to be met."""
         return self.state == "complete" and all(excess <= 0 for excess in self.constraints.values())
 
+    @property
+    def epochs(self) -> int:
+        """For how many epochs it was trained; a table reports some of them only."""
+        return int(self.curve[-1].get("epoch", len(self.curve))) if self.curve else 0
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"feasible": self.feasible}
 

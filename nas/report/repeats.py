@@ -130,6 +130,7 @@ NUMBERS = {
     "hypervolume": "hypervolume",
     "best": "best within budget",
     "trials_to_target": "trials to the target",
+    "seconds_to_target": "time to the target",
     "trained": "trained",
     "asked": "asked",
     "front_size": "front",
@@ -208,12 +209,14 @@ def _numbers(run: Ran, steps: Sequence[Progress], target: float) -> dict[str, An
     starts = [record.started for record in run.candidates if record.started is not None]
     ends = [record.finished for record in run.candidates if record.finished is not None]
     wall = max(ends) - min(starts) if starts and ends else None
+    reached = next((step for step in steps if step.hypervolume >= target), None)
     return {
         "folder": run.folder,
         "seed": (run.study.get("search") or {}).get("seed"),
         "hypervolume": steps[-1].hypervolume,
         "best": run.aims.first.value(leader) if leader else None,
-        "trials_to_target": next((step.finished for step in steps if step.hypervolume >= target), None),
+        "trials_to_target": reached.finished if reached else None,
+        "seconds_to_target": reached.seconds if reached else None,
         "trained": sum(is_trained(record) for record in run.candidates),
         "asked": len(run.candidates),
         "front_size": len(front(run.records, run.aims)),

@@ -9,7 +9,7 @@ from typing import Any
 from nas.report.page import assembled, contents
 from nas.report.repeats import NUMBERS, Compared, Group
 from nas.report.sections import figure_place, section
-from nas.report.words import duration, join, label, quantity, significant
+from nas.report.words import duration, join, label, opening, quantity, significant
 
 esc = html.escape
 _WHOLE = {"trials_to_target", "trained", "asked", "front_size"}
@@ -54,7 +54,7 @@ def cell(found: Compared, group: Group, name: str) -> str:
 def _words(found: Compared, name: str, value: float | None) -> str:
     if value is None:
         return "\N{EN DASH}"
-    if name.endswith("seconds"):
+    if "seconds" in name:
         return duration(value)
     if name == "best":
         return quantity(found.aims.first.name, value)
@@ -72,7 +72,7 @@ def _reading(found: Compared) -> str:
 
 
 def _numbers(found: Compared) -> str:
-    heads = ["", "Repeats", *NUMBERS.values()]
+    heads = ["", "Repeats", *map(opening, NUMBERS.values())]
     rows = [[g.label, str(len(g.runs)), *(cell(found, g, name) for name in NUMBERS)] for g in found.groups]
     return _table("The studies in numbers", heads, rows)
 
@@ -86,7 +86,7 @@ def _differences(found: Compared) -> str:
 
 
 def _studies(found: Compared) -> str:
-    heads = ["", "Study", "Seed", *NUMBERS.values()]
+    heads = ["", "Study", "Seed", *map(opening, NUMBERS.values())]
     rows = [
         [row["folder"], group.label, str(row["seed"]), *(_words(found, name, row[name]) for name in NUMBERS)]
         for group in found.groups

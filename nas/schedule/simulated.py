@@ -40,21 +40,25 @@ def run_simulated(engine: Engine, work: Work, tick: Callable[[], None], workers:
             arrives = clock + float(line.get("seconds", 0.0))
             heapq.heappush(waiting, (arrives, next(order), candidate, session, lines, line))
 
-    while True:
-        while len(waiting) < workers and (candidate := engine.take(wait=True)) is not None:
-            try:
-                session = work.open(candidate.job())
-            except StoreError:
-                raise
-            except Exception as error:
-                engine.fail(candidate.trial, reason_of(error))
+    try:
+        while True:
+            while len(waiting) < workers and (candidate := engine.take(wait=True)) is not None:
+                try:
+                    session = work.open(candidate.job())
+                except StoreError:
+                    raise
+                except Exception as error:
+                    engine.fail(candidate.trial, reason_of(error))
+                else:
+                    go_on(candidate, session, iter(session))
+            if not waiting:
+                return
+            clock, _, candidate, session, lines, line = heapq.heappop(waiting)
+            if engine.report(candidate.trial, {**line, CLOCK: clock}):
+                go_on(candidate, session, lines)
             else:
-                go_on(candidate, session, iter(session))
-        if not waiting:
-            return
-        clock, _, candidate, session, lines, line = heapq.heappop(waiting)
-        if engine.report(candidate.trial, {**line, CLOCK: clock}):
-            go_on(candidate, session, lines)
-        else:
+                session.close()
+            tick()
+    finally:
+        for _, _, _, session, _, _ in waiting:
             session.close()
-        tick()

@@ -61,6 +61,9 @@ class Answers:
     table: Table
     row: dict[str, int] = field(default_factory=dict)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.space, name)  # what a sampler may ask of a space beyond what the engine does
+
     @property
     def decisions(self) -> tuple[Any, ...]:
         return self.space.decisions

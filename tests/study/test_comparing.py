@@ -90,6 +90,7 @@ def test_the_target_is_the_lowest_mean_and_who_gets_there(base):
         for steps, row in zip(group.steps, group.rows, strict=True):
             first = [step.finished for step in steps if step.hypervolume >= found.target]
             assert row["trials_to_target"] == (min(first) if first else None)
+            assert row["seconds_to_target"] == (steps[min(first) - 1].seconds if first else None)
 
 
 def test_an_interval_is_students():
@@ -117,7 +118,7 @@ def test_the_page_opens_offline_and_says_the_same(base):
 
 
 def test_what_cannot_be_compared_is_refused(base, tmp_path):
-    with pytest.raises(NasError, match=r"same objectives .* other has maximize accuracy, and .*random0 maximize"):
+    with pytest.raises(NasError, match=r"same objectives .*other has maximize accuracy, and .*random0 maximize"):
         compared(base, "random0", "other")
     with pytest.raises(NasError, match="'nothing' must be a results folder or the name of one"):
         compared(base, "random0", "nothing")
@@ -132,5 +133,5 @@ def test_what_cannot_be_compared_is_refused(base, tmp_path):
     with pytest.raises(NasError, match="empty has no candidate that was trained to the end"):
         compared(base, "random0", tmp_path / "empty")
     (tmp_path / "empty" / "study.yaml").write_text("- no study\n")
-    with pytest.raises(NasError, match=r"study\.yaml"):
+    with pytest.raises(NasError, match=r"study\.yaml must be the study of a results folder, but it is damaged"):
         compared(base, "random0", tmp_path / "empty")

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from nas.report.aims import Aims, read_aims
 from nas.report.figures.hover import safe
-from nas.report.hypervolume import Progress, over_time, reference_point
+from nas.report.hypervolume import CLOCK, Progress, over_time, reference_point
 from nas.report.standing import best_baseline
 from nas.report.theme import LIGHT, Theme, axis, layout, note
 from nas.report.words import duration, join, kind_of, label, network, opening, plural, quantity, significant
@@ -26,6 +26,7 @@ def progress_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, 
     first = aims.first.name
     share = kind_of(first) == "share"
     length, unit = unit_of(steps)
+    clock = " on the simulated clock" if any(CLOCK in record.values for record in records) else ""
     title = {"x": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": 5}
     figure = go.Figure(
         layout=layout(
@@ -33,7 +34,7 @@ def progress_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, 
             HEIGHT,
             _summary(steps, records, aims),
             xaxis=axis(theme, "candidates trained to the end", anchor="y2", rangemode="tozero"),
-            xaxis2=axis(theme, f"{unit} since the first trial began", anchor="y3", rangemode="tozero"),
+            xaxis2=axis(theme, f"{unit} since the first trial began{clock}", anchor="y3", rangemode="tozero"),
             yaxis=axis(theme, domain=[0.71, 1], tickformat=".1~%" if share else None),
             yaxis2=axis(theme, domain=[0.37, 0.62], rangemode="tozero"),
             yaxis3=axis(theme, domain=[0, 0.2], rangemode="tozero", anchor="x2"),

@@ -11,9 +11,7 @@ import numpy.typing as npt
 
 from nas.report.aims import Aims, Objective, read_aims
 from nas.report.front import as_costs, front, nondominated
-from nas.store.record import Record
-
-CLOCK = "simulated_seconds"  # the value of a record that says when it ended where the clock was simulated
+from nas.store.record import CLOCK, Record
 
 
 @dataclass(frozen=True)

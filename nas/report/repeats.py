@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +13,11 @@ import numpy as np
 from nas.errors import NasError
 from nas.report.aims import Aims, read_aims
 from nas.report.front import best, front
-from nas.report.hypervolume import CLOCK, Progress, over_time, reference_point
+from nas.report.hypervolume import Progress, over_time, reference_point
 from nas.report.rows import is_trained
+from nas.report.settings import differing_settings
 from nas.report.words import join, label, quantity, significant
-from nas.store.record import Record
-
-# What may differ between repeats of one study, and what says nothing of how it searched.
-SEEDS = ("search.seed", "recipe.seed", "data.seed")
-PATHS = ("data.path", "evaluator.table")  # compared by the name of the file or folder, wherever it is kept
-ASIDE = ("name", "nas", "search.storage", "search.start", "data.cache", *SEEDS)
+from nas.store.record import CLOCK, Record
 
 
 @dataclass(frozen=True)
@@ -163,40 +158,9 @@ def compare(groups: Mapping[str, Sequence[Ran]]) -> Compared:
     steps = {name: [over_time(run.candidates, run.aims, reference) for run in group] for name, group in groups.items()}
     target = min(float(np.mean([each[-1].hypervolume for each in found])) for found in steps.values())
     found = [Group(name, group, steps[name], target) for name, group in groups.items()]
-    return Compared(aims, reference, target, found, _differences(groups))
-
-
-def settings(study: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting of a resolved study that says how it searched, by its dotted key; the space as one of them."""
-    tree = {key: value for key, value in study.items() if key not in ("space", "run")}
-    space = study.get("space")
-    flat = {key: value for key, value in _leaves(tree) if key not in ASIDE and value not in (None, [], {})}
-    flat |= {key: str(flat[key]).rstrip("/").rpartition("/")[2] for key in PATHS if key in flat}
-    run = study.get("run")
-    concurrent = run.get("concurrent") if isinstance(run, Mapping) else None
-    name = space.get("name") if isinstance(space, Mapping) else space
-    return flat | {"space": name, "run.concurrent": concurrent} | {_SPACE: json.dumps(space, sort_keys=True)}
-
-
-_SPACE = "space (all of it)"
-
-
-def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, Mapping):
-        for key, value in tree.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, tree
-
-
-def _differences(groups: Mapping[str, Sequence[Ran]]) -> dict[str, dict[str, Any]]:
-    each = {name: settings(group[0].study) for name, group in groups.items()}
-    keys = list(dict.fromkeys(key for found in each.values() for key in found))
-    rows = {key: {name: found.get(key) for name, found in each.items()} for key in keys}
-    differing = {key: row for key, row in rows.items() if len({json.dumps(value) for value in row.values()}) > 1}
-    if differing.pop(_SPACE, None) and "space" not in differing:
-        differing["space"] = {name: f"{found['space']} (others of this name differ)" for name, found in each.items()}
-    return differing
+    return Compared(
+        aims, reference, target, found, differing_settings({name: group[0].study for name, group in groups.items()})
+    )
 
 
 def _objectives(run: Ran) -> list[str]:

@@ -11,15 +11,15 @@ from nas.errors import StoreError
 from nas.schedule.reason import reason_of
 from nas.schedule.work import Session, Work
 from nas.search import Candidate, Engine
-
-CLOCK = "simulated_seconds"  # in every report: what the clock of the whole search showed
+from nas.store.record import CLOCK
 
 
 def run_simulated(engine: Engine, work: Work, tick: Callable[[], None], workers: int = 1) -> None:
     """Train every candidate that the engine gives with so many workers, each report entered when it would arrive.
 
-    A report arrives the `seconds` that it says after the one before it; a free worker asks at once, so the engine
-    should not look ahead. Goes on from the latest time that a trial of the results has.
+    A report arrives the `seconds` that it says after the one before it, and gets what the clock shows then, as `CLOCK`.
+    A free worker asks at once, so the engine should not look ahead. Goes on from the latest time that a trial of the
+    results has.
     """
     clock = max((record.values.get(CLOCK, 0.0) for record in engine.results.records("candidate")), default=0.0)
     order = itertools.count()  # of equal times the earlier one first

@@ -9,6 +9,9 @@ from typing import Any, Literal
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "duplicate"]
 Role = Literal["candidate", "baseline", "finalist"]
 
+# The value that says when a trial last reported, where a search had a simulated clock.
+CLOCK = "simulated_seconds"
+
 # What may turn a network away before it trains, in order of price.
 GATES = ("structure", "duplicate", "cost", "predicted", "latency")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import NasError
-from nas.report.repeats import Compared, Ran, compare, settings
+from nas.report.repeats import Compared, Ran, compare
+from nas.report.settings import settings
 from nas.study.results import open_results, read_resolved
 
 

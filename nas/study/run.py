@@ -48,11 +48,18 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
     `BudgetUnreachable` and `SpecError` (a calibration that does not hold), `TooManyFailures`; lets KeyboardInterrupt
     through. Whatever was finished before stays and is used again.
     """
+    with nothing_left(folder):
+        return _run(study, folder, on_progress, skip_unreadable)
+
+
+@contextmanager
+def nothing_left(folder: Path) -> Iterator[None]:
+    """No new results folder stays behind where a study turns out to be impossible before any training."""
     fresh = not folder.exists()
     try:
-        return _run(study, folder, on_progress, skip_unreadable)
+        yield
     except (BudgetUnreachable, SpecError):  # SpecError: a calibration that the study names does not hold
-        if fresh:  # nothing was trained, and the next try will be of another study
+        if fresh:  # the next try will be of another study
             shutil.rmtree(folder)
         raise
 

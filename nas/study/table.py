@@ -80,17 +80,19 @@ def open_table(config: StudyConfig, space: Space) -> Table:
     def numbers(place: Sequence[str | int], text: str) -> Numbers:
         return config.told_at([at, *place], partial(_numbers, path, columns, text, settings.key, keys))
 
-    return Table(
-        path,
-        digits,
-        rows,
-        {name: numbers(["costs", name], text) for name, text in settings.costs.items()},
-        {
-            epoch: {name: numbers(["epochs", str(epoch), name], text) for name, text in values.items()}
-            for epoch, values in sorted(settings.epochs.items())
-        },
-        numbers(["seconds_per_epoch"], settings.seconds_per_epoch),
-    )
+    costs = {name: numbers(["costs", name], text) for name, text in settings.costs.items()}
+    epochs = {
+        epoch: {name: numbers(["epochs", str(epoch), name], text) for name, text in values.items()}
+        for epoch, values in sorted(settings.epochs.items())
+    }
+    seconds = numbers(["seconds_per_epoch"], settings.seconds_per_epoch)
+    if (least := float(seconds.min())) < 0:
+        config.told_at([at, "seconds_per_epoch"], partial(_negative, path, keys[int(seconds.argmin())], least))
+    return Table(path, digits, rows, costs, epochs, seconds)
+
+
+def _negative(path: Path, key: str, least: float) -> None:
+    raise DataError(f"seconds must not be negative, but {path} has {least:g} for {key}")
 
 
 def _columns(path: Path) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from nas.study.config import StudyConfig
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
 from nas.study.results import Finished, stored_plan, write_results
-from nas.study.run import note_study, price
+from nas.study.run import note_study, nothing_left, price
 from nas.study.software import software
 from nas.study.spaces import check_whole, open_space
 from nas.study.table import Table, open_table
@@ -156,7 +156,7 @@ def run_table_study(study: TableStudy, folder: Path, on_progress: Callable[[Prog
     """
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
-    with results.driving():
+    with nothing_left(folder), results.driving():
         note_study(results, config, study.space)
         write_json(results.env_file, {"table": str(study.table.path), "rows": len(study.table.rows), **software()})
         _search(study, results, on_progress)

@@ -36,3 +36,4 @@ def test_no_network_within_the_budgets(run_nas, tmp_path):
     code, _, err = run_nas("search", file)
     assert code == 2
     assert "latency_ms <= 0.5" in err
+    assert not (tmp_path / "results" / "made_up").exists()

@@ -9,9 +9,9 @@ import pytest
 from tiny import TinySpace, Trains, latency, price
 
 from nas.schedule import Resources, run
-from nas.schedule.simulated import CLOCK
 from nas.search import Engine, Rungs, SpaceProposals, TooManyFailures
 from nas.store import Record, Results
+from nas.store.record import CLOCK
 
 
 def simulate(folder: Path, work: Trains, workers: int, **options: Any) -> list[Record]:

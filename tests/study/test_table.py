@@ -131,6 +131,7 @@ def _with(row: int, column: str, value: object) -> pd.DataFrame:
         (None, {"evaluator": {"costs": {"latency_ms": "1 / (ms - 1)"}}}, r"'1 / \(ms - 1\)' .* row 0"),
         (None, {"evaluator": {"digits": ["stem.0.conv.out"]}}, "once, but do not so for stem.0.conv.kernel"),
         (None, {"evaluator": {"digits": ["out"]}}, "'out' is no decision of made_up"),
+        (None, {"evaluator": {"seconds_per_epoch": "s - 3"}}, "seconds must not be negative, but .* has -1 for 00"),
         (None, {"search": {"rungs": [3]}}, r"rungs must be epochs that the table has \(2, 10\), but 3 is not"),
         (None, {"objectives": ["maximize f1"]}, "names 'f1', which is no value"),
         (None, {"baselines": ["zoo/lenet5"]}, "'baselines' must be left out"),

@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 
 from nas.report.aims import Aims, read_aims
 from nas.report.figures.hover import safe
-from nas.report.hypervolume import CLOCK, Progress, over_time, reference_point
+from nas.report.hypervolume import Progress, over_time, reference_point
 from nas.report.standing import best_baseline
 from nas.report.theme import LIGHT, Theme, axis, layout, note
 from nas.report.words import duration, join, kind_of, label, network, opening, plural, quantity, significant
-from nas.store.record import Record
+from nas.store.record import CLOCK, Record
 
 HEIGHT = 540
 UNITS = ((2 * 86400.0, 86400.0, "days"), (7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))

@@ -22,7 +22,7 @@ from nas.measure import FLAGS, SERIOUS, Device, Protocol, load_device
 from nas.scale import METHODS
 from nas.search import SAMPLERS
 from nas.space import load_network, load_space, read_text
-from nas.study.config import FinalistSettings, RunSettings, SearchSettings, StudyConfig, read_study
+from nas.study.config import EvaluatorSettings, FinalistSettings, RunSettings, SearchSettings, StudyConfig, read_study
 from nas.study.scaling_config import CompareSettings, GridSettings
 from nas.study.spaces import catalogue, scaler
 from nas.train import Recipe
@@ -40,6 +40,7 @@ MODELS = {
         SearchSettings,
         RunSettings,
         FinalistSettings,
+        EvaluatorSettings,
         Recipe,
         Distill,
         Protocol,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nas import __version__
-from nas.cli import browse, calibrate, explain, export, finalize, networks, scale, spaces, studies, zoo
+from nas.cli import browse, calibrate, compare, explain, export, finalize, networks, scale, spaces, studies, zoo
 from nas.cli.console import err
 from nas.errors import NasError
 
@@ -28,6 +28,7 @@ app.command("search")(studies.search)
 app.command("status")(studies.status)
 app.command("show")(studies.show)
 app.command("report")(studies.report)
+app.command("compare")(compare.compare)
 app.command("browse")(browse.browse)
 app.command("finalize")(finalize.finalize)
 app.command("space")(spaces.space)

@@ -36,7 +36,6 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search for the best network under the study's budgets, or go on where an earlier run stopped."""
-    from nas.report import verdict
     from nas.study.config import read_study
     from nas.study.estimate import estimate
     from nas.study.open import open_study, results_folder
@@ -47,6 +46,9 @@ def search(
     overrides = {"data.path": path, "search.trials": trials, "device": device, "run.runner": runner}
     config = read_study(study, overrides)
     folder = results_folder(config, out_folder)
+    if config.evaluator is not None:
+        _search_table(config, folder, dry_run, as_json)
+        return
     opened = open_study(config, results=folder.parent, skip_unreadable=skip_unreadable)
     check_named(opened)
     if opened.dataset.skipped:
@@ -64,6 +66,33 @@ def search(
     except KeyboardInterrupt:
         err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
         raise
+    _print_finished(folder, finished, as_json)
+
+
+def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool) -> None:
+    """A search that is answered from a table."""
+    from nas.study.table_run import open_table_study, run_table_study, table_plan
+
+    opened = open_table_study(config)
+    for warning in opened.warnings:
+        err.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
+    if dry_run:
+        plan = table_plan(opened, folder)
+        print_json(plan) if as_json else _print_estimate(plan)
+        return
+    try:
+        with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
+            finished = run_table_study(opened, folder, live.update)
+    except KeyboardInterrupt:
+        err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
+        raise
+    _print_finished(folder, finished, as_json)
+
+
+def _print_finished(folder: Path, finished: Any, as_json: bool) -> None:
+    """The end of a search; exit code 3 where nothing met the budgets."""
+    from nas.report import verdict
+
     found = verdict(finished.records, finished.study)
     if as_json:
         import json

@@ -148,7 +148,7 @@ def _against(record: Record, other: Record, aims: Aims) -> str:
         mine, theirs = objective.value(record), objective.value(other)
         if mine is not None and theirs is not None:
             parts.append(f"{label(objective.name)} {difference(objective.name, mine - theirs)}")
-    unequal = "" if alike(record, other) else f"; trained for {len(record.curve)} and {len(other.curve)} epochs"
+    unequal = "" if alike(record, other) else f"; trained for {record.epochs} and {other.epochs} epochs"
     return f"Beside {network(other)}: {', '.join(parts) or 'nothing to compare'}{unequal}"
 
 
@@ -225,7 +225,7 @@ def _training(about: Card) -> str:
     role = {"finalist": "retrained from nothing", "baseline": "a known network"}.get(
         record.role, "trained in the search"
     )
-    epochs = f"{plural(len(record.curve), 'epoch')}, {role} ({record.state})."
+    epochs = f"{plural(record.epochs, 'epoch')}, {role} ({record.state})."
     return f"{epochs}\n\nRecipe: {said}." if said else epochs
 
 

@@ -58,7 +58,7 @@ def _row(
 ) -> str:
     tag = {"front": "on the front"}.get(row.kind, row.kind)
     cells = "".join(_cell(row.record, name, scales[name], aims) for name in names)
-    cells += f'<td class="number">{len(row.record.curve)}</td>' if epochs else ""
+    cells += f'<td class="number">{row.record.epochs}</td>' if epochs else ""
     inside = esc(row.inside) if row.inside == "yes" else f'<span class="over">{esc(row.inside)}</span>'
     head = f'<th scope="row">{esc(network(row.record))}<span class="tag">{tag}</span></th>'
     return (

@@ -84,7 +84,7 @@ def _value(record: Record, name: str) -> str:
 
 
 def _training(first: Record, second: Record) -> list[Difference]:
-    return [Difference("Trained for", *(plural(len(record.curve), "epoch") for record in (first, second)))]
+    return [Difference("Trained for", *(plural(record.epochs, "epoch") for record in (first, second)))]
 
 
 def _stages(first: Sequence[Stage], second: Sequence[Stage]) -> list[Difference]:

@@ -48,9 +48,9 @@ def gates(records: Sequence[Record]) -> list[Gate]:
     running = [r for r in left if r.state == "running"]
     if running:
         step("still running", running)
-    for epochs in sorted({len(r.curve) for r in left if r.state == "pruned"}):
+    for epochs in sorted({r.epochs for r in left if r.state == "pruned"}):
         name = f"rung at epoch {epochs}" if epochs else "stopped early"
-        step(name, [r for r in left if r.state == "pruned" and len(r.curve) == epochs])
+        step(name, [r for r in left if r.state == "pruned" and r.epochs == epochs])
     step("budget", [r for r in left if not r.feasible])
     return steps
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nas.report.aims import Aims, Objective, read_aims
 from nas.report.front import as_costs, front, nondominated
-from nas.store.record import Record
+from nas.store.record import CLOCK, Record
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Progress:
     """The state of the search after `finished` candidates were trained to the end.
 
     `best` is the best first objective within the budget so far (None: nothing yet), `seconds` is counted from the
-    start of the first trial.
+    start of the first trial, on the simulated clock where the study had one.
     """
 
     finished: int
@@ -73,13 +73,16 @@ def contribution(record: Record, records: Sequence[Record], study: Mapping[str, 
     return (whole - volume(others)) / whole if whole else 0.0
 
 
-def over_time(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> list[Progress]:
+def over_time(
+    records: Sequence[Record], study: Mapping[str, Any] | Aims, point: Mapping[str, float] | None = None
+) -> list[Progress]:
     """How the candidates' front grew, one entry a candidate trained to the end, in the order they finished.
 
-    All entries use the reference point of the whole study, so they never fall. Finalists are not part of it.
+    All entries use one reference point, so they never fall: `point`, or that of the whole study. Finalists are not part
+    of it.
     """
     aims = read_aims(study)
-    reference = _reference_costs(records, aims)
+    reference = _as_reference(point or reference_point(records, aims), aims)
     done = [r for r in records if r.state == "complete" and r.role == "candidate"]
     done.sort(key=lambda r: (r.finished if r.finished is not None else float("inf"), r.trial))
     starts = [r.started for r in records if r.started is not None]
@@ -95,6 +98,7 @@ def over_time(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> lis
                 members = members[nondominated(members)]
                 volume = _volume(members, reference)
         seconds = record.finished - min(starts) if record.finished is not None and starts else None
+        seconds = record.values.get(CLOCK, seconds)
         steps.append(Progress(count, volume, leader, record.trial, seconds))
     return steps
 
@@ -104,7 +108,10 @@ def _covered(members: npt.NDArray[np.float64], costs: tuple[float, ...]) -> bool
 
 
 def _reference_costs(records: Sequence[Record], aims: Aims) -> npt.NDArray[np.float64]:
-    point = reference_point(records, aims)
+    return _as_reference(reference_point(records, aims), aims)
+
+
+def _as_reference(point: Mapping[str, float], aims: Aims) -> npt.NDArray[np.float64]:
     return np.array([-point[o.name] if o.maximize else point[o.name] for o in aims.objectives])
 
 

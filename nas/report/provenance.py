@@ -35,7 +35,7 @@ def provenance(record: Record, records: Sequence[Record], aims: Aims, env: Mappi
         ("seeds", _seeds(record, aims)),
         ("started", _moment(record.started)),
         ("finished", _moment(record.finished)),
-        ("trained", f"{plural(len(record.curve), 'epoch')}, {duration(record.seconds)}" if record.curve else ""),
+        ("trained", f"{plural(record.epochs, 'epoch')}, {duration(record.seconds)}" if record.curve else ""),
         ("latency measured", _measured(record)),
         ("software", _software(env)),
         ("host", str(env.get("host") or "")),

@@ -35,7 +35,7 @@ def network_rows(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> 
             [
                 network(r),
                 *(_measured(r, name, aims) for name in values),
-                len(r.curve),
+                r.epochs,
                 outcome(r, id(r) in members),
                 inside(r, aims),
                 r.arch_id,
@@ -100,7 +100,7 @@ def outcome(record: Record, on_front: bool = False) -> str:
     if record.gate is not None:
         return f"rejected: {record.gate}"
     if record.state == "pruned":
-        return f"stopped, epoch {len(record.curve)}" if record.curve else "stopped early"
+        return f"stopped, epoch {record.epochs}" if record.curve else "stopped early"
     if record.state != "complete":
         return {"running": "still running"}.get(record.state, record.state)
     known = {"baseline": "baseline", "finalist": "finalist"}.get(record.role)

@@ -104,7 +104,7 @@ def _gap(record: Record, known: Record | None, aims: Aims) -> float | None:
 
 def alike(a: Record, b: Record) -> bool:
     """Whether two networks were trained for as many epochs: otherwise the longer training wins, not the network."""
-    return len(a.curve) == len(b.curve)
+    return a.epochs == b.epochs
 
 
 def verdict(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> Verdict:
@@ -143,7 +143,7 @@ def _peer(leader: Record, records: Sequence[Record], aims: Aims) -> Record | Non
 
 
 def _trained(record: Record) -> str:
-    return plural(len(record.curve), "epoch")
+    return plural(record.epochs, "epoch")
 
 
 def _numbers(record: Record, aims: Aims, cost: str | None, *, intervals: bool = True) -> str:

@@ -54,7 +54,7 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
     table.add_column("against", no_wrap=True, justify="right")
     for row in rows:
         cells = [row.kind, place(row.record), *(measured(row.record, name, aims) for name in names)]
-        cells += [str(len(row.record.curve))] if epochs else []
+        cells += [str(row.record.epochs)] if epochs else []
         cells += [row.inside, gap(row, aims).removesuffix(" points")]
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[row.kind])
     return table
@@ -62,7 +62,7 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
 
 def unequal_epochs(rows: Sequence[Standing]) -> bool:
     """Whether some of the networks were trained for longer than others, which a reader has to see."""
-    return len({len(row.record.curve) for row in rows if row.record.curve}) > 1
+    return len({row.record.epochs for row in rows if row.record.curve}) > 1
 
 
 def against_text(known: Record | None, rows: Sequence[Standing]) -> str:

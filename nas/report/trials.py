@@ -75,7 +75,7 @@ def _fields(pa: Any) -> list[tuple[str, Any, Callable[[Record], Any]]]:
         ("seconds", real, lambda r: r.seconds),
         ("started", real, lambda r: r.started),
         ("finished", real, lambda r: r.finished),
-        ("epochs", whole, lambda r: len(r.curve)),
+        ("epochs", whole, lambda r: r.epochs),
         ("decisions", text, lambda r: json.dumps(plain(r.decisions))),
     ]
 

@@ -1,4 +1,4 @@
-"""Runs an engine's candidates to the end, by Ray Tune or in this process."""
+"""Runs an engine's candidates to the end, by Ray Tune, in this process, or on a simulated clock."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Literal
 
 from nas.errors import NasError
 from nas.schedule.local import run_local
+from nas.schedule.simulated import run_simulated
 from nas.schedule.work import Resources, Work
 from nas.search import Engine, Progress
 
-Runner = Literal["ray", "local"]
+Runner = Literal["ray", "local", "simulated"]
 
 ONE_AT_A_TIME = Resources()
 UNATTENDED = nullcontext()
@@ -51,12 +52,14 @@ def run(
                 match runner:
                     case "local":
                         run_local(engine, work, tick)
+                    case "simulated":
+                        run_simulated(engine, work, tick, resources.concurrent)
                     case "ray":
                         from nas.schedule.ray_tune import run_ray
 
                         run_ray(engine, work, resources, tick)
                     case _:
-                        raise NasError(f"the runner must be ray or local, but got '{runner}'")
+                        raise NasError(f"the runner must be ray, local or simulated, but got '{runner}'")
         except KeyboardInterrupt:
             engine.close()
             if on_progress is not None:

@@ -9,6 +9,9 @@ from typing import Any, Literal
 State = Literal["running", "complete", "pruned", "infeasible", "failed", "duplicate"]
 Role = Literal["candidate", "baseline", "finalist"]
 
+# The value that says when a trial last reported, where a search had a simulated clock.
+CLOCK = "simulated_seconds"
+
 # What may turn a network away before it trains, in order of price.
 GATES = ("structure", "duplicate", "cost", "predicted", "latency")
 
@@ -52,6 +55,11 @@ class Record:
     def feasible(self) -> bool:
         """Whether every budget is known to be met."""
         return self.state == "complete" and all(excess <= 0 for excess in self.constraints.values())
+
+    @property
+    def epochs(self) -> int:
+        """For how many epochs it was trained; a table reports some of them only."""
+        return int(self.curve[-1].get("epoch", len(self.curve))) if self.curve else 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"feasible": self.feasible}

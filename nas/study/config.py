@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import pydantic
 
@@ -70,6 +70,28 @@ class RunSettings(Section):
     )
 
 
+class EvaluatorSettings(Section):
+    """A table that answers in the place of training: one row an architecture."""
+
+    table: str = pydantic.Field(description="the parquet file, as written or beside the study; or `--data`")
+    key: str = pydantic.Field(description="column that names the architecture by a string of digits, one a decision")
+    digits: list[str] = pydantic.Field(
+        default_factory=list,
+        description="decisions in the order of the digits, each digit the place (from 0) of a decision's value among "
+        "its values; without it all decisions in the order of the space",
+    )
+    costs: dict[str, str] = pydantic.Field(
+        default_factory=dict,
+        description="values known before training, `NAME: expression of columns`; latency_ms counts as measured, and "
+        "what is not given here (params, macs) is counted on the network",
+    )
+    epochs: dict[int, dict[str, str]] = pydantic.Field(
+        min_length=1, description="what training reports after so many epochs, `NAME: expression of columns`"
+    )
+    seconds_per_epoch: str = pydantic.Field("1", description="expression of columns; drives the simulated clock")
+    classes: int | None = pydantic.Field(None, ge=2, description="classes of the networks, instead of the space's")
+
+
 class FinalistSettings(Section):
     """The last step: the best of the front trained again from nothing and measured again in a fresh process."""
 
@@ -85,7 +107,10 @@ class StudyConfig(Section):
     space: str | dict[str, Any] = pydantic.Field(
         description="a search space: a file, a shipped name, or the tree itself"
     )
-    data: DataSpec
+    data: DataSpec | None = pydantic.Field(None, description="the images; a study on a table has none")
+    evaluator: EvaluatorSettings | None = pydantic.Field(
+        None, description="a recorded table that answers in the place of training and measuring"
+    )
     device: Device | str = pydantic.Field("cpu", description="where latency counts: cpu, cuda, or a device file")
     objectives: list[str] = pydantic.Field(
         default=["maximize accuracy", "minimize latency_ms"],
@@ -108,6 +133,13 @@ class StudyConfig(Section):
         default_factory=list, description="known networks to train by the same recipe"
     )
     finalists: FinalistSettings = FinalistSettings()
+
+    @property
+    def images(self) -> DataSpec:
+        """The data; raises `NasError` in a study that has none, which is answered from a table."""
+        if self.data is None:
+            raise NasError("a study must have `data` to train on, but this one has none: it is answered from a table")
+        return self.data
 
     @property
     def training(self) -> Recipe:
@@ -155,15 +187,21 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
     """As `read_study`, for a kind of study with sections of its own."""
     path = find_file(source, "studies")
     node = read(path)
+    on_table = isinstance(node.value, dict) and "evaluator" in node.value
     for key, value in (overrides or {}).items():
         if value is not None:
+            key = "evaluator.table" if on_table and key == "data.path" else key
             node = _override(node, key.split("."), value)
     config = parse_model(model, node, "a study")
     config._node = node
+    if config.data is None and config.evaluator is None:
+        raise node.fail("'data' is missing")
     for key, check in (("objectives", Objective.parse), ("budgets", Budget.parse)):
         for index, text in enumerate(getattr(config, key)):
             config.told_at((key, index), partial(check, text))
     changes: dict[str, Any] = {}
+    if config.evaluator is not None:
+        config = _on_table(config, path.parent)
     space, recipe, device = config.space, config.recipe, config.device
     beside = path.parent
     if isinstance(space, str):
@@ -177,6 +215,28 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
     if isinstance(device, str):
         changes["device"] = config.told_at(["device"], lambda: named_device(device, beside))
     return config.model_copy(update=changes)
+
+
+def _on_table(config: C, beside: Path) -> C:
+    """The study with the table's absolute path (where there is one), and no finalists: nothing is trained again.
+
+    Raises `SpecError` for what has no sense on a table.
+    """
+    evaluator = config.evaluator
+    assert evaluator is not None
+    for key, given in (("data", config.data), ("baselines", config.baselines), ("search.start", config.search.start)):
+        if given:
+            config.told_at(key.split("."), partial(_not_on_a_table, key))
+    if "finalists" in config.model_fields_set and config.finalists.count:
+        config.told_at(["finalists"], partial(_not_on_a_table, "finalists"))
+    tries = [Path(evaluator.table), beside / evaluator.table]
+    table = next((str(file.resolve()) for file in tries if file.is_file()), evaluator.table)
+    changes = {"evaluator": evaluator.model_copy(update={"table": table}), "finalists": FinalistSettings(count=0)}
+    return config.model_copy(update=changes)
+
+
+def _not_on_a_table(key: str) -> NoReturn:
+    raise NasError(f"'{key}' must be left out of a study with an evaluator: a table trains nothing")
 
 
 def _with_teacher(recipe: Recipe, beside: Path) -> Recipe:

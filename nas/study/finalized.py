@@ -104,7 +104,7 @@ def _searched(record: Record, aims: Aims) -> dict[str, Any]:
     """What the search had found of a network."""
     return {
         "state": record.state,
-        "epochs": len(record.curve),
+        "epochs": record.epochs,
         "value": aims.first.value(record),
         "interval": record.interval.get(aims.first.name),
         "latency_ms": record.values.get(LATENCY),

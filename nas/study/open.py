@@ -75,7 +75,7 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
         ["search", "rungs"],
         lambda: Rungs((*config.search.rungs, config.training.epochs), config.search.reduction),
     )
-    dataset = config.told_at(["data"], lambda: load_data(config.data, skip_unreadable=skip_unreadable))
+    dataset = config.told_at(["data"], lambda: load_data(config.images, skip_unreadable=skip_unreadable))
     if (distill := config.training.distill) is not None:
         at = ["recipe", "distill", "teacher"]
         config.told_at(at, lambda: Teacher(Path(distill.teacher), dataset, torch.device("cpu")))

@@ -39,7 +39,7 @@ def open_results(study: str | Path, base: Path = Path("results")) -> Results:
     folder = _folder_of(study, base)
     if folder is not None:
         config = read_resolved(folder)
-        return Results(folder, storage=config["search"]["storage"], name=config["name"])
+        return Results(folder, storage=config["search"].get("storage"), name=config["name"])
     there = sorted(path.parent.name for path in base.glob("*/study.yaml"))
     known = f"in {base}/ there are: {', '.join(there)}" if there else f"there are none in {base}/ yet"
     raise NasError(f"'{study}' must be a results folder or the name of one; {known}")
@@ -56,8 +56,10 @@ def _folder_of(study: str | Path, base: Path) -> Path | None:
 
 
 def read_resolved(folder: Path) -> dict[str, Any]:
-    """The study file of a results folder as plain data."""
-    study: dict[str, Any] = read(folder / "study.yaml").plain()
+    """The study file of a results folder as plain data. Raises `StoreError` where it is damaged."""
+    study = read(folder / "study.yaml").plain()
+    if not isinstance(study, dict) or "name" not in study or not isinstance(study.get("search"), dict):
+        raise StoreError(f"{folder / 'study.yaml'} must be the study of a results folder, but it is damaged")
     return study
 
 

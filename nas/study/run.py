@@ -16,6 +16,7 @@ from nas.measure import DeviceLock
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
 from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
+from nas.space import Space
 from nas.space.text import write
 from nas.store import Record, Results, Role
 from nas.store.files import read_json, write_json, write_text
@@ -35,7 +36,7 @@ OnProgress = Callable[[Progress], None]
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
 MAY_GROW = (
-    "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path",
+    "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path", "evaluator.table",
     "grid.seeds", "compare.seeds", "recipe.distill.teacher",
 )  # fmt: skip
 
@@ -47,11 +48,18 @@ def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_u
     `BudgetUnreachable` and `SpecError` (a calibration that does not hold), `TooManyFailures`; lets KeyboardInterrupt
     through. Whatever was finished before stays and is used again.
     """
+    with nothing_left(folder):
+        return _run(study, folder, on_progress, skip_unreadable)
+
+
+@contextmanager
+def nothing_left(folder: Path) -> Iterator[None]:
+    """No new results folder stays behind where a study turns out to be impossible before any training."""
     fresh = not folder.exists()
     try:
-        return _run(study, folder, on_progress, skip_unreadable)
+        yield
     except (BudgetUnreachable, SpecError):  # SpecError: a calibration that the study names does not hold
-        if fresh:  # nothing was trained, and the next try will be of another study
+        if fresh:  # the next try will be of another study
             shutil.rmtree(folder)
         raise
 
@@ -96,7 +104,7 @@ def _driving(study: OpenStudy, folder: Path, on_progress: OnProgress) -> Iterato
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
     with results.driving():
-        _note_study(results, study)
+        note_study(results, study.config, study.space)
         write_json(results.data_file, study.dataset.to_json())
         # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
@@ -206,7 +214,7 @@ def final_recipe(config: StudyConfig) -> Recipe:
 
 def _work(study: OpenStudy, recipe: Recipe, skip_unreadable: bool, *, test: bool = False) -> TrainWork:
     return TrainWork(
-        data=study.config.data,
+        data=study.config.images,
         recipe=recipe,
         device=study.train_device,
         threads=max(1, int(study.config.run.cpus)),
@@ -221,9 +229,9 @@ def _resources(config: StudyConfig) -> Resources:
     return Resources(settings.concurrent, settings.cpus, settings.gpus, settings.resources, settings.address)
 
 
-def _note_study(results: Results, study: OpenStudy) -> None:
+def note_study(results: Results, config: StudyConfig, space: Space) -> None:
     """Write the resolved study, space included, or check that the one that stands there is the same search."""
-    resolved = study.config.resolved() | {"space": study.space.tree.plain()}
+    resolved = config.resolved() | {"space": space.tree.plain()}
     if results.study_file.exists():
         before = read_resolved(results.folder)
         changed = _flat(before).items() ^ _flat(resolved).items()

@@ -131,7 +131,7 @@ def _trained_weights(origin: Origin) -> tuple[Mapping[str, Tensor], str]:
     numbers = read_json(kept / NUMBERS) or {}
     if (numbers.get("role"), numbers.get("trial")) == (record.role, record.trial) and (kept / WEIGHTS).is_file():
         try:
-            return safetensors.torch.load_file(kept / WEIGHTS), f"after epoch {len(record.curve)}, from best/"
+            return safetensors.torch.load_file(kept / WEIGHTS), f"after epoch {record.epochs}, from best/"
         except (OSError, safetensors.SafetensorError) as error:
             raise StoreError(f"{kept / WEIGHTS} must be a file of weights, but: {error}") from error
     raise ExportError(_no_weights(results, record))
@@ -154,7 +154,7 @@ def _no_weights(results: Results, record: Record) -> str:
             why = f"its training failed ({record.reason or 'no reason was recorded'})"
         case _:
             folder = results.trial_folder(record.folder)
-            why = f"it was trained for {len(record.curve)} epochs, but no checkpoint is in {folder}"
+            why = f"it was trained for {record.epochs} epochs, but no checkpoint is in {folder}"
     there = f"{where}/finalized" if record.role == "candidate" else again_there
     return f"{name} has no weights: {why}; train it with `{retrain}` and export it from {there}, or {again}"
 

@@ -191,7 +191,7 @@ def test_a_cluster_is_joined_where_the_environment_says_so(monkeypatch: pytest.M
 
 
 def test_wrong_runner(results: Results) -> None:
-    with results.driving(), pytest.raises(NasError, match="must be ray or local"):
+    with results.driving(), pytest.raises(NasError, match="must be ray, local or simulated"):
         run(make(results), SlowWork(), TWO, "slurm")
 
 

@@ -56,7 +56,7 @@ def columns_document(key: str, snapshot: Snapshot) -> dict[str, Any]:
         "trained": [int(is_trained(r)) for r in records],
         "trusted": [int(trusted(r)) for r in records],
         "others": [int(_meets_unnamed(r, aims)) for r in records],
-        "epochs": [len(r.curve) for r in records],
+        "epochs": [r.epochs for r in records],
         "values": {name: [_number(aims.value(r, name)) for r in records] for name in names},
         "bounds": {name: found for name in names if any(found := [_bounds(r, name) for r in records])},
         "decisions": _decisions(records),

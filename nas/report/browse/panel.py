@@ -189,7 +189,7 @@ def curve_figure(record: Record, peer: Record | None, name: str, theme: Theme) -
         "layout": layout(
             theme,
             220,
-            f"{label(name)} by epoch over {len(record.curve)} epochs, at the end {last}.",
+            f"{label(name)} by epoch over {record.epochs} epochs, at the end {last}.",
             xaxis=axis(theme, "epoch"),
             yaxis=axis(theme, label(name) if percent else axis_label(name), tickformat=percent),
             margin={"l": 56, "r": 8, "t": 26, "b": 40},

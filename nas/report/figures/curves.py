@@ -78,7 +78,7 @@ def rung_epochs(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> l
     said = search.get("rungs") if isinstance(search, Mapping) else None
     if said:
         return [int(epoch) for epoch in said]
-    return sorted({len(r.curve) for r in records if r.state == "pruned" and r.curve})
+    return sorted({r.epochs for r in records if r.state == "pruned" and r.curve})
 
 
 def _metric(records: Sequence[Record], aims: Aims) -> str:

@@ -13,7 +13,7 @@ from nas.report.hypervolume import Progress, over_time, reference_point
 from nas.report.standing import best_baseline
 from nas.report.theme import LIGHT, Theme, axis, layout, note
 from nas.report.words import duration, join, kind_of, label, network, opening, plural, quantity, significant
-from nas.store.record import Record
+from nas.store.record import CLOCK, Record
 
 HEIGHT = 540
 UNITS = ((2 * 86400.0, 86400.0, "days"), (7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
@@ -25,7 +25,8 @@ def progress_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, 
     steps = over_time(records, aims)
     first = aims.first.name
     share = kind_of(first) == "share"
-    length, unit = _unit(steps)
+    length, unit = unit_of(steps)
+    clock = " on the simulated clock" if any(CLOCK in record.values for record in records) else ""
     title = {"x": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "yshift": 5}
     figure = go.Figure(
         layout=layout(
@@ -33,7 +34,7 @@ def progress_figure(records: Sequence[Record], study: Mapping[str, Any] | Aims, 
             HEIGHT,
             _summary(steps, records, aims),
             xaxis=axis(theme, "candidates trained to the end", anchor="y2", rangemode="tozero"),
-            xaxis2=axis(theme, f"{unit} since the first trial began", anchor="y3", rangemode="tozero"),
+            xaxis2=axis(theme, f"{unit} since the first trial began{clock}", anchor="y3", rangemode="tozero"),
             yaxis=axis(theme, domain=[0.71, 1], tickformat=".1~%" if share else None),
             yaxis2=axis(theme, domain=[0.37, 0.62], rangemode="tozero"),
             yaxis3=axis(theme, domain=[0, 0.2], rangemode="tozero", anchor="x2"),
@@ -92,8 +93,8 @@ def _turns(steps: Sequence[Progress]) -> list[Progress]:
     return [b for a, b in pairs if a is None or b is steps[-1] or b.hypervolume != a.hypervolume]
 
 
-def _unit(steps: Sequence[Progress]) -> tuple[float, str]:
-    """The unit of time in which the whole search is a number of a reasonable size: its seconds and its name."""
+def unit_of(steps: Sequence[Progress]) -> tuple[float, str]:
+    """The unit of time in which a whole search is a number of a reasonable size: its seconds and its name."""
     longest = max((step.seconds for step in steps if step.seconds is not None), default=0.0)
     return next(((length, name) for least, length, name in UNITS if longest >= least), (1.0, "seconds"))
 

@@ -1,0 +1,215 @@
+"""A study answered from a recorded table: the same engine, gates, records and report, on a simulated clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nas.arch import Plan
+from nas.cost import Cost
+from nas.errors import NasError
+from nas.report import best
+from nas.schedule import Job, Resources, run
+from nas.search import Engine, Goals, Progress, Rungs, SpaceProposals, make_sampler
+from nas.search.gates import MEASURED_NAMES
+from nas.search.goals import check_names
+from nas.space import Decisions, Space
+from nas.space.expression import Expression
+from nas.store import Results
+from nas.store.files import write_json
+from nas.store.storage import check_storage
+from nas.study.config import StudyConfig
+from nas.study.few import few_networks, possible_trials
+from nas.study.keep import keep_best
+from nas.study.results import Finished, stored_plan, write_results
+from nas.study.run import note_study, nothing_left, price
+from nas.study.software import software
+from nas.study.spaces import check_whole, open_space
+from nas.study.table import Table, open_table
+
+PERCENTILES = {"latency_ms": "p50", "latency_low_ms": "low", "latency_high_ms": "high", "latency_p90_ms": "p90",
+               "latency_p99_ms": "p99"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TableStudy:
+    """A study on a table with everything it names looked up and checked."""
+
+    config: StudyConfig
+    space: Space
+    table: Table
+    goals: Goals
+    rungs: Rungs
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is allowed, but hardly meant: an objective that is the same for every architecture."""
+        named = {name for objective in self.goals.objectives for name in objective.names}
+        return [
+            f"'{name}' is the same in every row of {self.table.path}" for name in self.table.constant if name in named
+        ]
+
+
+@dataclass
+class Answers:
+    """The space as the engine sees it, which notes the row of every network that it decodes, and answers by it."""
+
+    space: Space
+    table: Table
+    row: dict[str, int] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.space, name)  # what a sampler may ask of a space beyond what the engine does
+
+    @property
+    def decisions(self) -> tuple[Any, ...]:
+        return self.space.decisions
+
+    @property
+    def cost_constraints(self) -> tuple[Expression, ...]:
+        return self.space.cost_constraints
+
+    def walk(self, draw: Callable[[Any], Any]) -> Decisions:
+        return self.space.walk(draw)
+
+    def sample(self, rng: random.Random) -> Decisions:
+        return self.space.sample(rng)
+
+    def neighbours(self, decisions: Mapping[str, Any]) -> Iterator[Decisions]:
+        return self.space.neighbours(decisions)
+
+    def decode(self, decisions: Mapping[str, Any]) -> Plan:
+        plan = self.space.decode(decisions)
+        self.row.setdefault(plan.arch_id, self.table.row(decisions))
+        return plan
+
+    def price(self, plan: Plan) -> dict[str, float]:
+        """Costs as counted on the network, and those that the table has in their place."""
+        row = self.row[plan.arch_id]
+        given = {name: float(column[row]) for name, column in self.table.costs.items() if name not in MEASURED_NAMES}
+        return price(plan) | given
+
+    def measure(self, plan: Plan, budget_ms: float | None = None) -> dict[str, Any]:
+        """The table's latency (and what else is measured with it) as a measurement that is trusted."""
+        row = self.row[plan.arch_id]
+        found = {PERCENTILES.get(n, n): float(c[row]) for n, c in self.table.costs.items() if n in MEASURED_NAMES}
+        return {**found, "trusted": True, "flags": [], "table": str(self.table.path)}
+
+    def open(self, job: Job) -> Recorded:
+        """What training reports, as the table has it: this is the work of a runner in this process."""
+        return Recorded(self.table.lines(self.row[job["arch_id"]]), int(job["epochs"]))
+
+
+@dataclass
+class Recorded:
+    """The reports of a network's training, read from a table up to an epoch."""
+
+    lines: Iterator[Mapping[str, float]]
+    epochs: int
+
+    def __iter__(self) -> Iterator[Mapping[str, float]]:
+        return (line for line in self.lines if line["epoch"] <= self.epochs)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_table_study(config: StudyConfig) -> TableStudy:
+    """Look up and check everything that a study on a table names.
+
+    Raises `SpecError` and other `NasError` for what does not hold, with its place in the study's file.
+    """
+    settings, search = config.evaluator, config.search
+    assert settings is not None
+    config.told_at(["search", "sampler"], lambda: make_sampler(search.sampler, search.options, seed=search.seed))
+    if storage := search.storage:
+        config.told_at(["search", "storage"], lambda: check_storage(storage))
+    epochs = sorted(settings.epochs)
+    rungs = config.told_at(["search", "rungs"], lambda: _rungs(search.rungs, epochs, search.reduction))
+    given: dict[str, Any] = {"classes": settings.classes} if settings.classes else {}
+    space = open_space(config.space, recipe=config.training, **given)
+    check_whole(space, space.decode(space.sample(random.Random(search.seed))))
+    table = open_table(config, space)
+    goals = Goals.parse(config.objectives, config.budgets)
+    known = {*Cost(0, 0, 0, 0).values(), *table.costs, *table.epochs[epochs[-1]]}
+    for key, wanted in (("objectives", goals.objectives), ("budgets", goals.budgets)):
+        for index, goal in enumerate(wanted):
+            config.told_at([key, index], lambda goal=goal: check_names(goal, known))  # type: ignore[misc]
+    return TableStudy(config, space, table, goals, rungs)
+
+
+def _rungs(rungs: list[int], epochs: list[int], reduction: int) -> Rungs:
+    if missing := [rung for rung in rungs if rung not in epochs]:
+        raise NasError(
+            f"rungs must be epochs that the table has ({', '.join(map(str, epochs))}), but {missing[0]} is not"
+        )
+    return Rungs((*rungs, epochs[-1]), reduction)
+
+
+def run_table_study(study: TableStudy, folder: Path, on_progress: Callable[[Progress], None]) -> Finished:
+    """Run a study on a table, or go on with one that was interrupted, and write everything to `folder`.
+
+    `run.concurrent` workers share a simulated clock. Raises as `nas.study.run.run_study`.
+    """
+    config = study.config
+    results = Results(folder, storage=config.search.storage, name=config.name)
+    with nothing_left(folder), results.driving():
+        note_study(results, config, study.space)
+        write_json(results.env_file, {"table": str(study.table.path), "rows": len(study.table.rows), **software()})
+        _search(study, results, on_progress)
+    finished = write_results(results)
+    leader = best(finished.records, finished.study)
+    if leader is not None:
+        keep_best(results, leader, stored_plan(results, leader))
+    return finished
+
+
+def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress], None]) -> None:
+    config, settings = study.config, study.config.search
+    answers = Answers(study.space, study.table)
+    engine = Engine(
+        results,
+        SpaceProposals(answers, settings.sampler, settings.options, seed=settings.seed),
+        price=answers.price,
+        measure=answers.measure,
+        objectives=config.objectives,
+        budgets=config.budgets,
+        rungs=study.rungs,
+        trials=settings.trials,
+        seed=settings.seed,
+        look_ahead=0,  # a candidate is asked for when a worker is free, not before: so runs can be repeated
+        reported=tuple(study.table.epochs[study.rungs.total]),
+    )
+    few = few_networks(study.space, settings.trials)
+
+    def tell(progress: Progress) -> None:
+        on_progress(replace(progress, note=progress.note or few))
+
+    run(engine, answers, Resources(config.run.concurrent), "simulated", tell)
+
+
+def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
+    """What would run, each a plain number or text; writes nothing."""
+    config, table = study.config, study.table
+    trials = possible_trials(study.space, config.search.trials)
+    mean_s = float(table.seconds.mean()) * study.rungs.total
+    return {
+        "study": config.name,
+        "results": str(folder),
+        "table": str(table.path),
+        "rows": len(table.rows),
+        "space": study.space.name,
+        "decisions": len(study.space.decisions),
+        "networks": few_networks(study.space, config.search.trials) or str(study.space.size()),
+        "objectives": config.objectives,
+        "budgets": config.budgets,
+        "sampler": config.search.sampler,
+        "trials": trials,
+        "rungs": list(study.rungs.epochs),
+        "simulated_workers": config.run.concurrent,
+        "simulated_seconds_a_network": mean_s,
+        "simulated_seconds_at_most": mean_s * trials / config.run.concurrent,
+    }

@@ -1,0 +1,39 @@
+"""`nas search` on a table, and `nas compare`, as a person calls them."""
+
+from __future__ import annotations
+
+import json
+
+from table_study import write_study
+
+
+def test_search_on_a_table_and_compare(nas, run_nas, tmp_path):
+    file = write_study(tmp_path, search={"trials": 5})
+    (tmp_path / "made_up.parquet").rename(tmp_path / "elsewhere.parquet")
+    code, _, err = run_nas("search", file)
+    assert code == 2
+    assert "--data FILE" in err
+    data = ["--data", "elsewhere.parquet"]
+    plan = json.loads(nas("search", file, *data, "--dry-run", "--json"))
+    assert plan["rows"] == 12
+    assert not (tmp_path / "results").exists()
+    front = json.loads(nas("search", file, *data, "--json"))
+    assert front["best"]["values"]["accuracy"] <= 0.75
+    assert "The best network" in nas("search", file, *data, "--trials", "7", "--out", "results/more")
+    found = json.loads(nas("compare", "a=made_up", "b=more", "--json", "--out", "page.html"))
+    assert [group["label"] for group in found["groups"]] == ["a", "b"]
+    assert found["groups"][1]["trained"]["mean"] == 7
+    assert found["differences"] == [{"key": "search.trials", "values": {"a": 5, "b": 7}}]
+    assert (tmp_path / "page.html").stat().st_size > 1e6
+    assert "hypervolume" in nas("compare", "made_up", "more")
+    code, _, err = run_nas("compare", "made_up", "none")
+    assert code == 2
+    assert "in results/ there are: made_up, more" in err
+
+
+def test_no_network_within_the_budgets(run_nas, tmp_path):
+    file = write_study(tmp_path, search={"trials": 5}, budgets=["latency_ms <= 0.5"])
+    code, _, err = run_nas("search", file)
+    assert code == 2
+    assert "latency_ms <= 0.5" in err
+    assert not (tmp_path / "results" / "made_up").exists()

@@ -1,9 +1,9 @@
 """How much a network is expected to add to the front: expected hypervolume improvement, of any number of objectives.
 
 Objectives are positive, small is better, and each is log-normal by itself. The improvement is the integral, over what
-no point of the front dominates, of the probability to dominate that place too (M. Emmerich et al., 2016: A multicriteria
-generalization of bayesian global optimization). That region is cut into boxes, so the integral is a sum of products.
-With one objective this is the expected improvement.
+no point of the front dominates, of the probability to dominate that place too (M. Emmerich et al., 2016:
+A multicriteria generalization of Bayesian global optimization). That region is cut into boxes, so the integral is a
+sum of products. With one objective this is the expected improvement.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _integral(points: NDArray[np.int64], below: list[Matrix], tops: list[int]) -
     """Over what `points` leave free, slab by slab of the last axis; points and tops are rows of `below`."""
     *rest, last = below
     if not rest:
-        return last[points[:, 0].min() if len(points) else tops[0]]
+        return np.asarray(last[points[:, 0].min() if len(points) else tops[0]])
     total, floor = np.zeros(last.shape[1]), 0
     for end in (*np.unique(points[:, -1]).tolist(), tops[-1]):
         slab = last[end] - last[floor]
@@ -68,4 +68,4 @@ def _thinned(front: Matrix, most: int) -> Matrix:
     if len(front) <= most:
         return front
     order = np.argsort(front[:, 0])
-    return front[order[np.linspace(0, len(front) - 1, most).round().astype(int)]]
+    return np.asarray(front[order[np.linspace(0, len(front) - 1, most).round().astype(int)]])

@@ -23,7 +23,10 @@ _MIXED = 0.25  # of the offspring are of two parents
 
 
 class Candidates:
-    """Grows from ask to ask, and drops what promises least. `rows`, `features` and `scores` (when last looked at) go together."""
+    """Grows from ask to ask, and drops what promises least.
+
+    `rows`, their `features` and their `scores`, as they were when last looked at, go together.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source

@@ -49,14 +49,16 @@ class Encoder:
         self._labels: dict[str, dict[Any, int]] = {}
         for names in by_question.values():
             first = asked[names[0]]
-            ordered = not isinstance(first, CategoricalDistribution)
-            width = 2 if ordered else len(first.choices)
-            groups.append(Group(start, len(names), width, ordered))
+            labels = None
+            if isinstance(first, CategoricalDistribution):
+                labels = {_label(value): index for index, value in enumerate(first.choices)}
+            width = len(labels) if labels else 2
+            groups.append(Group(start, len(names), width, ordered=labels is None))
             for name in names:
                 self._at[name] = start
                 start += width
-                if not ordered:
-                    self._labels[name] = {_label(value): index for index, value in enumerate(first.choices)}
+                if labels:
+                    self._labels[name] = labels
         self.groups = tuple(groups)
         self.width = start
 

@@ -85,7 +85,7 @@ class GaussianProcess:
         places, counts, position = [], [], 0
         for index, group in enumerate(self._groups):
             block = rows[:, group.start : group.start + group.positions * group.width]
-            block = block.unflatten(1, (group.positions, group.width))
+            block = block.reshape(-1, group.positions, group.width)
             if group.shared:
                 counts.append(block.sum(1))
                 block = block @ theta[f"embedding.{index}"]
@@ -115,4 +115,5 @@ def _noise(theta: dict[str, Tensor]) -> Tensor:
 
 
 def _cholesky(gram: Tensor, noise: Tensor) -> Tensor:
-    return torch.linalg.cholesky(gram + noise * torch.eye(len(gram), dtype=gram.dtype))
+    lower: Tensor = torch.linalg.cholesky(gram + noise * torch.eye(len(gram), dtype=gram.dtype))
+    return lower

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.search.surrogate.acquisition import expected_improvement, non_dominated
-from nas.search.surrogate.features import Encoder, Matrix, Params
+from nas.search.surrogate.features import Encoder, Matrix
 from nas.search.surrogate.history import History, Told, chosen
 from nas.search.surrogate.model import GaussianProcess
 from nas.search.surrogate.outcomes import Bound, Scale
@@ -76,7 +76,7 @@ class Models:
             learner.learn(self._encoder.encode(rows), bound.standard(excesses), seed)
 
     def score(self, features: Matrix, running: Matrix) -> Matrix:
-        """Expected hypervolume improvement times the probability to be feasible, where nothing is feasible only this."""
+        """Expected hypervolume improvement times the probability to be feasible; while nothing is, only the latter."""
         chance, feasible = np.ones(len(features)), np.ones(len(running), bool)
         for name, bound in self._bounds.items():
             learner = self._bounding[name]
@@ -103,5 +103,7 @@ class Models:
 def best_of(told: Sequence[Told]) -> list[Told]:
     """The feasible ones that no other dominates."""
     feasible = [each for each in told if each.values is not None and each.feasible]
-    kept = non_dominated(np.array([each.values for each in feasible])) if feasible else []
+    if not feasible:
+        return []
+    kept = non_dominated(np.array([each.values for each in feasible]))
     return [each for each, good in zip(feasible, kept, strict=True) if good]

@@ -33,7 +33,9 @@ class Search:
     def propose(self, history: History, seed: str) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
         learnt = tuple(each.number for each in history.told)
-        places = self._candidates.open(history.asked, self._batch) if learnt == self._learnt else []
+        places: NDArray[np.int64] = np.zeros(0, int)
+        if learnt == self._learnt:
+            places = self._candidates.open(history.asked, self._batch)
         if not len(places):
             rng = random.Random(seed)
             self._models.learn(history, rng.getrandbits(31))
@@ -54,5 +56,5 @@ class Search:
             order = self._candidates.keep(order)
             self._batch = order[:_BATCH]
             self._promising = [self._candidates.rows[place] for place in order[:_PARENTS]]
-        rows = [self._candidates.rows[place] for place in order[:_TRIES]]
+        rows: list[dict[str, Any]] = [self._candidates.rows[place] for place in order[:_TRIES]]
         return next((row for row in rows if self._candidates.source.allows(row)), rows[0])

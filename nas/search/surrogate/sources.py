@@ -174,7 +174,7 @@ class _Endless(Exception):
 
 
 def _branches(source: Source, rng: random.Random) -> float:
-    """By how many walks this one might be replaced (D. E. Knuth, 1975: Estimating the efficiency of backtrack programs)."""
+    """How many walks there are, guessed from one (D. E. Knuth, 1975: Estimating the efficiency of backtracking)."""
     product = 1.0
 
     def draw(name: str, distribution: BaseDistribution) -> Any:

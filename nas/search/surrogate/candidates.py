@@ -18,6 +18,7 @@ Places = NDArray[np.int64]
 
 LISTED = 20_000  # spaces up to this size are looked at as a whole
 _KEPT = 2000  # candidates that are remembered from one ask to the next
+_AT_LARGE = 300  # draws that stand for the space
 _FRESH, _OFFSPRING = 50, 150  # candidates that are added by an ask
 _MIXED = 0.25  # of the offspring are of two parents
 
@@ -25,7 +26,8 @@ _MIXED = 0.25  # of the offspring are of two parents
 class Candidates:
     """Grows from ask to ask, and drops what promises least.
 
-    `rows`, their `features` and their `scores`, as they were when last looked at, go together.
+    `rows`, their `features` and their `scores`, as they were when last looked at, go together. `at_large` are the
+    features of draws at random.
     """
 
     def __init__(self, source: Source) -> None:
@@ -38,6 +40,8 @@ class Candidates:
         self._known = set(self._keys)
         self.features: Matrix = self.encoder.encode(self.rows)
         self.scores: Matrix = np.full(len(self.rows), np.inf)
+        rng = random.Random(0)
+        self.at_large = self.encoder.encode([fresh(source, rng) for _ in range(_AT_LARGE)])
 
     def grow(self, parents: Sequence[Params], rng: random.Random) -> None:
         """Add fresh draws, and networks near `parents` that differ in a few answers or take after two of them."""

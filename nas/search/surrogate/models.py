@@ -15,7 +15,7 @@ from nas.search.surrogate.outcomes import Bound, Scale
 _LEARNT = 600  # values that a model is conditioned on
 _FITTED = 120  # values that hyperparameters are fitted to at a time
 _FIRST, _LATER = 60, 3  # steps of fitting hyperparameters when a model begins, and each time that it learns
-_REFERENCE = (95, 1.1)  # percentile of the values, and what it is multiplied by
+_REFERENCE = (95, 1.1)  # percentile of what is believed of the space, and what it is multiplied by
 
 
 class Learner:
@@ -51,19 +51,24 @@ class Learner:
 class Models:
     """Learns from a history as a whole each time; only hyperparameters last. Not thread-safe."""
 
-    def __init__(self, encoder: Encoder, objectives: int) -> None:
+    def __init__(self, encoder: Encoder, objectives: int, at_large: Matrix) -> None:
+        """`at_large` are features of networks at random.
+
+        What is believed of them sets the reference point: that of the trials would move with where the search goes.
+        """
         self._encoder = encoder
+        self._at_large = at_large
+        self._chances = np.random.default_rng(0).standard_normal(len(at_large))
         self._learners = [Learner(encoder) for _ in range(objectives)]
         self._bounding: dict[str, Learner] = {}
 
     def learn(self, history: History, seed: int) -> None:
         told = chosen(history.measured, _LEARNT, seed)
-        self._values = np.array([each.values for each in told]).reshape(len(told), len(self._learners))
         self._front = best_of(told)
         self._scales: list[Scale] = []
         if told:
             features = self._encoder.encode([each.params for each in told])
-            for values, learner in zip(self._values.T, self._learners, strict=True):
+            for values, learner in zip(np.array([each.values for each in told]).T, self._learners, strict=True):
                 scale = Scale.of(values)
                 learner.learn(features, scale.standard(values), seed)
                 self._scales.append(scale)
@@ -87,13 +92,15 @@ class Models:
         front = np.array([each.values for each in self._front])
         percentile, factor = _REFERENCE
         points, means, deviations, reference = [], [], [], []
-        for scale, learner, told, best in zip(self._scales, self._learners, self._values.T, front.T, strict=True):
+        for scale, learner, best in zip(self._scales, self._learners, front.T, strict=True):
             believed, _ = scale.of_logarithm(learner.believe(running), np.zeros(len(running)))
             mean, deviation = scale.of_logarithm(*learner.predict(features))
             points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
             means.append(mean)
             deviations.append(deviation)
-            reference.append(factor * np.percentile(scale.positive(told), percentile))
+            at_large, scatter = scale.of_logarithm(*learner.predict(self._at_large))
+            far = np.log(factor) + np.percentile(at_large + scatter * self._chances, percentile)
+            reference.append(np.exp(min(far, scale.worthless)))
         improvement = expected_improvement(
             np.stack(means, axis=1), np.stack(deviations, axis=1), np.stack(points, axis=1), np.array(reference)
         )

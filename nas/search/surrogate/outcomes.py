@@ -10,8 +10,9 @@ from scipy.special import ndtr
 
 from nas.search.surrogate.features import Matrix
 
-# In robust standard deviations from the median: how bad a value may be, and how good, before it counts as just that.
-_WORST, _BEST = 2.0, 4.0
+# In robust standard deviations from the median: how bad a value may be, and how good, before it counts as just that;
+# and from where on a value is worth nothing, so that what is as bad as can be is surely not worth it.
+_WORST, _BEST, _WORTHLESS = 3.0, 4.0, 2.5
 _TO_DEVIATION = 1.4826  # median absolute deviation of a normal distribution, to its standard deviation
 
 
@@ -28,6 +29,7 @@ class Scale:
     spread: float
     low: float
     high: float
+    worthless: float
 
     @classmethod
     def of(cls, values: Matrix) -> Scale:
@@ -38,7 +40,8 @@ class Scale:
         width = _TO_DEVIATION * float(np.median(np.abs(logs - middle))) + 1e-3
         low, high = middle - _BEST * width, middle + _WORST * width
         clipped = np.clip(logs, low, high)
-        return cls(offset, float(clipped.mean()), float(clipped.std()) + 1e-9, low, high)
+        worthless = middle + _WORTHLESS * width
+        return cls(offset, float(clipped.mean()), float(clipped.std()) + 1e-9, low, high, worthless)
 
     def standard(self, values: Matrix) -> Matrix:
         logs = np.clip(np.log(self.positive(values)), self.low, self.high)

@@ -25,7 +25,7 @@ class Search:
 
     def __init__(self, source: Source, objectives: int) -> None:
         self._candidates = Candidates(source)
-        self._models = Models(self._candidates.encoder, objectives)
+        self._models = Models(self._candidates.encoder, objectives, self._candidates.at_large)
         self._learnt: tuple[int, ...] | None = None
         self._batch: NDArray[np.int64] = np.zeros(0, int)
         self._promising: list[Params] = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,9 +68,26 @@ class GaussianProcess:
     def condition(self, x: Matrix, y: Matrix) -> None:
         """Learn these values and no others, with the hyperparameters as they are."""
         rows, values = torch.as_tensor(x), torch.as_tensor(y)[:, None]
-        self._seen = self._embed(self._theta, rows)
-        self._lower = _cholesky(self._kernel(self._theta, self._seen, self._seen), _noise(self._theta))
-        self._whitened = torch.linalg.solve_triangular(self._lower, values, upper=False)
+        seen = self._embed(self._theta, rows)
+        lower = _cholesky(self._kernel(self._theta, seen, seen), _noise(self._theta))
+        self._learnt = seen, lower, torch.linalg.solve_triangular(lower, values, upper=False)
+        self._seen, self._lower, self._whitened = self._learnt
+
+    @torch.no_grad()
+    def believe(self, x: Matrix) -> Matrix:
+        """Take rows to have the values expected of them, beside those learnt and instead of any before; gives these.
+
+        What is expected of others stays as it is, for the rows say nothing new, but less is unsure near them.
+        """
+        seen, lower, whitened = self._learnt
+        rows = self._embed(self._theta, torch.as_tensor(x))
+        half = torch.linalg.solve_triangular(lower, self._kernel(self._theta, seen, rows), upper=False)
+        corner = _cholesky(self._kernel(self._theta, rows, rows) - half.T @ half, _noise(self._theta))
+        right = torch.zeros_like(half)
+        self._seen = torch.cat([seen[0], rows[0]]), torch.cat([seen[1], rows[1]])
+        self._lower = torch.cat([torch.cat([lower, right], 1), torch.cat([half.T, corner], 1)])
+        self._whitened = torch.cat([whitened, right[:1].T])
+        return np.asarray((half.T @ whitened)[:, 0])
 
     @torch.no_grad()
     def predict(self, x: Matrix) -> tuple[Matrix, Matrix]:

@@ -29,20 +29,14 @@ class Learner:
         part = np.random.default_rng(seed).permutation(len(values))[:_FITTED]
         self._process.fit(features[part], values[part], _LATER if self._begun else _FIRST)
         self._begun = True
-        self._features, self._values = features, values
         self._process.condition(features, values)
 
     def believe(self, running: Matrix) -> Matrix:
         """Take rows to have the values that are expected of them, beside those learnt; gives these values.
 
-        So networks in training are not asked for in other words (the Kriging believer of D. Ginsbourger et al., 2010).
+        So networks like those in training are not asked for (the Kriging believer of D. Ginsbourger et al., 2010).
         """
-        self._process.condition(self._features, self._values)
-        if not len(running):
-            return np.zeros(0)
-        mean = self._process.predict(running)[0]
-        self._process.condition(np.vstack([self._features, running]), np.append(self._values, mean))
-        return mean
+        return self._process.believe(running)
 
     def predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
         return self._process.predict(features)
@@ -66,12 +60,14 @@ class Models:
         told = chosen(history.measured, _LEARNT, seed)
         self._front = best_of(told)
         self._scales: list[Scale] = []
+        self._reference: list[float] = []
         if told:
             features = self._encoder.encode([each.params for each in told])
             for values, learner in zip(np.array([each.values for each in told]).T, self._learners, strict=True):
                 scale = Scale.of(values)
                 learner.learn(features, scale.standard(values), seed)
                 self._scales.append(scale)
+                self._reference.append(self._far(scale, learner))
         self._bounds: dict[str, Bound] = {}
         for name in history.exceeded:
             rows, excesses = history.excesses(name)
@@ -90,21 +86,24 @@ class Models:
         if not self._front:
             return chance
         front = np.array([each.values for each in self._front])
-        percentile, factor = _REFERENCE
-        points, means, deviations, reference = [], [], [], []
+        points, means, deviations = [], [], []
         for scale, learner, best in zip(self._scales, self._learners, front.T, strict=True):
             believed, _ = scale.of_logarithm(learner.believe(running), np.zeros(len(running)))
             mean, deviation = scale.of_logarithm(*learner.predict(features))
             points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
             means.append(mean)
             deviations.append(deviation)
-            at_large, scatter = scale.of_logarithm(*learner.predict(self._at_large))
-            far = np.log(factor) + np.percentile(at_large + scatter * self._chances, percentile)
-            reference.append(np.exp(min(far, scale.worthless)))
         improvement = expected_improvement(
-            np.stack(means, axis=1), np.stack(deviations, axis=1), np.stack(points, axis=1), np.array(reference)
+            np.stack(means, axis=1), np.stack(deviations, axis=1), np.stack(points, axis=1), np.array(self._reference)
         )
         return np.asarray(improvement * chance)
+
+    def _far(self, scale: Scale, learner: Learner) -> float:
+        """The reference point in one objective."""
+        percentile, factor = _REFERENCE
+        mean, deviation = scale.of_logarithm(*learner.predict(self._at_large))
+        far = np.log(factor) + np.percentile(mean + deviation * self._chances, percentile)
+        return float(np.exp(min(far, scale.worthless)))
 
 
 def best_of(told: Sequence[Told]) -> list[Told]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from optuna.study import StudyDirection
@@ -29,6 +29,14 @@ class Told:
         return all(excess <= 0 for excess in self.constraints.values())
 
 
+class Past(NamedTuple):
+    """A finished trial, what it told, and how to look it up."""
+
+    trial: FrozenTrial
+    told: Told | None
+    key: Key
+
+
 @dataclass(frozen=True)
 class History:
     """Failed trials are not learnt from, but are not asked for again either."""
@@ -44,26 +52,27 @@ class History:
         directions: Sequence[StudyDirection],
         given: Mapping[int, Params],
         without: int,
+        past: dict[int, Past],
     ) -> History:
         """`given` are parameters of running trials that may not have reached the storage, by number.
 
-        `without` is the number of the trial that is asked for.
+        `without` is the number of the trial that is asked for; `past` remembers finished trials from time to time.
         """
-        signs = np.array([-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in directions])
         told, running, asked = [], [], set()
         for trial in trials:
             if trial.number == without or trial.state == TrialState.WAITING:
                 continue
-            params = trial.params
             if not trial.state.is_finished():
-                params = {**given.get(trial.number, {}), **params}
+                params = {**given.get(trial.number, {}), **trial.params}
                 running.append(params)
-            elif trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
-                values = None
-                if trial.state == TrialState.COMPLETE and np.isfinite(trial.values).all():
-                    values = tuple((signs * trial.values).tolist())
-                told.append(Told(trial.number, params, values, trial.constraints))
-            asked.add(as_key(params))
+                asked.add(as_key(params))
+                continue
+            found = past.get(trial.number)
+            if found is None or found.trial is not trial:
+                found = past[trial.number] = Past(trial, _told(trial, directions), as_key(trial.params))
+            asked.add(found.key)
+            if found.told is not None:
+                told.append(found.told)
         return cls(tuple(told), tuple(running), frozenset(asked))
 
     @property
@@ -83,6 +92,18 @@ class History:
         """The constraints that some trial violates; the others tell nothing."""
         names = {name for each in self.told for name, excess in each.constraints.items() if excess > 0}
         return sorted(names)
+
+
+def _told(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> Told | None:
+    if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        return None
+    values = None
+    if trial.state == TrialState.COMPLETE and np.isfinite(trial.values).all():
+        values = tuple(
+            -value if direction == StudyDirection.MAXIMIZE else value
+            for value, direction in zip(trial.values, directions, strict=True)
+        )
+    return Told(trial.number, trial.params, values, trial.constraints)
 
 
 def as_key(params: Params) -> Key:

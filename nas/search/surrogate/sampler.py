@@ -12,7 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.search.surrogate.history import History, as_key
+from nas.search.surrogate.history import History, Past, as_key
 from nas.search.surrogate.sources import Observed, Source, drawn, fresh
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class SurrogateSampler(BaseSampler):
         self._lock = threading.RLock()
         self._search: tuple[Any, Search] | None = None
         self._given: dict[int, dict[str, Any]] = {}
+        self._past: dict[int, Past] = {}
 
     def bind(self, source: Source) -> None:
         """Take candidates from a space that is known, not from what trials show of it."""
@@ -64,7 +65,7 @@ class SurrogateSampler(BaseSampler):
         self._reset(None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_lock": None, "_search": None}
+        return self.__dict__ | {"_lock": None, "_search": None, "_past": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -87,7 +88,7 @@ class SurrogateSampler(BaseSampler):
             trials = study.get_trials(deepcopy=False)
             unfinished = {each.number for each in trials if not each.state.is_finished()}
             self._given = {number: given for number, given in self._given.items() if number in unfinished}
-            history = History.of(trials, study.directions, self._given, trial.number)
+            history = History.of(trials, study.directions, self._given, trial.number, self._past)
             source = self._source or Observed(trials)
             seed = f"{self._seed}/{trial.number}"
             found = None

@@ -56,7 +56,7 @@ _RESUMES_BY_SEED = (samplers.QMCSampler,)
 
 
 AUTO = "auto"
-_MODELLED = 500  # trials; beyond, a proposal of the surrogate takes long and learns from a part of the trials only
+_MODELLED = 500  # trials; beyond, the surrogate learns from a part of them only
 
 
 def choose_sampler(name: str, trials: int) -> str:

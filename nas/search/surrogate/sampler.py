@@ -18,6 +18,7 @@ from nas.search.surrogate.sources import Observed, Source, drawn, fresh
 if TYPE_CHECKING:
     from nas.search.surrogate.search import Search
 
+_PATIENCE = 3  # times the startup trials, after which infeasible ones alone are learnt from
 _FRESH = 100  # draws in search of one that was not asked for
 
 
@@ -27,7 +28,7 @@ class SurrogateSampler(BaseSampler):
     Takes any number of objectives, categorical and numeric parameters, parameters that are reached under conditions,
     and constraints (`Trial.set_constraint` or `constraints_func`, met where <= 0). It learns from the storage alone,
     never proposes what was asked for before as far as it can know, and takes running trials for what its models expect
-    of them. The first `n_startup_trials` finished trials are drawn at random.
+    of them. It draws at random until `n_startup_trials` have values, or three times as many have none.
 
     Parameters that ask the same question in several places (`s1.kernel`, `s2.kernel`; `op0`, `op1`) with the same
     values share what is learnt. Where the space is known beforehand, `bind` it; else it is what the trials show.
@@ -92,7 +93,8 @@ class SurrogateSampler(BaseSampler):
             source = self._source or Observed(trials)
             seed = f"{self._seed}/{trial.number}"
             found = None
-            if len(history.told) >= self._n_startup_trials:
+            begun = len(history.measured) >= self._n_startup_trials
+            if begun or len(history.told) >= _PATIENCE * self._n_startup_trials:
                 found = self._searching(source, len(study.directions)).propose(history, seed)
             if found is None:
                 found = _unasked(source, history, random.Random(seed))

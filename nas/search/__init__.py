@@ -5,7 +5,7 @@ from nas.search.gates import Gates
 from nas.search.goals import Budget, GoalError, Goals, Objective
 from nas.search.proposals import FixedProposals, Network, SpaceProposals
 from nas.search.rungs import Rungs
-from nas.search.samplers import SAMPLERS, SamplerError, make_sampler
+from nas.search.samplers import SAMPLERS, SamplerError, choose_sampler, make_sampler
 from nas.search.supply import Patience
 from nas.search.tally import Best, Progress
 from nas.search.trials import Candidate
@@ -28,5 +28,6 @@ __all__ = [
     "SamplerError",
     "SpaceProposals",
     "TooManyFailures",
+    "choose_sampler",
     "make_sampler",
 ]

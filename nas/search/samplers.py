@@ -14,6 +14,7 @@ from optuna import samplers
 from optuna.samplers import BaseSampler
 
 from nas.errors import NasError, nearest
+from nas.search.surrogate import SurrogateSampler
 
 
 class SamplerError(NasError):
@@ -44,6 +45,7 @@ SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
     "nsga3": (_nsga3, samplers.NSGAIIISampler),
     "gp": (_gp, samplers.GPSampler),
     "qmc": (_qmc, samplers.QMCSampler),
+    "surrogate": (SurrogateSampler, SurrogateSampler),
 }
 
 # These treat each parameter by itself whatever the others are, so a condition costs them nothing.
@@ -51,6 +53,17 @@ _MODEL_CONDITIONS = (samplers.RandomSampler, samplers.TPESampler, samplers.Brute
 
 # A sequence that goes on where the storage says it stopped, as long as its seed stays.
 _RESUMES_BY_SEED = (samplers.QMCSampler,)
+
+
+AUTO = "auto"
+_MODELLED = 500  # trials; beyond, the surrogate learns from a part of them only
+
+
+def choose_sampler(name: str, trials: int) -> str:
+    """What `auto` means for a search of so many trials; any other name as it is."""
+    if name != AUTO:
+        return name
+    return "surrogate" if trials <= _MODELLED else "tpe"
 
 
 def make_sampler(
@@ -105,7 +118,9 @@ def _find(name: str) -> tuple[Any, Any]:
         return SAMPLERS[name]
     module, colon, attribute = name.partition(":")
     if not colon:
-        raise SamplerError(f"no sampler '{name}'; {nearest(name, SAMPLERS)}, or module:attribute of an Optuna sampler")
+        raise SamplerError(
+            f"no sampler '{name}'; {nearest(name, (*SAMPLERS, AUTO))}, or module:attribute of an Optuna sampler"
+        )
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

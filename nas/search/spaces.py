@@ -11,6 +11,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nas.arch import Plan
+from nas.errors import InvalidArchitecture
 from nas.space.expression import Expression
 
 Decisions = dict[str, Any]
@@ -63,7 +64,7 @@ class Parameters:
 
     def suggest(self, trial: optuna.Trial, decision: Decision) -> Any:
         """The label that the sampler draws for a decision."""
-        distribution, labels = self._of(decision)
+        distribution = self.distribution(decision)
         name = decision.name
         match distribution:
             case IntDistribution():
@@ -74,11 +75,23 @@ class Parameters:
                 drawn = trial.suggest_float(
                     name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
                 )
-                return drawn if decision.continuous else min(decision.values, key=lambda label: abs(label - drawn))
+                return self.label(decision, drawn)
             case CategoricalDistribution():
-                found = trial.suggest_categorical(name, distribution.choices)
-                return labels[found] if labels else found
+                return self.label(decision, trial.suggest_categorical(name, distribution.choices))
         raise TypeError(f"decision {name} has no distribution")
+
+    def distribution(self, decision: Decision) -> BaseDistribution:
+        """The parameter that a decision becomes."""
+        return self._of(decision)[0]
+
+    def label(self, decision: Decision, drawn: Any) -> Any:
+        """The label that a value of this parameter stands for."""
+        distribution, labels = self._of(decision)
+        if labels is not None:
+            return labels[drawn]
+        if isinstance(distribution, FloatDistribution) and not decision.continuous:
+            return min(decision.values, key=lambda label: abs(label - drawn))
+        return drawn
 
     def single(self, decision: Decision) -> bool:
         return self._of(decision)[0].single()
@@ -102,6 +115,37 @@ class Parameters:
         if found is None:
             found = self._known[decision.name] = _distribution(decision)
         return found
+
+
+class Walks:
+    """A space as the parameters of Optuna that it leads to; what the surrogate sampler takes candidates from."""
+
+    def __init__(self, space: Space, parameters: Parameters) -> None:
+        self._space = space
+        self._parameters = parameters
+        self._by_name = {decision.name: decision for decision in space.decisions}
+        self.distributions = {decision.name: parameters.distribution(decision) for decision in space.decisions}
+        self.signature = tuple(self.distributions.items())
+
+    def walk(self, draw: Callable[[str, BaseDistribution], Any]) -> dict[str, Any]:
+        """The values that `draw` gives the parameters that are reached."""
+        found: dict[str, Any] = {}
+
+        def answer(decision: Decision) -> Any:
+            value = found[decision.name] = draw(decision.name, self._parameters.distribution(decision))
+            return self._parameters.label(decision, value)
+
+        self._space.walk(answer)
+        return found
+
+    def allows(self, params: Mapping[str, Any]) -> bool:
+        """Whether it can be built."""
+        labels = {name: self._parameters.label(self._by_name[name], value) for name, value in params.items()}
+        try:
+            self._space.decode(labels)
+        except InvalidArchitecture:
+            return False
+        return True
 
 
 def _distribution(decision: Decision) -> tuple[BaseDistribution, dict[Any, Any] | None]:

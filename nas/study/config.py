@@ -14,7 +14,7 @@ from nas.data import DataSpec
 from nas.errors import NasError
 from nas.files import find_file
 from nas.measure import Device, Protocol, load_device
-from nas.search import Budget, Objective
+from nas.search import Budget, Objective, choose_sampler
 from nas.space.model import parse_model
 from nas.space.text import Node, read, wrap
 from nas.train import Recipe
@@ -34,7 +34,7 @@ class SearchSettings(Section):
     """How candidates are proposed and which of them train to the end."""
 
     sampler: str = pydantic.Field(
-        "tpe", description="random, tpe, nsga2, nsga3, gp, qmc, or module:attribute of an Optuna one"
+        "tpe", description="auto, surrogate, random, tpe, nsga2, nsga3, gp, qmc, or module:attribute of an Optuna one"
     )
     options: dict[str, Any] = pydantic.Field(default_factory=dict, description="keyword arguments of the sampler")
     start: list[str] = pydantic.Field(
@@ -50,6 +50,17 @@ class SearchSettings(Section):
     storage: str | None = pydantic.Field(
         None, description="Optuna storage URL; without it a journal file in the results folder"
     )
+
+    @property
+    def chosen_sampler(self) -> str:
+        """What `auto` comes to."""
+        return choose_sampler(self.sampler, self.trials)
+
+    @property
+    def sampler_words(self) -> str:
+        """The sampler, and for `auto` what it chose."""
+        chosen = self.chosen_sampler
+        return chosen if chosen == self.sampler else f"{self.sampler}: {chosen}, for {self.trials} trials"
 
 
 class RunSettings(Section):

@@ -57,7 +57,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "device": study.device.name,
         "objectives": config.objectives,
         "budgets": config.budgets,
-        "sampler": config.search.sampler,
+        "sampler": config.search.sampler_words,
         "predictor": predictor_words(study),
         "start": list(study.start),
         "trials_left": trials,

@@ -67,7 +67,9 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
             config.told_at([key, index], partial(check_names, goal, known))
     lock_name = _check_device(config, wanted)
     settings = config.search
-    config.told_at(["search", "sampler"], lambda: make_sampler(settings.sampler, settings.options, seed=settings.seed))
+    config.told_at(
+        ["search", "sampler"], lambda: make_sampler(settings.chosen_sampler, settings.options, seed=settings.seed)
+    )
     if settings.storage:
         config.told_at(["search", "storage"], partial(check_storage, settings.storage))
     config.told_at(["run", "cpus"], lambda: _check_cpus(config))

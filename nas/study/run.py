@@ -117,7 +117,9 @@ def _search(
     study: OpenStudy, results: Results, meter: AnyMeter, on_progress: OnProgress, skip_unreadable: bool
 ) -> None:
     settings = study.config.search
-    proposals = SpaceProposals(study.space, settings.sampler, settings.options, seed=settings.seed, start=study.start)
+    proposals = SpaceProposals(
+        study.space, settings.chosen_sampler, settings.options, seed=settings.seed, start=study.start
+    )
     learner, about = learner_for(study, meter)
     write_json(results.env_file, {**read_json(results.env_file), **about})
     engine = Engine(
@@ -134,10 +136,11 @@ def _search(
         predictor=learner,
     )
     work = _work(study, study.config.training, skip_unreadable)
-    few = few_networks(study.space, settings.trials)
+    said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""
+    begun = "; ".join(part for part in (said, few_networks(study.space, settings.trials)) if part)
 
     def tell(progress: Progress) -> None:
-        on_progress(replace(progress, note=progress.note or few))
+        on_progress(replace(progress, note=progress.note or begun))
 
     run(engine, work, _resources(study.config), study.config.run.runner, tell, attended=meter.attended())
 

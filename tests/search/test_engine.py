@@ -99,7 +99,7 @@ def test_networks_in_training_show_where_the_budgets_are_met(results: Results) -
     assert None not in taken
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "nsga3", "gp", "qmc"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "nsga3", "gp", "qmc", "surrogate"])
 def test_every_sampler_gets_the_number_of_networks_asked_for(results: Results, sampler: str) -> None:
     records = search(results, sampler=sampler, trials=16)
     check(records, 16)

@@ -6,9 +6,9 @@ import optuna
 import pytest
 from tiny import Choice, TinySpace
 
-from nas.search import SAMPLERS, SamplerError, make_sampler
+from nas.search import SAMPLERS, SamplerError, choose_sampler, make_sampler
 from nas.search.samplers import count_independent
-from nas.search.spaces import Parameters
+from nas.search.spaces import Parameters, Walks
 
 
 def draws(name: str, past: int) -> list[float]:
@@ -30,6 +30,25 @@ def test_qmc_goes_on_in_its_sequence() -> None:
 def test_every_name_makes_its_sampler() -> None:
     for name, (_, kind) in SAMPLERS.items():
         assert isinstance(make_sampler(name), kind)
+
+
+def test_auto_goes_by_the_number_of_trials() -> None:
+    assert [choose_sampler("auto", trials) for trials in (1, 500, 501)] == ["surrogate", "surrogate", "tpe"]
+    assert choose_sampler("qmc", 10) == "qmc"
+
+
+@pytest.mark.parametrize("extra", [(), (Choice("mixed", (1, 1.0, True)), Choice("tenths", (0.1, 0.2, 0.3), "range"))])
+def test_a_space_is_walked_as_parameters(extra: tuple[Choice, ...]) -> None:
+    space, parameters = TinySpace(extra), Parameters()
+    walks, study = Walks(space, parameters), optuna.create_study(sampler=make_sampler("random", seed=0))
+    built = []
+    for _ in range(30):
+        trial = study.ask()
+        space.walk(lambda choice, trial=trial: parameters.suggest(trial, choice))
+        assert walks.walk(lambda name, _, trial=trial: trial.params[name]) == trial.params
+        built.append(walks.allows(trial.params))
+        assert built[-1] == (trial.params["width"] > 8 or trial.params.get("kind.attention.heads") != 4)
+    assert any(built)
 
 
 def test_any_other_sampler() -> None:

@@ -51,7 +51,7 @@ def search(results: Results, start: dict[str, Any], most: int | None = None, **o
     return results.records()
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "qmc"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "qmc", "surrogate"])
 def test_they_come_first_through_the_gates_and_count(results: Results, sampler: str) -> None:
     records = search(results, START, sampler=sampler)
     assert [record.decisions for record in records[:3]] == [SMALL, LARGE, OTHER]

@@ -1,0 +1,115 @@
+"""What is believed of networks that were not tried: one model an objective, one a constraint that was ever violated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.search.surrogate.acquisition import expected_improvement, non_dominated
+from nas.search.surrogate.features import Encoder, Matrix
+from nas.search.surrogate.history import History, Told, chosen
+from nas.search.surrogate.model import GaussianProcess
+from nas.search.surrogate.outcomes import Bound, Scale
+
+_LEARNT = 600  # values that a model is conditioned on
+_FITTED = 120  # values that hyperparameters are fitted to at a time
+_FIRST, _LATER = 60, 3  # steps of fitting hyperparameters when a model begins, and each time that it learns
+_REFERENCE = (95, 1.1)  # percentile of what is believed of the space, and what it is multiplied by
+
+
+class Learner:
+    """A model of one quantity that goes on from its last hyperparameters."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._process = GaussianProcess(encoder.groups)
+        self._begun = False
+
+    def learn(self, features: Matrix, values: Matrix, seed: int) -> None:
+        part = np.random.default_rng(seed).permutation(len(values))[:_FITTED]
+        self._process.fit(features[part], values[part], _LATER if self._begun else _FIRST)
+        self._begun = True
+        self._process.condition(features, values)
+
+    def believe(self, running: Matrix) -> Matrix:
+        """Take rows to have the values that are expected of them, beside those learnt; gives these values.
+
+        So networks like those in training are not asked for (the Kriging believer of D. Ginsbourger et al., 2010).
+        """
+        return self._process.believe(running)
+
+    def predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
+        return self._process.predict(features)
+
+
+class Models:
+    """Learns from a history as a whole each time; only hyperparameters last. Not thread-safe."""
+
+    def __init__(self, encoder: Encoder, objectives: int, at_large: Matrix) -> None:
+        """`at_large` are features of networks at random.
+
+        What is believed of them sets the reference point: that of the trials would move with where the search goes.
+        """
+        self._encoder = encoder
+        self._at_large = at_large
+        self._chances = np.random.default_rng(0).standard_normal(len(at_large))
+        self._learners = [Learner(encoder) for _ in range(objectives)]
+        self._bounding: dict[str, Learner] = {}
+
+    def learn(self, history: History, seed: int) -> None:
+        told = chosen(history.measured, _LEARNT, seed)
+        self._front = best_of(told)
+        self._scales: list[Scale] = []
+        self._reference: list[float] = []
+        if told:
+            features = self._encoder.encode([each.params for each in told])
+            for values, learner in zip(np.array([each.values for each in told]).T, self._learners, strict=True):
+                scale = Scale.of(values)
+                learner.learn(features, scale.standard(values), seed)
+                self._scales.append(scale)
+                self._reference.append(self._far(scale, learner))
+        self._bounds: dict[str, Bound] = {}
+        for name in history.exceeded:
+            rows, excesses = history.excesses(name)
+            rows, excesses = rows[-_LEARNT:], excesses[-_LEARNT:]
+            bound = self._bounds[name] = Bound.of(excesses)
+            learner = self._bounding.setdefault(name, Learner(self._encoder))
+            learner.learn(self._encoder.encode(rows), bound.standard(excesses), seed)
+
+    def score(self, features: Matrix, running: Matrix) -> Matrix:
+        """Expected hypervolume improvement times the probability to be feasible; while nothing is, only the latter."""
+        chance, feasible = np.ones(len(features)), np.ones(len(running), bool)
+        for name, bound in self._bounds.items():
+            learner = self._bounding[name]
+            feasible &= learner.believe(running) <= -bound.center / bound.spread
+            chance *= bound.chance(*learner.predict(features))
+        if not self._front:
+            return chance
+        front = np.array([each.values for each in self._front])
+        points, means, deviations = [], [], []
+        for scale, learner, best in zip(self._scales, self._learners, front.T, strict=True):
+            believed, _ = scale.of_logarithm(learner.believe(running), np.zeros(len(running)))
+            mean, deviation = scale.of_logarithm(*learner.predict(features))
+            points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
+            means.append(mean)
+            deviations.append(deviation)
+        improvement = expected_improvement(
+            np.stack(means, axis=1), np.stack(deviations, axis=1), np.stack(points, axis=1), np.array(self._reference)
+        )
+        return np.asarray(improvement * chance)
+
+    def _far(self, scale: Scale, learner: Learner) -> float:
+        """The reference point in one objective."""
+        percentile, factor = _REFERENCE
+        mean, deviation = scale.of_logarithm(*learner.predict(self._at_large))
+        far = np.log(factor) + np.percentile(mean + deviation * self._chances, percentile)
+        return float(np.exp(min(far, scale.worthless)))
+
+
+def best_of(told: Sequence[Told]) -> list[Told]:
+    """The feasible ones that no other dominates."""
+    feasible = [each for each in told if each.values is not None and each.feasible]
+    if not feasible:
+        return []
+    kept = non_dominated(np.array([each.values for each in feasible]))
+    return [each for each, good in zip(feasible, kept, strict=True) if good]

@@ -1,0 +1,60 @@
+"""One step of the search: learn what is known, look at candidates, propose the one that promises most."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.search.surrogate.candidates import Candidates
+from nas.search.surrogate.features import Params
+from nas.search.surrogate.history import History
+from nas.search.surrogate.models import Models, best_of
+from nas.search.surrogate.sources import Source
+
+_BATCH = 512  # the most promising candidates, which further proposals of a batch choose from
+_PARENTS = 32
+_WORK = 600_000  # candidates looked at, times finished trials, which bounds the time of a step
+_TRIES = 50  # candidates that may be in vain before one is proposed all the same
+
+
+class Search:
+    """Proposes from one source; models and candidates last from step to step. Not thread-safe."""
+
+    def __init__(self, source: Source, objectives: int) -> None:
+        self._candidates = Candidates(source)
+        self._models = Models(self._candidates.encoder, objectives, self._candidates.at_large)
+        self._learnt: tuple[int, ...] | None = None
+        self._batch: NDArray[np.int64] = np.zeros(0, int)
+        self._promising: list[Params] = []
+
+    def propose(self, history: History, seed: str) -> dict[str, Any] | None:
+        """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
+        learnt = tuple(each.number for each in history.told)
+        places: NDArray[np.int64] = np.zeros(0, int)
+        if learnt == self._learnt:
+            places = self._candidates.open(history.asked, self._batch)
+        if not len(places):
+            rng = random.Random(seed)
+            self._models.learn(history, rng.getrandbits(31))
+            front = sorted(best_of(history.told), key=lambda told: -told.number)[:_PARENTS]
+            self._candidates.grow([*(told.params for told in front), *self._promising], rng)
+            places = self._candidates.open(history.asked)
+            if not len(places):
+                return None
+            most = max(_BATCH, _WORK // len(history.told))
+            places = self._candidates.looked_at(places, most, rng)
+            self._learnt = learnt
+            self._batch = np.zeros(0, int)
+        running = self._candidates.encoder.encode(history.running)
+        scores = self._models.score(self._candidates.features[places], running)
+        self._candidates.scores[places] = scores
+        order = places[np.argsort(-scores, kind="stable")]
+        if not len(self._batch):
+            order = self._candidates.keep(order)
+            self._batch = order[:_BATCH]
+            self._promising = [self._candidates.rows[place] for place in order[:_PARENTS]]
+        rows: list[dict[str, Any]] = [self._candidates.rows[place] for place in order[:_TRIES]]
+        return next((row for row in rows if self._candidates.source.allows(row)), rows[0])

@@ -97,7 +97,8 @@ def one(name: str, runtime: str, options: argparse.Namespace) -> list[dict[str, 
         others = OTHERS
     common = {"case": f"{name} at {RESOLUTIONS[name]}, {runtime}", "learnt from": len(known)}
     rows = [{**common, "who": OURS, **_numbers(_ours(known, held)), **_about(done, held)}]
-    rows.append({**common, "who": CONVERGED, **_numbers(_ours(known, [each for each in held if _converged(each)]))})
+    if sure := [each for each in held if _converged(each)]:
+        rows.append({**common, "who": CONVERGED, **_numbers(_ours(known, sure))})
     rows.append({**common, "who": BARE, **_numbers(_ours(_bare(known), _bare(held)))})
     for few in (each for each in FEW if each < len(known)):
         some, fewer = known[:few], {**common, "learnt from": few}

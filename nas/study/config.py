@@ -198,7 +198,8 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
     """As `read_study`, for a kind of study with sections of its own."""
     path = find_file(source, "studies")
     node = read(path)
-    on_table = isinstance(node.value, dict) and "evaluator" in node.value
+    answered = node.value.get("evaluator") if isinstance(node.value, dict) else None
+    on_table = answered is not None and answered.value is not None
     for key, value in (overrides or {}).items():
         if value is not None:
             key = "evaluator.table" if on_table and key == "data.path" else key

@@ -25,7 +25,14 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "results" / "example"
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "nas", "browse", str(EXAMPLE), "--no-open", *arguments]
     environment = {**os.environ, "NAS_BROWSE_PASSWORD": ""}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heed_sigint
+    )
+
+
+def heed_sigint() -> None:
+    """Who started the tests may have had SIGINT ignored, as shells do for what runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ask(document, path: str, data: object = None):

@@ -45,7 +45,7 @@ def test_a_search_is_not_offered_around_what_it_cannot_start_at(example):
     with pytest.raises(NasError, match="is a baseline"):
         DETAILS.texts["around"].make(results, baseline)
     rejected = next(r for r in records if not r.folder)
-    with pytest.raises(NasError, match="has no architecture"):
+    with pytest.raises(NasError, match="its architecture is not kept"):
         DETAILS.texts["around"].make(results, rejected)
 
 

@@ -390,8 +390,10 @@ def test_names_and_texts_of_a_study_run_nothing(tab, tmp_path):
         wait_text(tab, "#panel", "Provenance")
         tab.run("showTip(0, null)")
         for name in ("gates", "curves", "progress"):
-            tab.run(f"document.getElementById('section-{name}').scrollIntoView()")
-            tab.wait(f"document.querySelector('#section-{name} .js-plotly-plot') !== null")
+            tab.wait(
+                f"document.getElementById('section-{name}').scrollIntoView({{behavior: 'instant'}}),"
+                f" document.querySelector('#section-{name} .js-plotly-plot') !== null"
+            )
         assert tab.run("document.title") != "taken"
         assert tab.run("document.images.length") == 0
         assert tab.run("document.querySelectorAll('script:not([src]):not([type]):not([id])').length") == 0
@@ -406,8 +408,11 @@ def test_it_is_readable_and_has_no_barriers_wide_narrow_light_and_dark(tab, site
     wait_text(tab, "#panel", "Provenance")
     tab.wait("document.getElementById('parallel').dataset.drawn === 'yes'")
     for name in ("gates", "curves", "progress"):
-        tab.run(f"document.getElementById('section-{name}').scrollIntoView({{behavior: 'instant'}})")
-        tab.wait(f"document.querySelector('#section-{name} .js-plotly-plot .main-svg') !== null")
+        # What is drawn above may push it away again, so it is looked for until it is there.
+        tab.wait(
+            f"document.getElementById('section-{name}').scrollIntoView({{behavior: 'instant'}}),"
+            f" document.querySelector('#section-{name} .js-plotly-plot .main-svg') !== null"
+        )
     assert tab.run("document.documentElement.scrollWidth") == width
     paper = tab.run("getComputedStyle(document.querySelector('#section-gates .main-svg')).backgroundColor")
     assert paper == ("rgb(20, 24, 28)" if dark else "rgb(255, 255, 255)")

@@ -14,7 +14,7 @@ from nas.blocks.sharing import Lent
 from nas.errors import NasError
 from nas.export.source.alike import parts
 from nas.export.source.groups import Group, sign, split
-from nas.export.source.leaves import CONTAINERS, arguments, defaults, is_container, torch_class
+from nas.export.source.leaves import CONTAINERS, arguments, defaults, has_state, is_container, torch_class
 from nas.export.source.nodes import Borrowed, Box, Derived, Fixed, Held, Leaf, Members, Node, Own, Raw
 from nas.export.source.specialiser import Specialiser
 from nas.export.source.values import Cannot, is_number, is_object, refused
@@ -275,11 +275,6 @@ class Collection:
             f"its buffer '{key}' is not stored with the weights, and how it is computed is not known; make it with"
             " nas.blocks.derived, or register it as persistent"
         )
-
-
-def has_state(module: nn.Module) -> bool:
-    """Whether anything of a module is stored with the weights."""
-    return next(iter(module.state_dict(keep_vars=True)), None) is not None
 
 
 def _is_identity(node: Node) -> bool:

@@ -74,3 +74,8 @@ def defaults(cls: type[nn.Module]) -> dict[str, Any]:
 
 def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
     return {key: tuple(each.shape) for key, each in module.state_dict(keep_vars=True).items()}
+
+
+def has_state(module: nn.Module) -> bool:
+    """Whether anything of a module is stored with the weights."""
+    return next(iter(module.state_dict(keep_vars=True)), None) is not None

@@ -18,6 +18,7 @@ from nas.export.source.expressions import Expressions
 from nas.export.source.frame import Frame, Restart
 from nas.export.source.functions import Left, Partial, Written, bind, class_of, common, inner, source
 from nas.export.source.known_calls import call_known
+from nas.export.source.leaves import has_state
 from nas.export.source.ranks import Ranks
 from nas.export.source.tidy import tidy
 from nas.export.source.values import (
@@ -158,7 +159,7 @@ class Specialiser:
         if self.is_identity(module):
             return args[0]
         left = self.forward(module)
-        if left is not None and left.expression is not None and not _has_state(module):
+        if left is not None and left.expression is not None and not has_state(module):
             inlined = inline.call(left.expression, dict(zip(left.params, map(code_of, args), strict=False)), None)
             if inlined is not None and "self" not in inline.names(left.expression):
                 return Val(inlined, rank=rank, some=True)
@@ -172,7 +173,7 @@ class Specialiser:
         if type(module).forward is nn.Sequential.forward:
             return all(self.is_identity(child) for child in module.children())
         left = self.forward(module)
-        if left is None or not left.params or _has_state(module):
+        if left is None or not left.params or has_state(module):
             return False
         return isinstance(left.expression, ast.Name) and left.expression.id == left.params[0]
 
@@ -328,7 +329,3 @@ class Specialiser:
         read = inline.names(*left.body)
         kept = [key for key in bound if key in read]
         return self._add_function(function.__name__, left, kept), kept, [given[key].value for key in kept]
-
-
-def _has_state(module: nn.Module) -> bool:
-    return next(iter(module.state_dict(keep_vars=True)), None) is not None

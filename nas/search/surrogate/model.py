@@ -1,16 +1,19 @@
 """A Gaussian process over architectures: alike are those with alike operators in alike places, and as many of each.
 
-The kernel is an exponential one (Matérn 1/2) of a weighted distance between positions, plus a Gaussian one of how often
-each operator occurs. Operators are compared by embeddings that all positions of a group share; they start so that all
-operators are equally far apart, which makes the kernel one of the Hamming distance, and move where the data say so.
-Hyperparameters are the most probable ones under log-normal priors (C. E. Rasmussen, C. K. I. Williams: Gaussian
-Processes for Machine Learning, 2006, chapter 5).
+The kernel is a sum of an exponential one (Matérn 1/2) of a weighted distance between positions, a Gaussian one and a
+linear one of how often each operator occurs, and that of a network with two wide hidden layers over both (Y. Cho,
+L. K. Saul, 2009: Kernel methods for deep learning), which says what lies beyond the networks that were seen. Operators
+are compared by embeddings that all positions of a group share; they start so that all operators are equally far apart,
+which makes the first kernel one of the Hamming distance, and move where the data say so. Hyperparameters are the most
+probable ones under log-normal priors (C. E. Rasmussen, C. K. I. Williams: Gaussian Processes for Machine Learning,
+2006, chapter 5).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +22,23 @@ from torch import Tensor
 from nas.search.surrogate.features import Group, Matrix
 
 _FLOOR = 1e-4  # of the noise variance, where values have a variance of one
-_SCALES = {"length": 1.0, "embedding": 0.3, "place": 1.0, "count_length": 1.0, "count": 1.0, "noise": 1.5}
+_NOISE_SCALE = 1.5  # of the logarithm of a hyperparameter under its prior; 1 of all others but the embeddings
+_EMBEDDING_SCALE = 0.3
 _USUAL_POSITIONS = 6  # for how many the lengthscales below are meant
+_HIDDEN = 2  # layers of the wide network
+_LAYER_BIAS = 0.1
+
+
+class Points(NamedTuple):
+    """Networks as the kernels see them, in coordinates of each: `inputs` are those of the wide network."""
+
+    places: Tensor
+    counts: Tensor
+    linear: Tensor
+    inputs: Tensor
+
+    def followed_by(self, others: Points) -> Points:
+        return Points(*(torch.cat(pair) for pair in zip(self, others, strict=True)))
 
 
 class GaussianProcess:
@@ -28,20 +46,23 @@ class GaussianProcess:
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self._groups = tuple(groups)
-        self._shared = [group for group in groups if group.shared]
-        positions = max(1, sum(group.positions for group in groups))
+        positions = self._positions = max(1, sum(group.positions for group in groups))
+        widths = sum(group.width for group in groups)
+        shared = [group for group in groups if group.shared]
+        near = math.log(_USUAL_POSITIONS / positions)
         start: dict[str, Tensor] = {
-            "length": torch.full((positions,), math.log(_USUAL_POSITIONS / positions)),
+            "length": torch.full((positions,), near),
+            "count_length": torch.tensor(
+                [math.log(0.3 * _USUAL_POSITIONS / group.positions) for group in shared for _ in range(group.width)]
+            ),
+            "input_length": torch.zeros(positions),
+            "input_count_length": torch.full((widths,), math.log(0.075)),
+            "input_bias": torch.tensor(0.0),
             "place": torch.tensor(0.0),
             "count": torch.tensor(-1.0),
+            "linear": torch.full((len(groups),), -1.0 - math.log(max(1, len(groups)))),
+            "hidden": torch.tensor(-1.0),
             "noise": torch.tensor(math.log(1e-2)),
-            "count_length": torch.tensor(
-                [
-                    math.log(0.3 * _USUAL_POSITIONS / group.positions)
-                    for group in self._shared
-                    for _ in range(group.width)
-                ]
-            ),
         }
         for index, group in enumerate(groups):
             if group.shared:
@@ -59,8 +80,7 @@ class GaussianProcess:
             lower = _cholesky(self._kernel(theta, embedded, embedded), _noise(theta))
             loss = 0.5 * (values * torch.cholesky_solve(values, lower)).sum() + lower.diagonal().log().sum()
             for name, value in theta.items():
-                scale = _SCALES[name.partition(".")[0]]
-                loss = loss + 0.5 * (((value - self._prior[name]) / scale) ** 2).sum()
+                loss = loss + 0.5 * (((value - self._prior[name]) / _scale(name)) ** 2).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             self._adam.step()
 
@@ -84,7 +104,7 @@ class GaussianProcess:
         half = torch.linalg.solve_triangular(lower, self._kernel(self._theta, seen, rows), upper=False)
         corner = _cholesky(self._kernel(self._theta, rows, rows) - half.T @ half, _noise(self._theta))
         right = torch.zeros_like(half)
-        self._seen = torch.cat([seen[0], rows[0]]), torch.cat([seen[1], rows[1]])
+        self._seen = seen.followed_by(rows)
         self._lower = torch.cat([torch.cat([lower, right], 1), torch.cat([half.T, corner], 1)])
         self._whitened = torch.cat([whitened, right[:1].T])
         return np.asarray((half.T @ whitened)[:, 0])
@@ -92,35 +112,68 @@ class GaussianProcess:
     @torch.no_grad()
     def predict(self, x: Matrix) -> tuple[Matrix, Matrix]:
         """Mean and standard deviation of each row's value as it would be observed, noise included."""
-        across = self._kernel(self._theta, self._embed(self._theta, torch.as_tensor(x)), self._seen)
+        points = self._embed(self._theta, torch.as_tensor(x))
+        across = self._kernel(self._theta, points, self._seen)
         half = torch.linalg.solve_triangular(self._lower, across.T, upper=False)
-        prior = self._theta["place"].exp() + (self._theta["count"].exp() if self._shared else 0.0)
-        variance = (prior - (half**2).sum(0)).clamp_min(1e-8) + _noise(self._theta)
+        variance = (self._itself(self._theta, points) - (half**2).sum(0)).clamp_min(1e-8) + _noise(self._theta)
         return (half.T @ self._whitened)[:, 0].numpy(), variance.sqrt().numpy()
 
-    def _embed(self, theta: dict[str, Tensor], rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Points whose squared distances are those of the two kernels."""
-        places, counts, position = [], [], 0
+    def _embed(self, theta: dict[str, Tensor], rows: Tensor) -> Points:
+        places, counts, linear, inputs, position, column = [], [], [], [], 0, 0
         for index, group in enumerate(self._groups):
             block = rows[:, group.start : group.start + group.positions * group.width]
             block = block.reshape(-1, group.positions, group.width)
+            count = block.sum(1)
+            more = count - group.positions / group.width  # than an operator has by chance
+            linear.append(more * (0.5 * theta["linear"][index]).exp() / math.sqrt(group.positions))
+            inputs.append(more * (0.5 * theta["input_count_length"][column : column + group.width]).exp())
             if group.shared:
-                counts.append(block.sum(1))
+                counts.append(count)
                 block = block @ theta[f"embedding.{index}"]
             elif not group.ordered:
                 block = block * math.sqrt(0.5)
-            weight = (0.5 * theta["length"][position : position + group.positions]).exp() * math.sqrt(0.5)
-            places.append((block * weight[:, None]).flatten(1))
+            at = slice(position, position + group.positions)
+            places.append((block * ((0.5 * theta["length"][at]).exp() * math.sqrt(0.5))[:, None]).flatten(1))
+            inputs.append((block * (0.5 * theta["input_length"][at]).exp()[:, None]).flatten(1))
             position += group.positions
+            column += group.width
         none = rows[:, :0]
-        count = torch.cat(counts, 1) * (0.5 * theta["count_length"]).exp() if counts else none
-        return torch.cat(places, 1) if places else none, count
+        return Points(
+            torch.cat(places, 1) if places else none,
+            torch.cat(counts, 1) * (0.5 * theta["count_length"]).exp() if counts else none,
+            torch.cat(linear, 1) if linear else none,
+            torch.cat(inputs, 1) * math.sqrt(2 / self._positions) if inputs else none,
+        )
 
-    def _kernel(self, theta: dict[str, Tensor], a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> Tensor:
-        found = theta["place"].exp() * (-_squared(a[0], b[0]).clamp_min(1e-10).sqrt()).exp()
-        if self._shared:
-            found = found + theta["count"].exp() * (-0.5 * _squared(a[1], b[1])).exp()
-        return found
+    def _kernel(self, theta: dict[str, Tensor], a: Points, b: Points) -> Tensor:
+        found = theta["place"].exp() * (-_squared(a.places, b.places).clamp_min(1e-10).sqrt()).exp()
+        if a.counts.shape[1]:
+            found = found + theta["count"].exp() * (-0.5 * _squared(a.counts, b.counts)).exp()
+        bias = theta["input_bias"].exp()
+        norms = (a.inputs**2).sum(1) + bias, (b.inputs**2).sum(1) + bias
+        hidden = _hidden_layers(a.inputs @ b.inputs.T + bias, *norms)
+        return found + a.linear @ b.linear.T + theta["hidden"].exp() * hidden
+
+    def _itself(self, theta: dict[str, Tensor], a: Points) -> Tensor:
+        """The kernel of each point with itself."""
+        norm = (a.inputs**2).sum(1) + theta["input_bias"].exp() + _HIDDEN * _LAYER_BIAS
+        flat = theta["place"].exp() + (theta["count"].exp() if a.counts.shape[1] else 0.0)
+        return flat + (a.linear**2).sum(1) + theta["hidden"].exp() * norm
+
+
+def _hidden_layers(product: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """The kernel of wide layers of rectified units over inputs with these products and squared norms."""
+    for _ in range(_HIDDEN):
+        norm = (left[:, None] * right).sqrt()
+        cosine = (product / norm).clamp(-1 + 1e-9, 1 - 1e-9)
+        angle = torch.acos(cosine)
+        product = norm / math.pi * ((1 - cosine**2).sqrt() + (math.pi - angle) * cosine) + _LAYER_BIAS
+        left, right = left + _LAYER_BIAS, right + _LAYER_BIAS
+    return product
+
+
+def _scale(name: str) -> float:
+    return _NOISE_SCALE if name == "noise" else _EMBEDDING_SCALE if name.startswith("embedding") else 1.0
 
 
 def _squared(a: Tensor, b: Tensor) -> Tensor:

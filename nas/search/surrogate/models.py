@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.search.surrogate.acquisition import expected_improvement, non_dominated
+from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder, Matrix
 from nas.search.surrogate.history import History, Told, chosen
 from nas.search.surrogate.model import GaussianProcess
@@ -15,19 +16,27 @@ from nas.search.surrogate.outcomes import Bound, Scale
 _LEARNT = 600  # values that a model is conditioned on
 _FITTED = 120  # values that hyperparameters are fitted to at a time
 _FIRST, _LATER = 60, 3  # steps of fitting hyperparameters when a model begins, and each time that it learns
-_REFERENCE = (95, 1.1)  # percentile of what is believed of the space, and what it is multiplied by
+_AT_ONCE = 512  # rows that are predicted together, few enough for a processor's cache
+_ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15
+_FEWEST = 20  # draws at random whose worst is the reference point, however few are finished
+_MARGIN = 1.1  # the reference point is so many times as far
 
 
 class Learner:
-    """A model of one quantity that goes on from its last hyperparameters."""
+    """A model of one quantity that goes on from its last hyperparameters: a Gaussian process beside an ensemble.
+
+    What is expected is the mean of both; where they disagree, less is sure.
+    """
 
     def __init__(self, encoder: Encoder) -> None:
         self._process = GaussianProcess(encoder.groups)
+        self._ensemble = Ensemble(encoder.groups, encoder.width)
         self._begun = False
 
     def learn(self, features: Matrix, values: Matrix, seed: int) -> None:
         part = np.random.default_rng(seed).permutation(len(values))[:_FITTED]
         self._process.fit(features[part], values[part], _LATER if self._begun else _FIRST)
+        self._ensemble.fit(features, values, _ENSEMBLE_LATER if self._begun else _ENSEMBLE_FIRST)
         self._begun = True
         self._process.condition(features, values)
 
@@ -36,10 +45,18 @@ class Learner:
 
         So networks like those in training are not asked for (the Kriging believer of D. Ginsbourger et al., 2010).
         """
-        return self._process.believe(running)
+        return (self._process.believe(running) + self._ensemble.predict(running)) / 2
 
     def predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
-        return self._process.predict(features)
+        """Mean and standard deviation of each row's value as it would be observed."""
+        parts = [self._predict(features[at : at + _AT_ONCE]) for at in range(0, len(features), _AT_ONCE)]
+        means, deviations = zip(*parts, strict=True) if parts else ((), ())
+        return np.concatenate([np.zeros(0), *means]), np.concatenate([np.zeros(0), *deviations])
+
+    def _predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
+        near, deviation = self._process.predict(features)
+        far = self._ensemble.predict(features)
+        return (near + far) / 2, np.sqrt(deviation**2 + ((near - far) / 2) ** 2)
 
 
 class Models:
@@ -67,7 +84,7 @@ class Models:
                 scale = Scale.of(values)
                 learner.learn(features, scale.standard(values), seed)
                 self._scales.append(scale)
-                self._reference.append(self._far(scale, learner))
+                self._reference.append(self._far(scale, learner, len(history.measured)))
         self._bounds: dict[str, Bound] = {}
         for name in history.exceeded:
             rows, excesses = history.excesses(name)
@@ -98,11 +115,11 @@ class Models:
         )
         return np.asarray(improvement * chance)
 
-    def _far(self, scale: Scale, learner: Learner) -> float:
-        """The reference point in one objective."""
-        percentile, factor = _REFERENCE
+    def _far(self, scale: Scale, learner: Learner, finished: int) -> float:
+        """The reference point in one objective: about the worst of as many networks at random as are finished."""
         mean, deviation = scale.of_logarithm(*learner.predict(self._at_large))
-        far = np.log(factor) + np.percentile(mean + deviation * self._chances, percentile)
+        share = 1 - 1 / max(_FEWEST, finished)
+        far = np.log(_MARGIN) + np.quantile(mean + deviation * self._chances, share)
         return float(np.exp(min(far, scale.worthless)))
 
 

@@ -1,0 +1,66 @@
+"""Small networks that differ in their random beginnings, as one model: they see what operators do together.
+
+Beside a Gaussian process, which is sure of what is near to what it has seen, an ensemble ranks better what is far
+(B. Lakshminarayanan et al., 2017: Simple and scalable predictive uncertainty estimation using deep ensembles;
+C. White et al., 2021: BANANAS, for architectures).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import relu
+
+from nas.search.surrogate.features import Group, Matrix
+
+_MEMBERS, _HIDDEN = 8, 64
+_DECAY, _RATE = 0.3, 0.01
+
+
+class Ensemble:
+    """Multilayer perceptrons with two hidden layers, over operators by place and how often each occurs."""
+
+    def __init__(self, groups: Sequence[Group], width: int) -> None:
+        self._groups = tuple(groups)
+        self._usual = math.sqrt(max(1, sum(group.positions for group in groups)))
+        sizes = [width + sum(group.width for group in groups), _HIDDEN, _HIDDEN, 1]
+        chance = torch.Generator().manual_seed(0)
+        self._weights = [
+            (torch.randn(_MEMBERS, a, b, generator=chance) * math.sqrt((2 if b > 1 else 1) / a)).requires_grad_()
+            for a, b in zip(sizes, sizes[1:], strict=False)
+        ]
+        self._biases = [torch.zeros(_MEMBERS, 1, size, requires_grad=True) for size in sizes[1:]]
+        self._adam = torch.optim.AdamW([*self._weights, *self._biases], lr=_RATE, weight_decay=_DECAY)
+
+    def fit(self, x: Matrix, y: Matrix, steps: int) -> None:
+        """Learn rows of features and their values by so many steps, from where the networks are."""
+        rows, values = self._inputs(x), torch.as_tensor(y, dtype=torch.float32)[:, None]
+        for _ in range(steps):
+            self._adam.zero_grad()
+            loss = ((self._forward(rows) - values) ** 2).mean() * _MEMBERS
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._adam.step()
+
+    @torch.no_grad()
+    def predict(self, x: Matrix) -> Matrix:
+        """The mean of what the networks say of each row."""
+        return np.asarray(self._forward(self._inputs(x)).mean(0)[:, 0].double())
+
+    def _inputs(self, x: Matrix) -> Tensor:
+        rows = torch.as_tensor(x, dtype=torch.float32)
+        counts = []
+        for group in self._groups:
+            block = rows[:, group.start : group.start + group.positions * group.width]
+            counts.append(block.reshape(-1, group.positions, group.width).sum(1) / self._usual)
+        return torch.cat([rows, *counts], 1)
+
+    def _forward(self, rows: Tensor) -> Tensor:
+        *hidden, last = zip(self._weights, self._biases, strict=True)
+        found = rows.expand(_MEMBERS, -1, -1)
+        for weight, bias in hidden:
+            found = relu(torch.baddbmm(bias, found, weight))
+        return torch.baddbmm(last[1], found, last[0])

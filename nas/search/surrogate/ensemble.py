@@ -7,6 +7,7 @@ C. White et al., 2021: BANANAS, for architectures).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -31,7 +32,7 @@ class Ensemble:
         chance = torch.Generator().manual_seed(0)
         self._weights = [
             (torch.randn(_MEMBERS, a, b, generator=chance) * math.sqrt((2 if b > 1 else 1) / a)).requires_grad_()
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in itertools.pairwise(sizes)
         ]
         self._biases = [torch.zeros(_MEMBERS, 1, size, requires_grad=True) for size in sizes[1:]]
         self._adam = torch.optim.AdamW([*self._weights, *self._biases], lr=_RATE, weight_decay=_DECAY)

@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.search.surrogate.features import Matrix, Params
 
 Key = frozenset[tuple[str, str, Any]]
+FEWEST = 10  # values of a task before it is learnt from
+RUNGS = "rungs"  # attribute of a trial: epochs of each rung that it has reached, to the objectives' values there
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,37 @@ class Told:
         return all(excess <= 0 for excess in self.constraints.values())
 
 
+@dataclass(frozen=True)
+class Hint:
+    """What a network was worth elsewhere: after fewer epochs, or in an earlier study. Small values are better."""
+
+    task: str
+    number: int
+    params: Params
+    values: tuple[float, ...]
+
+
 class Past(NamedTuple):
     """A finished trial, what it told, and how to look it up."""
 
     trial: FrozenTrial
     told: Told | None
+    hints: tuple[Hint, ...]
     key: Key
 
 
 @dataclass(frozen=True)
 class History:
-    """Failed trials are not learnt from, but are not asked for again either."""
+    """Failed trials are not learnt from, but are not asked for again either.
+
+    A trial that has reached a rung gives a hint, and if it is not finished it may be paused there: it counts as asked
+    for, but not as running.
+    """
 
     told: tuple[Told, ...]
     running: tuple[Params, ...]
     asked: frozenset[Key]
+    hints: tuple[Hint, ...] = ()
 
     @classmethod
     def of(
@@ -53,32 +71,74 @@ class History:
         given: Mapping[int, Params],
         without: int,
         past: dict[int, Past],
+        earlier: Sequence[Hint] = (),
     ) -> History:
         """`given` are parameters of running trials that may not have reached the storage, by number.
 
-        `without` is the number of the trial that is asked for; `past` remembers finished trials from time to time.
+        `without` is the number of the trial that is asked for; `past` remembers finished trials from time to
+        time. `earlier` are hints of other studies.
         """
-        told, running, asked = [], [], set()
+        told, running, asked, hints = [], [], set(), list(earlier)
         for trial in trials:
             if trial.number == without or trial.state == TrialState.WAITING:
                 continue
             if not trial.state.is_finished():
                 params = {**given.get(trial.number, {}), **trial.params}
-                running.append(params)
                 asked.add(as_key(params))
+                reached = _hints(trial, directions)
+                hints += reached
+                if not reached:
+                    running.append(params)
                 continue
             found = past.get(trial.number)
             if found is None or found.trial is not trial:
-                found = past[trial.number] = Past(trial, _told(trial, directions), as_key(trial.params))
+                found = past[trial.number] = Past(
+                    trial, _told(trial, directions), _hints(trial, directions), as_key(trial.params)
+                )
             asked.add(found.key)
             if found.told is not None:
                 told.append(found.told)
-        return cls(tuple(told), tuple(running), frozenset(asked))
+            hints += found.hints
+        return cls(tuple(told), tuple(running), frozenset(asked), tuple(hints))
 
     @property
     def measured(self) -> tuple[Told, ...]:
         """Those with values."""
         return tuple(each for each in self.told if each.values is not None)
+
+    @property
+    def aimed_at(self) -> tuple[Told, ...]:
+        """What a front is looked for among: those with values, or while they are few what is best known elsewhere."""
+        by_task = self._by_task()
+        if len(self.measured) >= FEWEST or not by_task:
+            return self.measured
+        most = max(by_task.values(), key=len)
+        return tuple(Told(hint.number, hint.params, hint.values, {}) for hint in most)
+
+    def elsewhere(self, objective: int) -> tuple[list[Hint], dict[str, list[Hint]]]:
+        """Hints that hold here as they are, one a trial, for training does not change this objective; then the others.
+
+        The others are by task, and none while what is aimed at is a task itself.
+        """
+        here = {each.number: each.values[objective] for each in self.measured if each.values is not None}
+        if len(here) < FEWEST:
+            return [], {}
+        same: dict[int, Hint] = {}
+        others = {}
+        for task, hints in self._by_task().items():
+            both = [hint for hint in hints if hint.number in here]
+            if len(both) > 1 and all(hint.values[objective] == here[hint.number] for hint in both):
+                same |= {hint.number: hint for hint in hints}
+            else:
+                others[task] = hints
+        return list(same.values()), others
+
+    def _by_task(self) -> dict[str, list[Hint]]:
+        """Tasks with enough to learn from."""
+        found: dict[str, list[Hint]] = {}
+        for hint in self.hints:
+            found.setdefault(hint.task, []).append(hint)
+        return {task: hints for task, hints in found.items() if len(hints) >= FEWEST}
 
     def excesses(self, name: str) -> tuple[list[Params], Matrix]:
         """Of one constraint. A complete trial that does not name it is taken to meet it by as much as is usual."""
@@ -99,11 +159,25 @@ def _told(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> Told | No
         return None
     values = None
     if trial.state == TrialState.COMPLETE and np.isfinite(trial.values).all():
-        values = tuple(
-            -value if direction == StudyDirection.MAXIMIZE else value
-            for value, direction in zip(trial.values, directions, strict=True)
-        )
+        values = small_is_better(trial.values, directions)
     return Told(trial.number, trial.params, values, trial.constraints)
+
+
+def _hints(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> tuple[Hint, ...]:
+    """Of the rungs that a trial has reached."""
+    return tuple(
+        Hint(f"{epochs} epochs", trial.number, trial.params, small_is_better(values, directions))
+        for epochs, values in trial.user_attrs.get(RUNGS, {}).items()
+        if len(values) == len(directions) and np.isfinite(values).all()
+    )
+
+
+def small_is_better(values: Sequence[float], directions: Sequence[StudyDirection]) -> tuple[float, ...]:
+    """Values of objectives with the sign turned of those that are maximized."""
+    return tuple(
+        -value if direction == StudyDirection.MAXIMIZE else value
+        for value, direction in zip(values, directions, strict=True)
+    )
 
 
 def as_key(params: Params) -> Key:

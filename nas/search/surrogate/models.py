@@ -12,6 +12,7 @@ from nas.search.surrogate.features import Encoder, Matrix
 from nas.search.surrogate.history import History, Told, chosen
 from nas.search.surrogate.model import GaussianProcess
 from nas.search.surrogate.outcomes import Bound, Scale
+from nas.search.surrogate.related import Related
 
 _LEARNT = 600  # values that a model is conditioned on
 _FITTED = 120  # values that hyperparameters are fitted to at a time
@@ -71,20 +72,34 @@ class Models:
         self._at_large = at_large
         self._chances = np.random.default_rng(0).standard_normal(len(at_large))
         self._learners = [Learner(encoder) for _ in range(objectives)]
+        self._related = [Related(lambda: Learner(encoder)) for _ in range(objectives)]
         self._bounding: dict[str, Learner] = {}
 
     def learn(self, history: History, seed: int) -> None:
-        told = chosen(history.measured, _LEARNT, seed)
+        told = chosen(history.aimed_at, _LEARNT, seed)
         self._front = best_of(told)
         self._scales: list[Scale] = []
         self._reference: list[float] = []
-        if told:
-            features = self._encoder.encode([each.params for each in told])
-            for values, learner in zip(np.array([each.values for each in told]).T, self._learners, strict=True):
-                scale = Scale.of(values)
-                learner.learn(features, scale.standard(values), seed)
-                self._scales.append(scale)
-                self._reference.append(self._far(scale, learner, len(history.measured)))
+        for objective, (learner, related) in enumerate(zip(self._learners, self._related, strict=True)):
+            if not told:
+                break
+            given, tasks = history.elsewhere(objective)
+            known = {each.number: each for each in told}
+            params = [each.params for each in told] + [each.params for each in given if each.number not in known]
+            values = [each.values[objective] for each in told if each.values is not None]
+            values += [each.values[objective] for each in given if each.number not in known]
+            features, scale = self._encoder.encode(params), Scale.of(np.array(values))
+            theirs = {
+                name: (
+                    self._encoder.encode([hint.params for hint in hints[-_LEARNT:]]),
+                    np.array([hint.values[objective] for hint in hints[-_LEARNT:]]),
+                )
+                for name, hints in tasks.items()
+            }
+            rest = related.learn(theirs, features, scale.standard(np.array(values)), seed)
+            learner.learn(features, rest, seed)
+            self._scales.append(scale)
+            self._reference.append(self._far(objective, len(told)))
         self._bounds: dict[str, Bound] = {}
         for name in history.exceeded:
             rows, excesses = history.excesses(name)
@@ -104,9 +119,10 @@ class Models:
             return chance
         front = np.array([each.values for each in self._front])
         points, means, deviations = [], [], []
-        for scale, learner, best in zip(self._scales, self._learners, front.T, strict=True):
-            believed, _ = scale.of_logarithm(learner.believe(running), np.zeros(len(running)))
-            mean, deviation = scale.of_logarithm(*learner.predict(features))
+        for objective, (scale, best) in enumerate(zip(self._scales, front.T, strict=True)):
+            expected = self._learners[objective].believe(running) + self._related[objective].predict(running)[0]
+            believed, _ = scale.of_logarithm(expected, np.zeros(len(running)))
+            mean, deviation = self._predict(objective, features)
             points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
             means.append(mean)
             deviations.append(deviation)
@@ -115,12 +131,18 @@ class Models:
         )
         return np.asarray(improvement * chance)
 
-    def _far(self, scale: Scale, learner: Learner, finished: int) -> float:
+    def _predict(self, objective: int, features: Matrix) -> tuple[Matrix, Matrix]:
+        """Mean and standard deviation of the logarithm of one objective."""
+        mean, deviation = self._learners[objective].predict(features)
+        elsewhere, variance = self._related[objective].predict(features)
+        return self._scales[objective].of_logarithm(mean + elsewhere, np.sqrt(deviation**2 + variance))
+
+    def _far(self, objective: int, finished: int) -> float:
         """The reference point in one objective: about the worst of as many networks at random as are finished."""
-        mean, deviation = scale.of_logarithm(*learner.predict(self._at_large))
+        mean, deviation = self._predict(objective, self._at_large)
         share = 1 - 1 / max(_FEWEST, finished)
         far = np.log(_MARGIN) + np.quantile(mean + deviation * self._chances, share)
-        return float(np.exp(min(far, scale.worthless)))
+        return float(np.exp(min(far, self._scales[objective].worthless)))
 
 
 def best_of(told: Sequence[Told]) -> list[Told]:

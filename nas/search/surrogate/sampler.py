@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.search.surrogate.history import History, Past, as_key
+from nas.search.surrogate.features import Params
+from nas.search.surrogate.history import Hint, History, Past, as_key, small_is_better
 from nas.search.surrogate.sources import Observed, Source, drawn, fresh
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class SurrogateSampler(BaseSampler):
         self._n_startup_trials = n_startup_trials
         self._constraints_func = constraints_func
         self._source: Source | None = None
+        self._elsewhere: dict[str, list[tuple[Params, Sequence[float]]]] = {}
         self._reset(seed)
 
     def _reset(self, seed: int | None) -> None:
@@ -61,6 +64,22 @@ class SurrogateSampler(BaseSampler):
         """Take candidates from a space that is known, not from what trials show of it."""
         self._source = source
         self._search = None
+
+    def learn_from(self, name: str, params: Sequence[Params], values: Sequence[Sequence[float]]) -> None:
+        """Learn what networks were worth in an earlier study, whose other data or devices may make it another thing.
+
+        `params` are in the names of the study that is asked about, as far as they are known; `values` in the order and
+        the direction of its objectives. How far they are trusted is learnt from the trials of the study.
+        """
+        self._elsewhere[name] = list(zip(params, values, strict=True))
+
+    def _earlier(self, study: Study) -> tuple[Hint, ...]:
+        return tuple(
+            Hint(f"earlier study {name}", -1 - number, params, small_is_better(values, study.directions))
+            for name, pairs in self._elsewhere.items()
+            for number, (params, values) in enumerate(pairs)
+            if len(values) == len(study.directions) and np.isfinite(values).all()
+        )
 
     def reseed_rng(self) -> None:
         self._reset(None)
@@ -89,11 +108,11 @@ class SurrogateSampler(BaseSampler):
             trials = study.get_trials(deepcopy=False)
             unfinished = {each.number for each in trials if not each.state.is_finished()}
             self._given = {number: given for number, given in self._given.items() if number in unfinished}
-            history = History.of(trials, study.directions, self._given, trial.number, self._past)
+            history = History.of(trials, study.directions, self._given, trial.number, self._past, self._earlier(study))
             source = self._source or Observed(trials)
             seed = f"{self._seed}/{trial.number}"
             found = None
-            begun = len(history.measured) >= self._n_startup_trials
+            begun = max(len(history.measured), len(history.aimed_at)) >= self._n_startup_trials
             if begun or len(history.told) >= _PATIENCE * self._n_startup_trials:
                 found = self._searching(source, len(study.directions)).propose(history, seed)
             if found is None:

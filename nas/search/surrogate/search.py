@@ -26,25 +26,25 @@ class Search:
     def __init__(self, source: Source, objectives: int) -> None:
         self._candidates = Candidates(source)
         self._models = Models(self._candidates.encoder, objectives, self._candidates.at_large)
-        self._learnt: tuple[int, ...] | None = None
+        self._learnt: tuple[Any, ...] | None = None
         self._batch: NDArray[np.int64] = np.zeros(0, int)
         self._promising: list[Params] = []
 
     def propose(self, history: History, seed: str) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
-        learnt = tuple(each.number for each in history.told)
+        learnt = (*(each.number for each in history.told), *((hint.task, hint.number) for hint in history.hints))
         places: NDArray[np.int64] = np.zeros(0, int)
         if learnt == self._learnt:
             places = self._candidates.open(history.asked, self._batch)
         if not len(places):
             rng = random.Random(seed)
             self._models.learn(history, rng.getrandbits(31))
-            front = sorted(best_of(history.told), key=lambda told: -told.number)[:_PARENTS]
+            front = sorted(best_of(history.aimed_at), key=lambda told: -told.number)[:_PARENTS]
             self._candidates.grow([*(told.params for told in front), *self._promising], rng)
             places = self._candidates.open(history.asked)
             if not len(places):
                 return None
-            most = max(_BATCH, _WORK // len(history.told))
+            most = max(_BATCH, _WORK // (len(history.told) + len(history.hints)))
             places = self._candidates.looked_at(places, most, rng)
             self._learnt = learnt
             self._batch = np.zeros(0, int)

@@ -30,11 +30,12 @@ class Past:
     drawn: tuple[int, int]
     costs: Mapping[str, float]
 
-    def curve(self, goals: Goals) -> Iterator[tuple[int, tuple[float, ...]]]:
-        """Epoch and gains of each report that says enough."""
+    def curve(self, goals: Goals) -> Iterator[tuple[int, tuple[float, ...], float]]:
+        """Epoch, gains and excess over the budgets of each report that says enough."""
         for line in self.record.curve:
+            values = {**self.costs, **line}
             try:
-                yield int(line["epoch"]), goals.gains({**self.costs, **line})
+                yield int(line["epoch"]), goals.gains(values), goals.excess(values, self.record.decisions)
             except (MissingName, GoalError, KeyError):
                 continue
 

@@ -23,7 +23,7 @@ class Best:
 class Progress:
     """A moment of a search. `asked` networks are to enter training; `done` of them have left it.
 
-    `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
+    `paused` ones wait at a rung. `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
     `independent` of `drawn` parameters were drawn without the sampler's model. `eta_s` is None until something is done.
     `note` says what a person should know: why a search ended before all it was asked for.
     """
@@ -34,6 +34,7 @@ class Progress:
     pruned: int = 0
     failed: int = 0
     running: int = 0
+    paused: int = 0
     ready: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     best: Mapping[str, Best] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Progress:
     @property
     def proposals(self) -> int:
         """Networks looked at so far."""
-        return self.done + self.running + self.ready + sum(self.rejected.values())
+        return self.done + self.running + self.paused + self.ready + sum(self.rejected.values())
 
 
 class Tally:
@@ -105,7 +106,16 @@ class Tally:
             self.front[trial] = gains
 
     def progress(
-        self, role: str, asked: int, *, running: int, ready: int, finished: bool, interrupted: bool, note: str
+        self,
+        role: str,
+        asked: int,
+        *,
+        running: int,
+        paused: int,
+        ready: int,
+        finished: bool,
+        interrupted: bool,
+        note: str,
     ) -> Progress:
         elapsed = time.monotonic() - self._started
         done_here = self.done - self._done_before
@@ -118,6 +128,7 @@ class Tally:
             pruned=self.states["pruned"],
             failed=self.states["failed"],
             running=running,
+            paused=paused,
             ready=ready,
             rejected=dict(self.rejected),
             best=dict(self.best),

@@ -130,6 +130,7 @@ def _search(
         objectives=study.config.objectives,
         budgets=study.config.budgets,
         rungs=study.rungs,
+        scheduling=settings.scheduling,
         trials=settings.trials,
         seed=settings.seed,
         reported=REPORTED,

@@ -88,6 +88,7 @@ class Search:
     trials: dict[int, optuna.Trial] = field(default_factory=dict)
     rows: dict[int, int] = field(default_factory=dict)
     full: list[int] = field(default_factory=list)
+    paused: set[int] = field(default_factory=set)
 
     def run(self, *, networks: int, until: float = np.inf, target: float = np.inf) -> None:
         """Until so many networks were begun and all is done, or the clock or the hypervolume is there."""
@@ -110,11 +111,12 @@ class Search:
     def _next(self, networks: int, rng: random.Random, idle: bool) -> tuple[int, int, int] | None:
         """What a free worker trains: a trial, from which epoch, and to which."""
         ending = len(self.rows) >= min(networks, len(self.fidelities.table.rows))
-        promoted = self.scheduler.next(last=ending and idle)
+        promoted = self.scheduler.next(self.paused, last=ending and idle)
         if promoted is not None:
             passed = self.scheduler.passed(promoted)
             assert passed is not None
             self.scheduler.promote(promoted)
+            self.paused.remove(promoted)
             return promoted, self.rungs.epochs[passed], self.scheduler.until(promoted)
         if ending:
             return None
@@ -149,6 +151,8 @@ class Search:
             self.curve.append((self.clock, self.score.hypervolume(self.full)))
             return None
         self.trials[trial].set_user_attr("rungs", {str(epoch): values})
+        if verdict == "pause":
+            self.paused.add(trial)
         if verdict == "stop":
             self.study.tell(self.trials[trial], state=TrialState.PRUNED)
         return self.rungs.total if verdict == "go on" else None

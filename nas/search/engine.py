@@ -158,7 +158,6 @@ class Engine:
             self._tally.end(past.record.state)
             for epoch, gains, excess in past.curve(self.goals):
                 self._scheduler.enter(past.record.trial, epoch, gains, excess)
-            self._scheduler.end(past.record.trial)
             if past.record.state == "complete":
                 record = past.record
                 self._note_complete(record.trial, record.arch_id, record.decisions, record.values, record.constraints)
@@ -277,8 +276,11 @@ class Engine:
             gains = self.goals.gains(item.values)
             excess = self.goals.excess(item.values, item.candidate.decisions)
         except MissingName as error:
-            # A value that is known only at the end cannot be compared at a rung.
-            return ("failed", f"the last report lacks a value: {error}") if last else None
+            if last:
+                return "failed", f"the last report lacks a value: {error}"
+            # A value that is known only at the end cannot be compared at a rung: it trains to the end.
+            item.compared = False
+            return PAUSE if item.epoch >= item.candidate.epochs else None
         except GoalError as error:
             return "failed", str(error)
         trial = item.candidate.trial
@@ -302,7 +304,9 @@ class Engine:
 
     def _next_item(self) -> InTraining | None:
         """What trains next: a paused network that is promoted, else a new one that is ready."""
-        trial = self._scheduler.next(last=self._no_more() and not self._ready and not self._running)
+        trial = next((trial for trial, item in self._paused.items() if not item.compared), None)
+        if trial is None:
+            trial = self._scheduler.next(self._paused, last=self._no_more() and not self._ready and not self._running)
         if trial is not None:
             self._scheduler.promote(trial)
             item = self._paused.pop(trial)
@@ -311,7 +315,8 @@ class Engine:
             self._entered += 1
         else:
             return None
-        item.candidate = replace(item.candidate, epochs=self._scheduler.until(item.candidate.trial))
+        until = self._scheduler.until(item.candidate.trial) if item.compared else self.rungs.total
+        item.candidate = replace(item.candidate, epochs=until)
         return item
 
     def _stop_paused(self) -> list[tuple[InTraining, Outcome]]:

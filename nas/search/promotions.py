@@ -14,7 +14,8 @@ are ordered by how far they are from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import moocore
@@ -43,7 +44,6 @@ class Promotions:
     def __init__(self, rungs: Rungs) -> None:
         self.rungs = rungs
         self._rungs = [_Rung() for _ in rungs.epochs]
-        self._ended: set[int] = set()
 
     def passed(self, trial: int) -> int | None:
         reached = [number for number, rung in enumerate(self._rungs) if trial in rung.gains]
@@ -63,14 +63,15 @@ class Promotions:
         waits = highest is not None and trial not in self._rungs[highest].promoted
         return "pause" if waits and highest != len(self._rungs) - 1 else "go on"
 
-    def next(self, *, last: bool = False) -> int | None:
-        """The paused trial to promote now, None for none.
+    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
+        """Which of the paused trials to promote now, None for none.
 
-        `last`: nothing new will be trained any more, so each rung gives at least one, however few reached it.
+        `last`: nothing new will be trained any more, so each rung gives at least one, however few reached it. Who does
+        not pause, having ended, still has a place.
         """
         for rung in reversed(self._rungs[:-1]):
             places = max(int(last), int(len(rung.gains) / self.rungs.reduction))
-            if places and (found := self._best(rung, places)) is not None:
+            if places and (found := _best(rung, places, paused)) is not None:
                 return found
         return None
 
@@ -79,15 +80,13 @@ class Promotions:
         if passed is not None:
             self._rungs[passed].promoted.add(trial)
 
-    def end(self, trial: int) -> None:
-        self._ended.add(trial)
 
-    def _best(self, rung: _Rung, places: int) -> int | None:
-        """The best of the first so many that can still be promoted."""
-        for _, trial in zip(range(places), _ordered(rung), strict=False):
-            if trial not in rung.promoted and trial not in self._ended:
-                return trial
-        return None
+def _best(rung: _Rung, places: int, paused: Collection[int]) -> int | None:
+    """The best of the first so many that can still be promoted."""
+    for trial in itertools.islice(_ordered(rung), places):
+        if trial in paused and trial not in rung.promoted:
+            return trial
+    return None
 
 
 def _ordered(rung: _Rung) -> Iterator[int]:

@@ -10,6 +10,7 @@ plain order. Ties go on. The variant that promotes is in `promotions`.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
@@ -73,16 +74,12 @@ class Scheduler(Protocol):
         """
         ...
 
-    def next(self, *, last: bool = False) -> int | None:
-        """The paused trial to promote now, None for none. `last`: nothing new will be trained any more."""
+    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
+        """Which of the paused trials to promote now, None for none. `last`: nothing new will be trained any more."""
         ...
 
     def promote(self, trial: int) -> None:
         """A paused trial goes on from its rung."""
-        ...
-
-    def end(self, trial: int) -> None:
-        """A trial has ended; it stays to be compared with."""
         ...
 
 
@@ -114,15 +111,12 @@ class Standings:
             self._points[-1].setdefault(trial, gains)
         return "go on" if goes_on else "stop"
 
-    def next(self, *, last: bool = False) -> int | None:
+    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
         """None: nothing is ever paused."""
         return None
 
     def promote(self, trial: int) -> None:
         """Nothing to note: nothing is ever paused."""
-
-    def end(self, trial: int) -> None:
-        """Nothing to note: who ended is compared with as well."""
 
     def _add(self, rung: int, trial: int, gains: tuple[float, ...]) -> None:
         points, dominators = self._points[rung], self._dominators[rung]

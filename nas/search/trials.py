@@ -70,7 +70,8 @@ class Candidate:
 class InTraining:
     """What is known of a candidate while it trains or pauses; the engine guards it with its lock.
 
-    `rungs` has the values of the objectives at each rung below the last, by its epoch.
+    `rungs` has the values of the objectives at each rung below the last, by its epoch; it is not `compared` where they
+    are known only at the end.
     """
 
     candidate: Candidate
@@ -83,6 +84,7 @@ class InTraining:
     closing: bool = False
     rungs: dict[str, list[float]] = field(default_factory=dict)
     noted: int = 0
+    compared: bool = True
 
     def absorb(self, line: Mapping[str, Any]) -> None:
         """Take over the numbers of a report; an epoch that is reported again, after a restart, counts its time once."""

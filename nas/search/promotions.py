@@ -1,10 +1,10 @@
 """Which networks go on training: asynchronous successive halving that promotes, for one objective or several.
 
-ASHA as it was published (Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020): a network that
-reaches a rung pauses there. Whenever a trainer is free, the highest rung that has one gives its best network that is
-among the top `1 / reduction` of all that ever reached the rung and has not been promoted yet; where no rung has one, a
-new network is begun. So a network is compared with those that come after it too, and exactly one in `reduction` goes
-on, however many objectives there are.
+After ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020): a network that reaches a rung
+pauses there. Whenever a trainer is free, the highest rung that has one gives its best network that is among the top
+`1 / reduction` of all that ever reached the rung and has not been promoted yet; where no rung has one, a new network is
+begun. So a network is compared with those that come after it too. Other than there, a rung never has promoted more than
+one in `reduction`: of few networks, the early ones that were soon surpassed would make that half of them.
 
 With several objectives the order is that of Schmucker et al. ("Multi-objective Asynchronous Successive Halving", 2021):
 non-dominated fronts one after the other, and within a front an epsilon-net, each next network the one farthest from all
@@ -71,7 +71,7 @@ class Promotions:
         """
         for rung in reversed(self._rungs[:-1]):
             places = max(int(last), int(len(rung.gains) / self.rungs.reduction))
-            if places and (found := _best(rung, places, paused)) is not None:
+            if len(rung.promoted) < places and (found := _best(rung, places, paused)) is not None:
                 return found
         return None
 

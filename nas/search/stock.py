@@ -88,9 +88,11 @@ def _past(trial: FrozenTrial, results: Results, role: Role, known: Known) -> Pas
     key = network.get("folder") or end.get("key", "")
     record = record_of(trial, role, results.curve(key) if entered else ())
     if entered or record.state in ("infeasible", "duplicate"):
-        known.decisions.setdefault(as_key(record.decisions), trial.number)
+        # What a repeat was a repeat of may still have to go on, and must not be taken for one itself.
+        first = trial.number if record.state != "duplicate" or record.source is None else record.source
+        known.decisions.setdefault(as_key(record.decisions), first)
         if key:
-            known.keys.setdefault(key, trial.number)
+            known.keys.setdefault(key, first)
     drawn = end.get("drawn", (0, 0))
     costs = {**network.get("values", {}), **latency_values(record.latency or {})}
     return Past(record, entered, (drawn[0], drawn[1]), costs)

@@ -10,20 +10,19 @@ import random
 import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from optuna.trial import FrozenTrial
 
 from nas.errors import NasError
 from nas.search.gates import REPORTED, Gates, Measure, Price
 from nas.search.goals import GoalError, Goals
+from nas.search.halving import PAUSE, Halving, Outcome
 from nas.search.intake import Intake, Known, make_supply
 from nas.search.predicted import Forecaster
-from nas.search.promotions import Promotions
 from nas.search.proposals import Proposals, SpaceProposals
-from nas.search.rungs import Rungs, Scheduler, Scheduling, Standings
+from nas.search.rungs import Rungs, Scheduling
 from nas.search.stock import Stock, learn_again, take_stock
 from nas.search.supply import Patience
 from nas.search.tally import Progress, Tally
@@ -32,10 +31,6 @@ from nas.space.expression import MissingName
 from nas.store import Results, State
 from nas.store.record import GATES
 from nas.store.storage import quiet, storage_errors
-
-Outcome = tuple[State, str | None]
-PAUSE: Literal["pause"] = "pause"
-Ending = Outcome | Literal["pause"]
 
 ONE_EPOCH = Rungs((1,))
 PATIENCE = Patience()
@@ -54,7 +49,7 @@ class Engine:
     `max_failures` failures in a row end the search. `predictor` learns from every measurement and turns away what is
     surely over a budget on latency (see `Gates`). `scheduling` says what becomes of a network at a rung: it is
     compared and perhaps stopped at once (`rungs`), or pauses until it is promoted (`promotions`), and `take` gives it
-    out once more.
+    out once more. With `extrapolate` a network is ended when its curve leaves it no hope (`learning_curves`).
 
     All methods may be called from any thread. Use as a context manager: entering reads what is there and takes up what
     a dead driver left. Errors of gating (`BudgetUnreachable`, `StoreError`, ...) are raised by `take`.
@@ -71,6 +66,7 @@ class Engine:
         budgets: Iterable[str] = (),
         rungs: Rungs = ONE_EPOCH,
         scheduling: Scheduling = "stop",
+        extrapolate: bool = False,
         trials: int = 1,
         seed: int = 0,
         look_ahead: int = 2,
@@ -99,8 +95,7 @@ class Engine:
         self._closed = False
         self._error: BaseException | None = None
         self._tally = Tally(self.goals)
-        self._promotes = scheduling == "promote"
-        self._scheduler: Scheduler = Promotions(rungs) if scheduling == "promote" else Standings(rungs)
+        self._halving = Halving(self.goals, rungs, scheduling, extrapolate)
         self._ready: deque[InTraining] = deque()
         self._running: dict[int, InTraining] = {}
         self._paused: dict[int, InTraining] = {}
@@ -125,7 +120,7 @@ class Engine:
         supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
         self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
         self._tally.begin()
-        if self._promotes:  # whom to promote can be told only when all who pause are known
+        if self._halving.promotes:  # whom to promote can be told only when all who pause are known
             for _ in range(stock.begun):
                 self._gate_once()
         if self._look_ahead > 0:
@@ -155,9 +150,8 @@ class Engine:
                     self._tally.reject(past.record.gate)
                 continue
             self._entered += 1
-            self._tally.end(past.record.state)
-            for epoch, gains, excess in past.curve(self.goals):
-                self._scheduler.enter(past.record.trial, epoch, gains, excess)
+            self._tally.end(past.record.state, foretold=bool(past.record.foretold))
+            self._halving.remember(past.record.trial, past.curve(self.goals))
             if past.record.state == "complete":
                 record = past.record
                 self._note_complete(record.trial, record.arch_id, record.decisions, record.values, record.constraints)
@@ -231,7 +225,7 @@ class Engine:
             if item is None or item.closing:
                 return False
             self.results.append_curve(item.candidate.key, line)
-            outcome = self._advance(item, line)
+            outcome = self._halving.advance(item, line, self._tally.front.values())
             item.closing = outcome is not None and outcome != PAUSE
         note_rungs(item)
         if outcome is None:
@@ -260,6 +254,7 @@ class Engine:
                 self.asked,
                 running=len(self._running),
                 paused=len(self._paused),
+                foretold=self._halving.foretold,
                 ready=len(self._ready),
                 finished=self._all_done(),
                 interrupted=interrupted,
@@ -268,70 +263,34 @@ class Engine:
 
     # Training
 
-    def _advance(self, item: InTraining, line: Mapping[str, Any]) -> Ending | None:
-        """Enter a report; how the trial ends, or that it pauses, None when it goes on. Holds the lock."""
-        item.absorb(line)
-        last = item.epoch >= self.rungs.total
-        try:
-            gains = self.goals.gains(item.values)
-            excess = self.goals.excess(item.values, item.candidate.decisions)
-        except MissingName as error:
-            if last:
-                return "failed", f"the last report lacks a value: {error}"
-            # A value that is known only at the end cannot be compared at a rung: it trains to the end.
-            item.compared = False
-            return PAUSE if item.epoch >= item.candidate.epochs else None
-        except GoalError as error:
-            return "failed", str(error)
-        trial = item.candidate.trial
-        before = self._scheduler.passed(trial)
-        verdict = self._scheduler.enter(trial, item.epoch, gains, excess)
-        if last:
-            return "complete", None
-        if self._scheduler.passed(trial) != before:
-            item.rungs[str(item.epoch)] = self.goals.values(item.values)
-        if verdict == "pause":
-            return PAUSE
-        return self._stopped(trial) if verdict == "stop" else None
-
-    def _stopped(self, trial: int) -> Outcome:
-        """How a trial ends that does not go on from the rung where it is."""
-        rung = self._scheduler.passed(trial)
-        assert rung is not None
-        return "pruned", f"stopped at {self.rungs.name(rung)}: not among the best one in {self.rungs.reduction:g}"
-
-    # Pausing; each holds the lock
-
     def _next_item(self) -> InTraining | None:
-        """What trains next: a paused network that is promoted, else a new one that is ready."""
-        trial = next((trial for trial, item in self._paused.items() if not item.compared), None)
-        if trial is None:
-            trial = self._scheduler.next(self._paused, last=self._no_more() and not self._ready and not self._running)
+        """What trains next: a paused network that is promoted, else a new one that is ready. Holds the lock."""
+        last = self._no_more() and not self._ready and not self._running
+        trial = self._halving.promote(self._paused, last=last)
         if trial is not None:
-            self._scheduler.promote(trial)
             item = self._paused.pop(trial)
         elif self._ready:
             item = self._ready.popleft()
             self._entered += 1
         else:
             return None
-        until = self._scheduler.until(item.candidate.trial) if item.compared else self.rungs.total
-        item.candidate = replace(item.candidate, epochs=until)
+        self._halving.aim(item)
         return item
 
     def _stop_paused(self) -> list[tuple[InTraining, Outcome]]:
-        """Nothing will be trained any more: those that were never promoted, and how they end."""
-        stopped = [(item, self._stopped(trial)) for trial, item in self._paused.items()]
+        """Nothing will be trained any more: those that were never promoted, and how they end. Holds the lock."""
+        stopped = [(item, self._halving.stopped(item)) for item in self._paused.values()]
         for item, _ in stopped:
             item.closing = True
             self._running[item.candidate.trial] = self._paused.pop(item.candidate.trial)
         return stopped
 
     def _on_the_way(self) -> bool:
-        """Whether something may still come of what has begun."""
-        return bool(self._paused) or (self._promotes and bool(self._running))
+        """Whether what has begun may still be given out again. Holds the lock."""
+        return bool(self._paused) or (self._halving.promotes and bool(self._running))
 
     def _all_done(self) -> bool:
+        """Whether nothing is left to give out or to come back. Holds the lock."""
         return self._no_more() and not (self._ready or self._running or self._paused)
 
     def _close_trial(self, trial: int, state: State, reason: str | None) -> None:
@@ -358,10 +317,11 @@ class Engine:
         end = {
             "entered": True,
             "reason": reason,
-            "rung": self._scheduler.passed(candidate.trial),
+            "rung": self._halving.passed(candidate.trial),
             "seconds": round(item.seconds, 3),
             "started": item.began,
             "drawn": item.drawn,
+            "foretold": item.foretold.to_json() if item.foretold is not None else None,
         }
         with quiet():
             end_trial(
@@ -376,7 +336,7 @@ class Engine:
             )
         with self._changed:
             del self._running[candidate.trial]
-            self._tally.end(state)
+            self._tally.end(state, foretold=item.foretold is not None)
             if state == "complete":
                 self._note_complete(candidate.trial, candidate.arch_id, candidate.decisions, values, constraints)
             self._failures = [*self._failures, reason or ""] if state == "failed" else []
@@ -458,8 +418,8 @@ class Engine:
         trial, outcome = item.candidate.trial, None
         for line in self.results.curve(item.candidate.key) if resumed is not None else ():
             if outcome == PAUSE:  # and yet it went on
-                self._scheduler.promote(trial)
-            outcome = self._advance(item, line)
+                self._halving.went_on(trial)
+            outcome = self._halving.advance(item, line, self._tally.front.values())
             if outcome is not None and outcome != PAUSE:
                 item.closing = True
                 self._running[trial] = item

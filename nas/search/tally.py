@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nas.search.goals import Goals, dominates
+from nas.search.learning_curves import Foretold
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Best:
 class Progress:
     """A moment of a search. `asked` networks are to enter training; `done` of them have left it.
 
-    `paused` ones wait at a rung. `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
+    `paused` ones wait at a rung, `hopeless` ones of the pruned were ended by their learning curve; `foretold` is the
+    latest prediction of one. `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
     `independent` of `drawn` parameters were drawn without the sampler's model. `eta_s` is None until something is done.
     `note` says what a person should know: why a search ended before all it was asked for.
     """
@@ -35,6 +37,8 @@ class Progress:
     failed: int = 0
     running: int = 0
     paused: int = 0
+    hopeless: int = 0
+    foretold: Foretold | None = None
     ready: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     best: Mapping[str, Best] = field(default_factory=dict)
@@ -66,6 +70,7 @@ class Tally:
         self.rejected: Counter[str] = Counter()
         self.best: dict[str, Best] = {}
         self.front: dict[int, tuple[float, ...]] = {}
+        self.hopeless = 0
         self.drawn = 0
         self.independent = 0
         self._started = time.monotonic()
@@ -87,8 +92,9 @@ class Tally:
         self.drawn += drawn
         self.independent += independent
 
-    def end(self, state: str) -> None:
+    def end(self, state: str, foretold: bool = False) -> None:
         self.states[state] += 1
+        self.hopeless += foretold
 
     def complete(self, trial: int, arch_id: str, values: Mapping[str, float], constraints: Mapping[str, float]) -> None:
         """Enter a complete trial among the best and the front, when it is within all budgets."""
@@ -112,6 +118,7 @@ class Tally:
         *,
         running: int,
         paused: int,
+        foretold: Foretold | None,
         ready: int,
         finished: bool,
         interrupted: bool,
@@ -129,6 +136,8 @@ class Tally:
             failed=self.states["failed"],
             running=running,
             paused=paused,
+            hopeless=self.hopeless,
+            foretold=foretold,
             ready=ready,
             rejected=dict(self.rejected),
             best=dict(self.best),

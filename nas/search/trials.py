@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from nas.arch import Plan
 from nas.search.goals import Goals
+from nas.search.learning_curves import Foretold
 from nas.store import Role, State
 from nas.store.attributes import END, RUNGS, put
 from nas.store.storage import quiet, storage_errors
@@ -71,7 +72,7 @@ class InTraining:
     """What is known of a candidate while it trains or pauses; the engine guards it with its lock.
 
     `rungs` has the values of the objectives at each rung below the last, by its epoch; it is not `compared` where they
-    are known only at the end.
+    are known only at the end. `curve` has the gains at each epoch, `foretold` what has ended it early.
     """
 
     candidate: Candidate
@@ -85,6 +86,8 @@ class InTraining:
     rungs: dict[str, list[float]] = field(default_factory=dict)
     noted: int = 0
     compared: bool = True
+    curve: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    foretold: Foretold | None = None
 
     def absorb(self, line: Mapping[str, Any]) -> None:
         """Take over the numbers of a report; an epoch that is reported again, after a restart, counts its time once."""

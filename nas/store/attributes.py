@@ -108,6 +108,7 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         finished=_stamp(trial.datetime_complete),
         folder=network.get("folder", ""),
         origin=network.get("origin") or end.get("origin") or {},
+        foretold=end.get("foretold") or {},
     )
 
 

@@ -49,6 +49,9 @@ class SearchSettings(Section):
     scheduling: Scheduling = pydantic.Field(
         "stop", description="what becomes of a network at a rung: stop (or go on) at once, or wait until promoted"
     )
+    extrapolate: bool = pydantic.Field(
+        False, description="end networks whose learning curve leaves them no hope to reach the front"
+    )
     seed: int = pydantic.Field(0, ge=0, description="of the sampler")
     storage: str | None = pydantic.Field(
         None, description="Optuna storage URL; without it a journal file in the results folder"

@@ -131,6 +131,7 @@ def _search(
         budgets=study.config.budgets,
         rungs=study.rungs,
         scheduling=settings.scheduling,
+        extrapolate=settings.extrapolate,
         trials=settings.trials,
         seed=settings.seed,
         reported=REPORTED,

@@ -138,9 +138,10 @@ def test_status_counts_those_that_pause(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return Answers.open(answers, job)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr("nas.study.table_run.Answers", type("Answers", (Answers,), {"open": interrupted}))
-        search(file, tmp_path / "r")
+        with pytest.raises(KeyboardInterrupt):
+            search(file, tmp_path / "r")
     assert study_status(Results(tmp_path / "r", name="made_up"))["trained"] == {"paused": 2, "interrupted": 1}
     assert sum(r.state == "complete" for r in search(file, tmp_path / "r").records) == 3
 

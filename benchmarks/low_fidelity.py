@@ -8,7 +8,7 @@ The table is one for `search_quality`, with two columns more: the accuracy after
 trains `--trainings` networks for all `--epochs`. The best of them (by the median of the last hypervolumes) is what
 searches with rungs are compared with, seed by seed: `share` is the time until the networks that a search has trained to
 the end have that hypervolume, divided by the time that the best took for all its trainings. A search that has not got
-there after `--most` times that time counts as infinite.
+there after `--most` times that time counts as infinite, which is shown as a dash.
 """
 
 from __future__ import annotations
@@ -211,8 +211,14 @@ def _row(
         each.append(found | {"hv": search.curve[-1][1] if search.curve else 0.0, "asking": search.asking})
     row = {key: statistics.median(one[key] for one in each) for key in each[0] if key != "seed"}
     low, high = np.percentile([one["share"] for one in each], [25, 75], method="nearest")
-    quartiles = {"share_25": float(low), "share_75": float(high)}
-    return {"sampler": sampler, "way": way, "workers": workers, **row, **quartiles, "each": each}
+    row |= {"share_25": float(low), "share_75": float(high)}
+    said = {"sampler": sampler, "way": way, "workers": workers, **_in_json(row)}
+    return said | {"each": [_in_json(one) for one in each]}
+
+
+def _in_json(values: dict[str, float]) -> dict[str, float | None]:
+    """None for what is infinite, which JSON does not know."""
+    return {key: value if np.isfinite(value) else None for key, value in values.items()}
 
 
 def _tell(workers: int, sampler: str, way: str, search: Search) -> None:

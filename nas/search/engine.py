@@ -119,10 +119,10 @@ class Engine:
         rng = random.Random(f"{self._seed}/{stock.trials}")
         supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
         self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
-        self._tally.begin()
         if self._halving.promotes:  # whom to promote can be told only when all who pause are known
             for _ in range(stock.begun):
                 self._gate_once()
+        self._tally.begin(len(self._paused))
         if self._look_ahead > 0:
             self._thread = threading.Thread(target=self._gate_ahead, name="gating", daemon=True)
             self._thread.start()

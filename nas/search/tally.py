@@ -76,10 +76,10 @@ class Tally:
         self._started = time.monotonic()
         self._done_before = 0
 
-    def begin(self) -> None:
-        """From here on time counts."""
+    def begin(self, paused: int = 0) -> None:
+        """From here on time counts. `paused` wait at a rung already."""
         self._started = time.monotonic()
-        self._done_before = self.done
+        self._done_before = self.done + paused
 
     @property
     def done(self) -> int:
@@ -125,9 +125,10 @@ class Tally:
         note: str,
     ) -> Progress:
         elapsed = time.monotonic() - self._started
-        done_here = self.done - self._done_before
-        left = 0 if finished else max(0, asked - self.done)
-        eta = 0.0 if left == 0 else elapsed / done_here * left if done_here else None
+        done = self.done + paused  # for the time that is left, what pauses is as good as done: most of it is
+        done_here = done - self._done_before
+        left = 0 if finished else max(0, asked - done)
+        eta = 0.0 if left == 0 else elapsed / done_here * left if done_here > 0 else None
         return Progress(
             role=role,
             asked=asked,

@@ -105,6 +105,7 @@ def test_kill_driver_of_the_local_runner(tmp_path: Path) -> None:
     kill_drivers(tmp_path / "study", "local", 40, 0.05, 2.5, random.Random(1))
 
 
+@pytest.mark.slow
 def test_kill_driver_that_promotes(tmp_path: Path) -> None:
     kill_drivers(tmp_path / "study", "local", 60, 0.05, 2.5, random.Random(4), "promote")
 

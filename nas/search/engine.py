@@ -417,8 +417,6 @@ class Engine:
         """Make a candidate ready; how it ends if it had reached its end before its driver died. Holds the lock."""
         trial, outcome = item.candidate.trial, None
         for line in self.results.curve(item.candidate.key) if resumed is not None else ():
-            if outcome == PAUSE:  # and yet it went on
-                self._halving.went_on(trial)
             outcome = self._halving.advance(item, line, self._tally.front.values())
             if outcome is not None and outcome != PAUSE:
                 item.closing = True

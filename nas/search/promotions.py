@@ -59,6 +59,8 @@ class Promotions:
                 rung.gains[trial], rung.excess[trial] = gains, max(0.0, excess)
                 if number:
                     self._rungs[number - 1].promoted.add(trial)
+            elif epoch > at:  # in a replay: an earlier driver promoted it
+                rung.promoted.add(trial)
         highest = self.passed(trial)
         waits = highest is not None and trial not in self._rungs[highest].promoted
         return "pause" if waits and highest != len(self._rungs) - 1 else "go on"

@@ -83,6 +83,14 @@ def test_a_rung_that_was_skipped_is_entered_late() -> None:
     assert promoted(promotions, last=True) == [0]
 
 
+def test_what_trained_beyond_a_rung_was_promoted_there() -> None:
+    promotions = Promotions(Rungs((1, 3), 2))
+    for trial in range(4):
+        promotions.enter(trial, 1, (float(trial),))
+    assert promotions.enter(3, 2, (4.0,)) == "go on"  # reported to an earlier driver; it failed before the next rung
+    assert promoted(promotions, paused={0, 1, 2}) == [2]
+
+
 def test_what_has_ended_is_compared_with_but_not_promoted() -> None:
     promotions = Promotions(Rungs((1, 3), 2))
     for trial, gain in enumerate([4.0, 3.0, 2.0, 1.0]):

@@ -86,8 +86,14 @@ def _rows(progress: Any) -> RenderableType:
 def line(progress: Any) -> str:
     """One line with everything a person waits for."""
     parts = [f"{progress.done}/{progress.asked} trained"]
+    if progress.paused:
+        parts.append(f"{progress.paused} wait at a rung")
     if progress.pruned:
         parts.append(f"{progress.pruned} stopped early")
+    if progress.foretold is not None:
+        known = f"{progress.foretold.correlation:.2f} over {progress.foretold.curves}"
+        used = f"{progress.hopeless} ended" if progress.foretold.reliable else "not used"
+        parts.append(f"learning curves: rank correlation {known}, {used}")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts += [f"best {name} {best.value:.4g}" for name, best in progress.best.items()]

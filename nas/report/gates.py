@@ -48,6 +48,9 @@ def gates(records: Sequence[Record]) -> list[Gate]:
     running = [r for r in left if r.state == "running"]
     if running:
         step("still running", running)
+    hopeless = [r for r in left if r.foretold]
+    if hopeless:
+        step("learning curve", hopeless)
     for epochs in sorted({r.epochs for r in left if r.state == "pruned"}):
         name = f"rung at epoch {epochs}" if epochs else "stopped early"
         step(name, [r for r in left if r.state == "pruned" and r.epochs == epochs])

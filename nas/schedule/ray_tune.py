@@ -1,4 +1,9 @@
-"""Ray Tune as the runner: a searcher and a scheduler that only ask the engine, and trainers that are reused."""
+"""Ray Tune as the runner: a searcher and a scheduler that only ask the engine, and trainers that are reused.
+
+A network that pauses at a rung ends its trial of Tune, and one that is promoted begins another, which goes on from the
+checkpoint in its folder, as after a driver that was killed: so it may land on any node, nothing of those that pause is
+held in a process, and Tune's own pausing, which has its own checkpoints and may keep the actor, is not needed.
+"""
 
 from __future__ import annotations
 

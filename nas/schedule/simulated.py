@@ -13,19 +13,21 @@ from nas.schedule.work import Session, Work
 from nas.search import Candidate, Engine
 from nas.store.record import CLOCK
 
+Lines = Iterator[Mapping[str, Any]]
+
 
 def run_simulated(engine: Engine, work: Work, tick: Callable[[], None], workers: int = 1) -> None:
     """Train every candidate that the engine gives with so many workers, each report entered when it would arrive.
 
     A report arrives the `seconds` that it says after the one before it, and gets what the clock shows then, as `CLOCK`.
     A free worker asks at once, so the engine should not look ahead. Goes on from the latest time that a trial of the
-    results has.
+    results has. A trial that is taken up again goes on behind its last report, and what was before it takes no time.
     """
     clock = max((record.values.get(CLOCK, 0.0) for record in engine.results.records("candidate")), default=0.0)
     order = itertools.count()  # of equal times the earlier one first
-    waiting: list[tuple[float, int, Candidate, Session, Iterator[Mapping[str, Any]], Mapping[str, Any]]] = []
+    waiting: list[tuple[float, int, Candidate, Session, Lines, Mapping[str, Any]]] = []
 
-    def go_on(candidate: Candidate, session: Session, lines: Iterator[Mapping[str, Any]]) -> None:
+    def go_on(candidate: Candidate, session: Session, lines: Lines) -> None:
         try:
             line = next(lines, None)
         except StoreError:
@@ -50,7 +52,7 @@ def run_simulated(engine: Engine, work: Work, tick: Callable[[], None], workers:
                 except Exception as error:
                     engine.fail(candidate.trial, reason_of(error))
                 else:
-                    go_on(candidate, session, iter(session))
+                    go_on(candidate, session, _further(engine, candidate, session))
             if not waiting:
                 return
             clock, _, candidate, session, lines, line = heapq.heappop(waiting)
@@ -62,3 +64,9 @@ def run_simulated(engine: Engine, work: Work, tick: Callable[[], None], workers:
     finally:
         for _, _, _, session, _, _ in waiting:
             session.close()
+
+
+def _further(engine: Engine, candidate: Candidate, session: Session) -> Lines:
+    """The reports behind the last one that a trial has."""
+    reached = max((int(line["epoch"]) for line in engine.results.curve(candidate.key)), default=0)
+    return (line for line in session if int(line.get("epoch", reached + 1)) > reached)

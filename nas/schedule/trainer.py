@@ -51,18 +51,26 @@ class Trainer(Trainable):
         self._session: Session | None = None
         self._lines: Iterator[Mapping[str, Any]] | None = None
         self._lock: int | None = None
+        self._done = False
         self._job = unpack(config["job"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
+        self._done = False
         self._job = unpack(new_config["job"])
         return True
 
     def step(self) -> dict[str, Any]:
+        if self._done:
+            return {ENDED: True}
         try:
             if self._lines is None:
                 self._lines = self._open()
             line = next(self._lines, None)
+            if line is not None and line.get("epoch", 0) >= self._job["epochs"]:
+                # Tune may keep this process idle for long, and another one may be told to go on with the network.
+                self._done = True
+                self.cleanup()
         except StoreError as error:  # not the network's fault, and the next one would fare no better: a full disk
             return {STOPPED: str(error)}
         except Exception as error:

@@ -4,7 +4,7 @@ from nas.search.engine import Engine, TooManyFailures
 from nas.search.gates import Gates
 from nas.search.goals import Budget, GoalError, Goals, Objective
 from nas.search.proposals import FixedProposals, Network, SpaceProposals
-from nas.search.rungs import Rungs
+from nas.search.rungs import Rungs, Scheduling
 from nas.search.samplers import SAMPLERS, SamplerError, choose_sampler, make_sampler
 from nas.search.supply import Patience
 from nas.search.tally import Best, Progress
@@ -26,6 +26,7 @@ __all__ = [
     "Progress",
     "Rungs",
     "SamplerError",
+    "Scheduling",
     "SpaceProposals",
     "TooManyFailures",
     "choose_sampler",

@@ -18,20 +18,19 @@ from optuna.trial import FrozenTrial
 from nas.errors import NasError
 from nas.search.gates import REPORTED, Gates, Measure, Price
 from nas.search.goals import GoalError, Goals
+from nas.search.halving import PAUSE, Halving, Outcome
 from nas.search.intake import Intake, Known, make_supply
 from nas.search.predicted import Forecaster
 from nas.search.proposals import Proposals, SpaceProposals
-from nas.search.rungs import Rungs, Standings
+from nas.search.rungs import Rungs, Scheduling
 from nas.search.stock import Stock, learn_again, take_stock
 from nas.search.supply import Patience
 from nas.search.tally import Progress, Tally
-from nas.search.trials import Candidate, InTraining, end_trial
+from nas.search.trials import Candidate, InTraining, end_trial, note_rungs
 from nas.space.expression import MissingName
 from nas.store import Results, State
 from nas.store.record import GATES
 from nas.store.storage import quiet, storage_errors
-
-Outcome = tuple[State, str | None]
 
 ONE_EPOCH = Rungs((1,))
 PATIENCE = Patience()
@@ -48,7 +47,9 @@ class Engine:
     `budgets` what is wanted. `trials` networks enter training; those that a gate turns away do not count; a list of
     networks has a length of its own. `look_ahead` candidates are kept ready by a thread (0: gated when taken).
     `max_failures` failures in a row end the search. `predictor` learns from every measurement and turns away what is
-    surely over a budget on latency (see `Gates`).
+    surely over a budget on latency (see `Gates`). `scheduling` says what becomes of a network at a rung: it is
+    compared and perhaps stopped at once (`rungs`), or pauses until it is promoted (`promotions`), and `take` gives it
+    out once more. With `extrapolate` a network is ended when its curve leaves it no hope (`learning_curves`).
 
     All methods may be called from any thread. Use as a context manager: entering reads what is there and takes up what
     a dead driver left. Errors of gating (`BudgetUnreachable`, `StoreError`, ...) are raised by `take`.
@@ -64,6 +65,8 @@ class Engine:
         measure: Measure | None = None,
         budgets: Iterable[str] = (),
         rungs: Rungs = ONE_EPOCH,
+        scheduling: Scheduling = "stop",
+        extrapolate: bool = False,
         trials: int = 1,
         seed: int = 0,
         look_ahead: int = 2,
@@ -92,9 +95,10 @@ class Engine:
         self._closed = False
         self._error: BaseException | None = None
         self._tally = Tally(self.goals)
-        self._standings = Standings(rungs)
+        self._halving = Halving(self.goals, rungs, scheduling, extrapolate)
         self._ready: deque[InTraining] = deque()
         self._running: dict[int, InTraining] = {}
+        self._paused: dict[int, InTraining] = {}
         self._entered = 0
         self._given_up = False
         self._failures: list[str] = []
@@ -115,7 +119,10 @@ class Engine:
         rng = random.Random(f"{self._seed}/{stock.trials}")
         supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
         self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
-        self._tally.begin()
+        if self._halving.promotes:  # whom to promote can be told only when all who pause are known
+            for _ in range(stock.begun):
+                self._gate_once()
+        self._tally.begin(len(self._paused))
         if self._look_ahead > 0:
             self._thread = threading.Thread(target=self._gate_ahead, name="gating", daemon=True)
             self._thread.start()
@@ -143,9 +150,8 @@ class Engine:
                     self._tally.reject(past.record.gate)
                 continue
             self._entered += 1
-            self._tally.end(past.record.state)
-            for epoch, gains in past.curve(self.goals):
-                self._standings.enter(past.record.trial, epoch, gains)
+            self._tally.end(past.record.state, foretold=bool(past.record.foretold))
+            self._halving.remember(past.record.trial, past.curve(self.goals))
             if past.record.state == "complete":
                 record = past.record
                 self._note_complete(record.trial, record.arch_id, record.decisions, record.values, record.constraints)
@@ -158,33 +164,43 @@ class Engine:
     # What a runner calls
 
     def take(self, wait: bool = False) -> Candidate | None:
-        """The next candidate, None when none is ready now (with `wait`: when there will be none any more)."""
+        """The next candidate, None when none is ready now (with `wait`: when there will be none any more).
+
+        A network that was promoted is given again, for its epochs up to the next rung. With nothing left to train those
+        that still pause are told as pruned.
+        """
         while True:
             with self._changed:
                 if self._error is not None:
                     raise self._error
                 if self._closed:
                     return None
-                if self._ready:
-                    item = self._ready.popleft()
+                if (item := self._next_item()) is not None:
                     self._running[item.candidate.trial] = item
-                    self._entered += 1
                     self._changed.notify_all()
                     return item.candidate
-                if self._no_more():
+                ending = self._no_more()
+                if ending and not self._on_the_way():
                     return None
-                if self._thread is not None:
-                    if not wait:
+                stopped = self._stop_paused() if ending and not self._running else []
+                if not stopped and (ending or self._thread is not None):
+                    if not wait or self._thread is None:
                         return None
                     self._changed.wait(0.5)
                     continue
-            self._gate_once()
+            if stopped:
+                for item, outcome in stopped:
+                    self._end(item, *outcome)
+            else:
+                self._gate_once()
 
     @property
     def drained(self) -> bool:
         """Whether `take` will never give another candidate."""
         with self._changed:
-            return self._closed or (self._no_more() and not self._ready and self._error is None)
+            return self._closed or (
+                self._no_more() and not self._ready and not self._on_the_way() and self._error is None
+            )
 
     @property
     def error(self) -> BaseException | None:
@@ -196,23 +212,30 @@ class Engine:
     def finished(self) -> bool:
         """Whether all is done: nothing to give out, nothing in training."""
         with self._changed:
-            return self._no_more() and not self._ready and not self._running
+            return self._all_done()
 
     def report(self, trial: int, line: Mapping[str, Any]) -> bool:
         """Note one epoch of a trial (`epoch` from 1, `accuracy`, `loss`, `seconds`, ...) and say whether it goes on.
 
-        A trial that is stopped, or was at its last epoch, is told at once; what is reported later is ignored.
+        A trial that is stopped, or was at its last epoch, is told at once; one that pauses may be taken again, and goes
+        on from its checkpoint. What is reported of either meanwhile is ignored.
         """
         with self._changed:
             item = self._running.get(trial)
             if item is None or item.closing:
                 return False
             self.results.append_curve(item.candidate.key, line)
-            outcome = self._advance(item, line)
-            if outcome is None:
-                return True
-            item.closing = True
-        self._end(item, *outcome)
+            outcome = self._halving.advance(item, line, self._tally.front.values())
+            item.closing = outcome is not None and outcome != PAUSE
+        note_rungs(item)
+        if outcome is None:
+            return True
+        if outcome == PAUSE:
+            with self._changed:
+                self._paused[trial] = self._running.pop(trial)
+                self._changed.notify_all()
+        else:
+            self._end(item, *outcome)
         return False
 
     def finish(self, trial: int) -> None:
@@ -230,29 +253,45 @@ class Engine:
                 self.proposals.role,
                 self.asked,
                 running=len(self._running),
+                paused=len(self._paused),
+                foretold=self._halving.foretold,
                 ready=len(self._ready),
-                finished=self._no_more() and not self._ready and not self._running,
+                finished=self._all_done(),
                 interrupted=interrupted,
                 note=self._intake.supply.note if self._given_up else "",
             )
 
     # Training
 
-    def _advance(self, item: InTraining, line: Mapping[str, Any]) -> Outcome | None:
-        """Enter a report; how the trial ends, None when it goes on. Holds the lock."""
-        item.absorb(line)
-        last = item.epoch >= self.rungs.total
-        try:
-            gains = self.goals.gains(item.values)
-        except MissingName as error:
-            # A value that is known only at the end cannot be compared at a rung.
-            return ("failed", f"the last report lacks a value: {error}") if last else None
-        except GoalError as error:
-            return "failed", str(error)
-        goes_on = self._standings.enter(item.candidate.trial, item.epoch, gains)
-        if last:
-            return "complete", None
-        return None if goes_on else ("pruned", f"not among the best at epoch {item.epoch}")
+    def _next_item(self) -> InTraining | None:
+        """What trains next: a paused network that is promoted, else a new one that is ready. Holds the lock."""
+        last = self._no_more() and not self._ready and not self._running
+        trial = self._halving.promote(self._paused, last=last)
+        if trial is not None:
+            item = self._paused.pop(trial)
+        elif self._ready:
+            item = self._ready.popleft()
+            self._entered += 1
+        else:
+            return None
+        self._halving.aim(item)
+        return item
+
+    def _stop_paused(self) -> list[tuple[InTraining, Outcome]]:
+        """Nothing will be trained any more: those that were never promoted, and how they end. Holds the lock."""
+        stopped = [(item, self._halving.stopped(item)) for item in self._paused.values()]
+        for item, _ in stopped:
+            item.closing = True
+            self._running[item.candidate.trial] = self._paused.pop(item.candidate.trial)
+        return stopped
+
+    def _on_the_way(self) -> bool:
+        """Whether what has begun may still be given out again. Holds the lock."""
+        return bool(self._paused) or (self._halving.promotes and bool(self._running))
+
+    def _all_done(self) -> bool:
+        """Whether nothing is left to give out or to come back. Holds the lock."""
+        return self._no_more() and not (self._ready or self._running or self._paused)
 
     def _close_trial(self, trial: int, state: State, reason: str | None) -> None:
         with self._changed:
@@ -278,10 +317,11 @@ class Engine:
         end = {
             "entered": True,
             "reason": reason,
-            "rung": self._standings.passed(candidate.trial),
+            "rung": self._halving.passed(candidate.trial),
             "seconds": round(item.seconds, 3),
             "started": item.began,
             "drawn": item.drawn,
+            "foretold": item.foretold.to_json() if item.foretold is not None else None,
         }
         with quiet():
             end_trial(
@@ -296,7 +336,7 @@ class Engine:
             )
         with self._changed:
             del self._running[candidate.trial]
-            self._tally.end(state)
+            self._tally.end(state, foretold=item.foretold is not None)
             if state == "complete":
                 self._note_complete(candidate.trial, candidate.arch_id, candidate.decisions, values, constraints)
             self._failures = [*self._failures, reason or ""] if state == "failed" else []
@@ -354,7 +394,7 @@ class Engine:
         resumed = self._resumed.popleft() if self._resumed else None
         with self._changed:
             # Until one is complete, those in training: they too show where the budgets are met.
-            begun = (*self._running.values(), *self._ready)
+            begun = (*self._running.values(), *self._paused.values(), *self._ready)
             good = list(self._good.values()) or [item.candidate.decisions for item in begun]
             any_passed = self._entered > 0 or bool(self._ready)
         step = self._intake.resume(resumed) if resumed is not None else self._intake.step(good, any_passed)
@@ -368,18 +408,24 @@ class Engine:
                 self._tally.reject(step.gate)
             self._tally.draw(step.drawn, step.independent)
             self._changed.notify_all()
+        if step.item is not None:
+            note_rungs(step.item)
         if outcome is not None and step.item is not None:
             self._end(step.item, *outcome)
 
     def _admit(self, item: InTraining, resumed: FrozenTrial | None) -> Outcome | None:
         """Make a candidate ready; how it ends if it had reached its end before its driver died. Holds the lock."""
-        if resumed is not None:
-            for line in self.results.curve(item.candidate.key):
-                outcome = self._advance(item, line)
-                if outcome is not None:
-                    item.closing = True
-                    self._running[item.candidate.trial] = item
-                    self._entered += 1
-                    return outcome
-        self._ready.append(item)
+        trial, outcome = item.candidate.trial, None
+        for line in self.results.curve(item.candidate.key) if resumed is not None else ():
+            outcome = self._halving.advance(item, line, self._tally.front.values())
+            if outcome is not None and outcome != PAUSE:
+                item.closing = True
+                self._running[trial] = item
+                self._entered += 1
+                return outcome
+        if outcome == PAUSE:
+            self._paused[trial] = item
+            self._entered += 1
+        else:
+            self._ready.append(item)
         return None

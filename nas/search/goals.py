@@ -177,6 +177,10 @@ class Goals:
             found[constraint.key] = 0.0 if excess is None else excess
         return {key: excess for key, excess in found.items() if excess is not None}
 
+    def excess(self, values: Mapping[str, Any], env: Mapping[str, Any] | None = None) -> float:
+        """By how much all budgets together are exceeded, 0 where all that is known of them is met."""
+        return sum(max(0.0, excess) for excess in self.excesses(values, env).values())
+
     def values(self, values: Mapping[str, Any]) -> list[float]:
         """What is told to Optuna."""
         return [objective.value(values) for objective in self.objectives]

@@ -1,21 +1,24 @@
-"""Which networks go on training: asynchronous successive halving, for one objective or several.
+"""Rungs, and which networks go on at them: asynchronous successive halving that stops the worse ones.
 
-The stopping variant of ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020): a network that
-reaches a rung is compared with all that reached it before, and goes on when it is among the best `1 / reduction` of
-them; nobody waits. With several objectives networks are ordered by how many others dominate them (the rank of Fonseca
-and Fleming, 1993), so one that nobody dominates is never stopped; with one objective that is the plain order. Ties go
-on.
+Here is the stopping variant of ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", 2020): a
+network that reaches a rung is compared with all that reached it before, and goes on when it is among the best
+`1 / reduction` of them; nobody waits. With several objectives networks are ordered by how many others dominate them
+(the rank of Fonseca and Fleming, 1993), so one that nobody dominates is never stopped; with one objective that is the
+plain order. Ties go on. The variant that promotes is in `promotions`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Protocol, Self
 
 from nas.errors import NasError
 from nas.search.goals import dominates
+
+Scheduling = Literal["stop", "promote"]
+Verdict = Literal["go on", "stop", "pause"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,44 @@ class Rungs:
     def total(self) -> int:
         return self.epochs[-1]
 
+    def name(self, rung: int) -> str:
+        """In words: `rung 2 of 3, epoch 5`."""
+        return f"rung {rung + 1} of {len(self.epochs)}, epoch {self.epochs[rung]}"
+
+
+class Scheduler(Protocol):
+    """Decides at rungs. Pure: no clock, no trainer, no storage; the engine tells it what happens."""
+
+    def passed(self, trial: int) -> int | None:
+        """The highest rung that a trial has reached, None before the first."""
+        ...
+
+    def until(self, trial: int) -> int:
+        """The epoch up to which a trial trains now."""
+        ...
+
+    def enter(self, trial: int, epoch: int, gains: tuple[float, ...], excess: float = 0.0) -> Verdict:
+        """Note a trial at an epoch and say what becomes of it.
+
+        `gains` are the objectives, larger is better; `excess` by how much budgets are exceeded (0: all are met). A rung
+        that was skipped (its report was lost) is entered with this report. A repeated report changes nothing.
+        """
+        ...
+
+    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
+        """Which of the paused trials to promote now, None for none. `last`: nothing new will be trained any more."""
+        ...
+
+    def promote(self, trial: int) -> None:
+        """A paused trial goes on from its rung."""
+        ...
+
 
 class Standings:
-    """Who stood where at each rung; one decision takes time linear in the number of networks that reached it."""
+    """Who stood where at each rung, where the worse are stopped.
+
+    One decision takes time linear in the number of networks that reached the rung. Budgets are not looked at.
+    """
 
     def __init__(self, rungs: Rungs) -> None:
         self.rungs = rungs
@@ -57,15 +95,13 @@ class Standings:
         self._dominators: list[dict[int, int]] = [{} for _ in rungs.epochs]
 
     def passed(self, trial: int) -> int | None:
-        """The highest rung that a trial has reached, None before the first."""
         reached = [rung for rung, points in enumerate(self._points) if trial in points]
         return reached[-1] if reached else None
 
-    def enter(self, trial: int, epoch: int, gains: tuple[float, ...]) -> bool:
-        """Note a trial at an epoch (gains: larger is better) and say whether it goes on.
+    def until(self, trial: int) -> int:
+        return self.rungs.total
 
-        A rung that was skipped (its report was lost) is entered with this report. A repeated report changes nothing.
-        """
+    def enter(self, trial: int, epoch: int, gains: tuple[float, ...], excess: float = 0.0) -> Verdict:
         goes_on = True
         for rung, at in enumerate(self.rungs.epochs[:-1]):
             if epoch >= at and trial not in self._points[rung]:
@@ -73,12 +109,14 @@ class Standings:
                 goes_on = self._among_best(rung, trial)
         if epoch >= self.rungs.total:
             self._points[-1].setdefault(trial, gains)
-        return goes_on
+        return "go on" if goes_on else "stop"
 
-    def replay(self, trial: int, curve: Iterable[tuple[int, tuple[float, ...]]]) -> None:
-        """Enter what an earlier run reported, without decisions."""
-        for epoch, gains in curve:
-            self.enter(trial, epoch, gains)
+    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
+        """None: nothing is ever paused."""
+        return None
+
+    def promote(self, trial: int) -> None:
+        """Nothing to note: nothing is ever paused."""
 
     def _add(self, rung: int, trial: int, gains: tuple[float, ...]) -> None:
         points, dominators = self._points[rung], self._dominators[rung]

@@ -30,11 +30,12 @@ class Past:
     drawn: tuple[int, int]
     costs: Mapping[str, float]
 
-    def curve(self, goals: Goals) -> Iterator[tuple[int, tuple[float, ...]]]:
-        """Epoch and gains of each report that says enough."""
+    def curve(self, goals: Goals) -> Iterator[tuple[int, tuple[float, ...], float]]:
+        """Epoch, gains and excess over the budgets of each report that says enough."""
         for line in self.record.curve:
+            values = {**self.costs, **line}
             try:
-                yield int(line["epoch"]), goals.gains({**self.costs, **line})
+                yield int(line["epoch"]), goals.gains(values), goals.excess(values, self.record.decisions)
             except (MissingName, GoalError, KeyError):
                 continue
 
@@ -87,9 +88,11 @@ def _past(trial: FrozenTrial, results: Results, role: Role, known: Known) -> Pas
     key = network.get("folder") or end.get("key", "")
     record = record_of(trial, role, results.curve(key) if entered else ())
     if entered or record.state in ("infeasible", "duplicate"):
-        known.decisions.setdefault(as_key(record.decisions), trial.number)
+        # What a repeat was a repeat of may still have to go on, and must not be taken for one itself.
+        first = trial.number if record.state != "duplicate" or record.source is None else record.source
+        known.decisions.setdefault(as_key(record.decisions), first)
         if key:
-            known.keys.setdefault(key, trial.number)
+            known.keys.setdefault(key, first)
     drawn = end.get("drawn", (0, 0))
     costs = {**network.get("values", {}), **latency_values(record.latency or {})}
     return Past(record, entered, (drawn[0], drawn[1]), costs)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nas.search.goals import Goals, dominates
+from nas.search.learning_curves import Foretold
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Best:
 class Progress:
     """A moment of a search. `asked` networks are to enter training; `done` of them have left it.
 
-    `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
+    `paused` ones wait at a rung, `hopeless` ones of the pruned were ended by their learning curve; `foretold` is the
+    latest prediction of one. `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
     `independent` of `drawn` parameters were drawn without the sampler's model. `eta_s` is None until something is done.
     `note` says what a person should know: why a search ended before all it was asked for.
     """
@@ -34,6 +36,9 @@ class Progress:
     pruned: int = 0
     failed: int = 0
     running: int = 0
+    paused: int = 0
+    hopeless: int = 0
+    foretold: Foretold | None = None
     ready: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     best: Mapping[str, Best] = field(default_factory=dict)
@@ -53,7 +58,7 @@ class Progress:
     @property
     def proposals(self) -> int:
         """Networks looked at so far."""
-        return self.done + self.running + self.ready + sum(self.rejected.values())
+        return self.done + self.running + self.paused + self.ready + sum(self.rejected.values())
 
 
 class Tally:
@@ -65,15 +70,16 @@ class Tally:
         self.rejected: Counter[str] = Counter()
         self.best: dict[str, Best] = {}
         self.front: dict[int, tuple[float, ...]] = {}
+        self.hopeless = 0
         self.drawn = 0
         self.independent = 0
         self._started = time.monotonic()
         self._done_before = 0
 
-    def begin(self) -> None:
-        """From here on time counts."""
+    def begin(self, paused: int = 0) -> None:
+        """From here on time counts. `paused` wait at a rung already."""
         self._started = time.monotonic()
-        self._done_before = self.done
+        self._done_before = self.done + paused
 
     @property
     def done(self) -> int:
@@ -86,8 +92,9 @@ class Tally:
         self.drawn += drawn
         self.independent += independent
 
-    def end(self, state: str) -> None:
+    def end(self, state: str, foretold: bool = False) -> None:
         self.states[state] += 1
+        self.hopeless += foretold
 
     def complete(self, trial: int, arch_id: str, values: Mapping[str, float], constraints: Mapping[str, float]) -> None:
         """Enter a complete trial among the best and the front, when it is within all budgets."""
@@ -105,12 +112,23 @@ class Tally:
             self.front[trial] = gains
 
     def progress(
-        self, role: str, asked: int, *, running: int, ready: int, finished: bool, interrupted: bool, note: str
+        self,
+        role: str,
+        asked: int,
+        *,
+        running: int,
+        paused: int,
+        foretold: Foretold | None,
+        ready: int,
+        finished: bool,
+        interrupted: bool,
+        note: str,
     ) -> Progress:
         elapsed = time.monotonic() - self._started
-        done_here = self.done - self._done_before
-        left = 0 if finished else max(0, asked - self.done)
-        eta = 0.0 if left == 0 else elapsed / done_here * left if done_here else None
+        done = self.done + paused  # for the time that is left, what pauses is as good as done: most of it is
+        done_here = done - self._done_before
+        left = 0 if finished else max(0, asked - done)
+        eta = 0.0 if left == 0 else elapsed / done_here * left if done_here > 0 else None
         return Progress(
             role=role,
             asked=asked,
@@ -118,6 +136,9 @@ class Tally:
             pruned=self.states["pruned"],
             failed=self.states["failed"],
             running=running,
+            paused=paused,
+            hopeless=self.hopeless,
+            foretold=foretold,
             ready=ready,
             rejected=dict(self.rejected),
             best=dict(self.best),

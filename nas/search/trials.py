@@ -14,9 +14,10 @@ from optuna.trial import TrialState
 
 from nas.arch import Plan
 from nas.search.goals import Goals
+from nas.search.learning_curves import Foretold
 from nas.store import Role, State
-from nas.store.attributes import END, put
-from nas.store.storage import storage_errors
+from nas.store.attributes import END, RUNGS, put
+from nas.store.storage import quiet, storage_errors
 
 # A duplicate is told as failed, which every sampler leaves out of its model; what a gate turned away as pruned with a
 # violated constraint, which is how TPE learns where networks are infeasible.
@@ -33,7 +34,7 @@ _TOLD: dict[State, TrialState] = {
 class Candidate:
     """A network that passed the gates. `values` has its costs and latency, `folder` is where its files belong.
 
-    `key` is the folder's name; `epochs` the last rung.
+    `key` is the folder's name; `epochs` says up to which it trains now: to the last rung, or to the next.
     """
 
     trial: int
@@ -68,7 +69,11 @@ class Candidate:
 
 @dataclass
 class InTraining:
-    """What is known of a candidate while it trains; the engine guards it with its lock."""
+    """What is known of a candidate while it trains or pauses; the engine guards it with its lock.
+
+    `rungs` has the values of the objectives at each rung below the last, by its epoch; it is not `compared` where they
+    are known only at the end. `curve` has the gains at each epoch, `foretold` what has ended it early.
+    """
 
     candidate: Candidate
     trial: optuna.Trial
@@ -78,6 +83,11 @@ class InTraining:
     seconds: float = 0.0
     began: float = field(default_factory=time.time)
     closing: bool = False
+    rungs: dict[str, list[float]] = field(default_factory=dict)
+    noted: int = 0
+    compared: bool = True
+    curve: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    foretold: Foretold | None = None
 
     def absorb(self, line: Mapping[str, Any]) -> None:
         """Take over the numbers of a report; an epoch that is reported again, after a restart, counts its time once."""
@@ -88,6 +98,14 @@ class InTraining:
         for name, value in line.items():
             if isinstance(value, int | float) and not isinstance(value, bool) and name not in ("epoch", "seconds"):
                 self.values[name] = value
+
+
+def note_rungs(item: InTraining) -> None:
+    """Write down what a trial has reached at its rungs, where that is not written yet. Raises `StoreError`."""
+    if len(item.rungs) > item.noted:
+        with quiet(), storage_errors():
+            item.trial.set_user_attr(RUNGS, item.rungs)
+        item.noted = len(item.rungs)
 
 
 def end_trial(

@@ -18,6 +18,10 @@ from nas.store.share import wilson
 
 NETWORK, LATENCY, END = "network", "latency", "end"
 
+# Beside them, from the first rung on: the epochs of each rung below the last that was reached, as text, to the values
+# of the objectives there, in the order and the direction of the study.
+RUNGS = "rungs"
+
 # Characters of JSON. RDB storages have refused more than 2,045; quotes double when a piece is encoded again.
 _WHOLE = 1800
 _PIECE = 900
@@ -104,6 +108,7 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         finished=_stamp(trial.datetime_complete),
         folder=network.get("folder", ""),
         origin=network.get("origin") or end.get("origin") or {},
+        foretold=end.get("foretold") or {},
     )
 
 

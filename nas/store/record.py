@@ -27,6 +27,8 @@ class Record:
     in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch. `origin` says what proposed it: `by` is
     the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what it had learnt, or
     `start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was recorded.
+    `foretold` says why its learning curve ended it: the `chance` to reach the front that was left, the rank
+    `correlation` of such predictions over finished `curves`.
     """
 
     trial: int
@@ -50,6 +52,7 @@ class Record:
     finished: float | None = None
     folder: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
+    foretold: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:

@@ -14,7 +14,7 @@ from nas.data import DataSpec
 from nas.errors import NasError
 from nas.files import find_file
 from nas.measure import Device, Protocol, load_device
-from nas.search import Budget, Objective, choose_sampler
+from nas.search import Budget, Objective, Scheduling, choose_sampler
 from nas.space.model import parse_model
 from nas.space.text import Node, read, wrap
 from nas.train import Recipe
@@ -46,6 +46,12 @@ class SearchSettings(Section):
         description="epochs after which worse candidates stop, such as [2, 4]; the recipe's epochs are the last",
     )
     reduction: int = pydantic.Field(3, ge=2, description="one in this many goes on at each rung")
+    scheduling: Scheduling = pydantic.Field(
+        "stop", description="what becomes of a network at a rung: stop (or go on) at once, or wait until promoted"
+    )
+    extrapolate: bool = pydantic.Field(
+        False, description="end networks whose learning curve leaves them no hope to reach the front"
+    )
     seed: int = pydantic.Field(0, ge=0, description="of the sampler")
     storage: str | None = pydantic.Field(
         None, description="Optuna storage URL; without it a journal file in the results folder"

@@ -40,6 +40,9 @@ MAY_GROW = (
     "grid.seeds", "compare.seeds", "recipe.distill.teacher",
 )  # fmt: skip
 
+# What settings came to in studies from before there were such settings.
+ONCE = {"search.scheduling": "stop", "search.extrapolate": False}
+
 
 def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
     """Run a study, or go on with one that was interrupted, and write everything to `folder`.
@@ -130,6 +133,8 @@ def _search(
         objectives=study.config.objectives,
         budgets=study.config.budgets,
         rungs=study.rungs,
+        scheduling=settings.scheduling,
+        extrapolate=settings.extrapolate,
         trials=settings.trials,
         seed=settings.seed,
         reported=REPORTED,
@@ -237,7 +242,9 @@ def note_study(results: Results, config: StudyConfig, space: Space) -> None:
     resolved = config.resolved() | {"space": space.tree.plain()}
     if results.study_file.exists():
         before = read_resolved(results.folder)
-        changed = _flat(before).items() ^ _flat(resolved).items()
+        now = _flat(resolved)
+        once = {key: json.dumps(value) for key, value in ONCE.items() if key in now}
+        changed = (once | _flat(before)).items() ^ now.items()
         keys = sorted({key for key, _ in changed if not key.startswith(MAY_GROW)})
         if keys:
             trained = any(

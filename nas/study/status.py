@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas.report import best, front, latencies_of, worth_showing
@@ -24,13 +24,18 @@ def study_status(results: Results) -> dict[str, Any]:
     leader = best(records, study)
     driver = results.driver
     unfinished = "running" if driver else "interrupted"
+    pauses = {record.trial for record in trained if pauses_at_rung(record, study["search"])}
+
+    def state(record: Record) -> str:
+        return "paused" if record.trial in pauses else unfinished if record.state == "running" else record.state
+
     return {
         "study": study["name"],
         "folder": str(results.folder),
         "running": f"process {driver['pid']} on {driver['host']}" if driver else None,
         "asked": study["search"]["trials"],
         "seconds_left": _seconds_left(trained, study["search"]["trials"], driver.get("since")),
-        "trained": dict(Counter(unfinished if record.state == "running" else record.state for record in trained)),
+        "trained": dict(Counter(map(state, trained))),
         "rejected": dict(Counter(record.gate for record in candidates if record.gate)),
         "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
         "finalists": dict(Counter(record.state for record in records if record.role == "finalist")),
@@ -39,6 +44,11 @@ def study_status(results: Results) -> dict[str, Any]:
         if leader is None
         else {"trial": f"{leader.role}/{leader.trial}", "arch_id": leader.arch_id, **worth_showing(leader.values)},
     }
+
+
+def pauses_at_rung(record: Record, search: Mapping[str, Any]) -> bool:
+    """Whether a trial waits to be promoted, or was promoted just now."""
+    return record.state == "running" and search.get("scheduling") == "promote" and record.epochs in search["rungs"]
 
 
 def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) -> float | None:

@@ -178,6 +178,8 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
         objectives=config.objectives,
         budgets=config.budgets,
         rungs=study.rungs,
+        scheduling=settings.scheduling,
+        extrapolate=settings.extrapolate,
         trials=settings.trials,
         seed=settings.seed,
         look_ahead=0,  # a candidate is asked for when a worker is free, not before: so runs can be repeated

@@ -7,6 +7,16 @@ from nas.report.gates import gates
 from nas.store.record import Record
 
 
+def test_what_learning_curves_ended_has_a_step_of_its_own():
+    ended = {"chance": 0.01, "correlation": 0.9, "curves": 12}
+    records = [
+        Record(0, "pruned", reason="no hope", foretold=ended, curve=({"epoch": 2},)),
+        Record(1, "pruned", curve=({"epoch": 2},)),
+        Record(2, "complete"),
+    ]
+    assert [(s.name, s.lost) for s in gates(records) if s.lost] == [("learning curve", 1), ("rung at epoch 2", 1)]
+
+
 def test_gates_stand_in_their_order_and_lose_what_the_records_say():
     records = make_records(0, 60, 300)
     candidates = [r for r in records if r.role == "candidate"]

@@ -1,6 +1,6 @@
 """Work that sleeps and writes small files, and a driver program around it: what the kill tests start and kill.
 
-python slow_work.py FOLDER RUNNER TRIALS EPOCH_SECONDS
+python slow_work.py FOLDER RUNNER TRIALS EPOCH_SECONDS [stop|promote]
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class SlowSession:
         (self.folder / "pid").unlink(missing_ok=True)
 
 
-def drive(folder: Path, runner: str, trials: int, seconds: float) -> None:
+def drive(folder: Path, runner: str, trials: int, seconds: float, scheduling: str = "stop") -> None:
     from nas.schedule import Resources, run
     from nas.search import Engine, Rungs, SpaceProposals
     from nas.store import Results
@@ -70,6 +70,7 @@ def drive(folder: Path, runner: str, trials: int, seconds: float) -> None:
             objectives=["maximize accuracy", "minimize latency_ms"],
             budgets=["latency_ms <= 0.2", "macs <= 300000"],
             rungs=Rungs(RUNGS),
+            scheduling=scheduling,
             trials=trials,
         )
         progress = run(engine, SlowWork(seconds), Resources(concurrent=2), runner=runner)
@@ -79,4 +80,4 @@ def drive(folder: Path, runner: str, trials: int, seconds: float) -> None:
 if __name__ == "__main__":
     # Who started the tests may have had SIGINT ignored, as shells do for what runs in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    drive(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    drive(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), *sys.argv[5:])

@@ -22,8 +22,8 @@ KILLS = 10
 FINISHED = ("complete", "pruned", "failed", "infeasible", "duplicate")
 
 
-def start(folder: Path, runner: str, trials: int, seconds: float) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(PROGRAM), str(folder), runner, str(trials), str(seconds)]
+def start(folder: Path, runner: str, trials: int, seconds: float, scheduling: str = "stop") -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(PROGRAM), str(folder), runner, str(trials), str(seconds), scheduling]
     with (folder.parent / "driver.out").open("a") as output:
         return subprocess.Popen(command, stdout=output, stderr=output)
 
@@ -70,13 +70,21 @@ def wait_for_training(folder: Path, since: float, driver: subprocess.Popen[bytes
         time.sleep(0.02)
 
 
-def kill_drivers(folder: Path, runner: str, trials: int, seconds: float, startup: float, rng: random.Random) -> None:
+def kill_drivers(
+    folder: Path,
+    runner: str,
+    trials: int,
+    seconds: float,
+    startup: float,
+    rng: random.Random,
+    scheduling: str = "stop",
+) -> None:
     """Half of the kills at any moment from the start, half at any moment of training."""
     kept: dict[int, tuple[object, ...]] = {}
     survived = 0
     for turn in range(KILLS):
         since = time.time()
-        driver = start(folder, runner, trials, seconds)
+        driver = start(folder, runner, trials, seconds, scheduling)
         if turn % 2:
             wait_for_training(folder, since, driver)
         try:
@@ -89,7 +97,7 @@ def kill_drivers(folder: Path, runner: str, trials: int, seconds: float, startup
         assert kept.items() <= now.items(), "a finished trial was lost or changed"
         kept = now
     assert survived <= KILLS // 2, "the study must still be going on while it is killed"
-    finish(start(folder, runner, trials, seconds), folder)
+    finish(start(folder, runner, trials, seconds, scheduling), folder)
     check_end(folder, trials, kept)
 
 
@@ -98,8 +106,14 @@ def test_kill_driver_of_the_local_runner(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_kill_driver_of_ray(tmp_path: Path) -> None:
-    kill_drivers(tmp_path / "study", "ray", 24, 0.4, 9.0, random.Random(2))
+def test_kill_driver_that_promotes(tmp_path: Path) -> None:
+    kill_drivers(tmp_path / "study", "local", 60, 0.05, 2.5, random.Random(4), "promote")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheduling", ["stop", "promote"])
+def test_kill_driver_of_ray(tmp_path: Path, scheduling: str) -> None:
+    kill_drivers(tmp_path / "study", "ray", 24, 0.4, 9.0, random.Random(2), scheduling)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from nas.schedule import Resources, cluster, join_at, run
 from nas.schedule.reason import reason_of
 from nas.search import Engine, Progress, Rungs, SpaceProposals, TooManyFailures
 from nas.store import Record, Results
+from nas.store.files import read_lines
 
 PROGRAM = Path(__file__).with_name("slow_work.py")
 TWO = Resources(concurrent=2, custom={"camera": 0.5})
@@ -89,6 +90,19 @@ def test_ray_and_failures(results: Results) -> None:
             assert record.state in ("complete", "pruned")
             assert [line["epoch"] for line in record.curve] == list(range(1, len(record.curve) + 1))
     assert {r.decisions["depth"] for r in records} == {1, 2, 3, 4}
+
+
+def test_ray_goes_on_with_those_that_are_promoted(results: Results) -> None:
+    with results.driving():
+        progress = run(make(results, trials=12, scheduling="promote"), SlowWork(0.0), TWO)
+    assert (progress.finished, progress.done, progress.paused) == (True, 12, 0)
+    records = entered(results)
+    assert {(r.state, r.rung, r.epochs) for r in records} == {("pruned", 0, 1), ("pruned", 1, 2), ("complete", 2, 4)}
+    assert [sum(r.epochs >= epochs for r in records) for epochs in (1, 2, 4)] == [12, 4, 1]
+    for record in records:
+        assert [line["epoch"] for line in record.curve] == list(range(1, record.epochs + 1))
+        trained = read_lines(results.trial_file(record.folder, "trained.jsonl"))
+        assert [line["epoch"] for line in trained] == [line["epoch"] for line in record.curve]
 
 
 class Deadly(SlowWork):

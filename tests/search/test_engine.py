@@ -158,7 +158,8 @@ def test_how_optuna_is_told(results: Results) -> None:
         if record.state == "pruned":
             assert trials[record.trial].value == record.values["accuracy"]
             assert record.rung in (0, 1)
-            assert "not among the best at epoch" in (record.reason or "")
+            where = f"rung {record.rung + 1} of 3, epoch {record.epochs}"
+            assert record.reason == f"stopped at {where}: not among the best one in 3"
         if record.state == "failed":
             assert record.reason == "broken"
             assert record.constraints.keys() == set(BUDGETS)

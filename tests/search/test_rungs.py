@@ -33,15 +33,15 @@ def test_one_objective_keeps_the_best_third() -> None:
     standings = Standings(Rungs((1, 3), 3))
     went_on = [standings.enter(trial, 1, (float(gain),)) for trial, gain in enumerate([5, 4, 6, 3, 5.5, 1, 7])]
     # 5 is alone; 4 is second of 2; 6 first of 3; 3 fourth of 4; 5.5 second of 5 (two places); 1 last; 7 first.
-    assert went_on == [True, False, True, False, True, False, True]
+    assert [verdict == "go on" for verdict in went_on] == [True, False, True, False, True, False, True]
 
 
 def test_a_rung_that_was_skipped_is_entered_late_and_a_repeat_changes_nothing() -> None:
     standings = Standings(Rungs((1, 3, 9)))
-    assert standings.enter(0, 4, (1.0,))
+    assert standings.enter(0, 4, (1.0,)) == "go on"
     assert standings.passed(0) == 1
-    assert not standings.enter(1, 3, (0.5,))
-    assert standings.enter(1, 3, (0.5,))
+    assert standings.enter(1, 3, (0.5,)) == "stop"
+    assert standings.enter(1, 3, (0.5,)) == "go on"
     assert standings.passed(1) == 1
     standings.enter(0, 9, (1.0,))
     assert standings.passed(0) == 2
@@ -52,7 +52,7 @@ def test_a_rung_that_was_skipped_is_entered_late_and_a_repeat_changes_nothing() 
 def test_a_network_that_nobody_dominates_is_never_stopped(points: list[tuple[int, int]], reduction: float) -> None:
     standings = Standings(Rungs((1, 2), reduction))
     for trial, point in enumerate(points):
-        goes_on = standings.enter(trial, 1, point)
+        goes_on = standings.enter(trial, 1, point) == "go on"
         before = points[:trial]
         if not any(dominates(other, point) for other in before):
             assert goes_on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from table_study import frame, write_study
 
-from nas.errors import NasError
+from nas.errors import NasError, StoreError
+from nas.store import Results
 from nas.study.config import read_study
 from nas.study.spaces import catalogue, open_space
-from nas.study.table_run import open_table_study, run_table_study
+from nas.study.status import study_status
+from nas.study.table_run import Answers, open_table_study, run_table_study
 
 TABLE = Path(os.environ.get("NASBENCH201", "nasbench201.parquet"))
 needs_table = pytest.mark.skipif(not TABLE.is_file(), reason="needs nasbench201.parquet, named by $NASBENCH201")
@@ -88,6 +92,58 @@ def test_rungs_stop_at_the_tables_epochs(tmp_path):
     best = max(finished.records, key=lambda r: r.values.get("accuracy", 0))
     assert best.state == "complete"
     assert best.values["accuracy"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_promoted_pays_for_the_epochs_that_are_left(tmp_path, workers):
+    settings = {"rungs": [2], "reduction": 4, "scheduling": "promote"}
+    finished = search(write_study(tmp_path, search=settings, run={"concurrent": workers}), tmp_path / "r")
+    trained = [r for r in finished.records if r.curve]
+    assert [(r.state, r.epochs, r.rung) for r in sorted(trained, key=lambda r: -r.epochs)] == [
+        *[("complete", 10, 1)] * 3,
+        *[("pruned", 2, 0)] * 9,
+    ]
+    rows = frame().set_index("ms").s
+    for record in trained:
+        assert record.seconds == pytest.approx(record.epochs * rows[record.values["latency_ms"]])
+        if record.state == "pruned":
+            assert record.reason == "stopped at rung 1 of 2, epoch 2: not among the best one in 4"
+        else:
+            began, ended = (line["simulated_seconds"] for line in record.curve)
+            assert ended - began >= 8 * rows[record.values["latency_ms"]] - 1e-9
+    if workers == 1:
+        assert max(r.values["simulated_seconds"] for r in trained) == pytest.approx(sum(r.seconds for r in trained))
+
+
+def test_a_study_from_before_promotion_goes_on_as_it_began(tmp_path):
+    file = write_study(tmp_path, search={"trials": 4, "rungs": [2]})
+    search(file, tmp_path / "r")
+    resolved = tmp_path / "r" / "study.yaml"
+    known = yaml.safe_load(resolved.read_text())
+    for key in ("scheduling", "extrapolate"):
+        del known["search"][key]
+    resolved.write_text(yaml.safe_dump(known))
+    assert sum(bool(r.curve) for r in search(file, tmp_path / "r", **{"search.trials": 6}).records) == 6
+    with pytest.raises(StoreError, match=r"search\.scheduling differs"):
+        search(file, tmp_path / "r", **{"search.scheduling": "promote"})
+
+
+def test_status_counts_those_that_pause(tmp_path, monkeypatch):
+    settings = {"rungs": [2], "reduction": 4, "scheduling": "promote"}
+    file = write_study(tmp_path, search=settings)
+    turns = itertools.count()
+
+    def interrupted(answers, job):
+        if next(turns) == 2:
+            raise KeyboardInterrupt
+        return Answers.open(answers, job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nas.study.table_run.Answers", type("Answers", (Answers,), {"open": interrupted}))
+        with pytest.raises(KeyboardInterrupt):
+            search(file, tmp_path / "r")
+    assert study_status(Results(tmp_path / "r", name="made_up"))["trained"] == {"paused": 2, "interrupted": 1}
+    assert sum(r.state == "complete" for r in search(file, tmp_path / "r").records) == 3
 
 
 def test_it_goes_on_where_it_stopped(tmp_path):

@@ -14,6 +14,7 @@ from optuna import samplers
 from optuna.samplers import BaseSampler
 
 from nas.errors import NasError, nearest
+from nas.search.evolution import AgeingSampler, LocalSearchSampler
 from nas.search.surrogate import SurrogateSampler
 
 
@@ -46,13 +47,15 @@ SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
     "gp": (_gp, samplers.GPSampler),
     "qmc": (_qmc, samplers.QMCSampler),
     "surrogate": (SurrogateSampler, SurrogateSampler),
+    "ageing": (AgeingSampler, AgeingSampler),
+    "local": (LocalSearchSampler, LocalSearchSampler),
 }
 
 # These treat each parameter by itself whatever the others are, so a condition costs them nothing.
 _MODEL_CONDITIONS = (samplers.RandomSampler, samplers.TPESampler, samplers.BruteForceSampler, samplers.GridSampler)
 
-# A sequence that goes on where the storage says it stopped, as long as its seed stays.
-_RESUMES_BY_SEED = (samplers.QMCSampler,)
+# These go on where the storage says they stopped, as long as their seed stays.
+_RESUMES_BY_SEED = (samplers.QMCSampler, AgeingSampler, LocalSearchSampler)
 
 
 AUTO = "auto"

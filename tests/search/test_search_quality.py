@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.search_quality import Score, Table, main, search
+from benchmarks.recorded import Score, Table
+from benchmarks.search_quality import main, search, summarize
 
 
 def table(path: Path, **changed: object) -> list[str]:

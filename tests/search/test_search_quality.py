@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.recorded import Score, Table
-from benchmarks.search_quality import main, search, summarize
+from benchmarks.search_quality import main, search
 
 
 def table(path: Path, **changed: object) -> list[str]:

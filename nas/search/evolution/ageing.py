@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from nas.search.evolution.moves import moves
 from nas.search.evolution.ranking import crowding, ranked
 from nas.search.evolution.replaying import ReplayingSampler
-from nas.search.surrogate.history import History, Told, as_key
+from nas.search.surrogate.history import History, Told
 from nas.search.surrogate.sources import Source
 
 _TOURNAMENTS = 20  # parents that are tried, where all neighbours of one are known
@@ -58,9 +58,9 @@ class AgeingSampler(ReplayingSampler):
             sample = rng.sample(population, min(self._tournament_size, len(population)))
             best = ranked(sample)[0]
             parent = max(best, key=lambda each: (emptiness[each.number], rng.random()))
-            for child in moves(source, parent.params, rng):
-                if as_key(child) not in history.asked:
-                    return child
+            child = next(moves(source, parent.params, history.asked, rng), None)
+            if child is not None:
+                return child
         return None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from nas.search.evolution.moves import moves
@@ -37,31 +38,52 @@ class LocalSearchSampler(ReplayingSampler):
         if n_startup_trials < 1:
             raise ValueError(f"n_startup_trials must be at least 1, but got {n_startup_trials}")
         super().__init__(n_startup_trials, seed, constraints_func)
+        self._answers = Answers()
 
     def propose(self, source: Source, history: History, rng: random.Random) -> dict[str, Any] | None:
         for layer in ranked(history.told):
-            explored = _explored(layer, history.asked)
+            explored = self._answers.neighbours(layer, history.asked)
             for member in sorted(layer, key=lambda each: (explored[each.number], -each.number)):
-                for neighbour in moves(source, member.params, rng):
-                    if as_key(neighbour) not in history.asked:
-                        return neighbour
+                found = next(moves(source, member.params, history.asked, rng), None)
+                if found is not None:
+                    return found
         return None
 
 
-def _explored(layer: Sequence[Told], asked: frozenset[Key]) -> dict[int, int]:
-    """By trial number, how many were asked for that differ in one of the parameters that both have."""
-    places: dict[str, int] = {}
-    labels: dict[Any, int] = {}
-    cells = [
-        (row, places.setdefault(name, len(places)), labels.setdefault((kind, value), len(labels) + 1))
-        for row, key in enumerate([*asked, *(as_key(each.params) for each in layer)])
-        for name, kind, value in key
-    ]
-    table = np.zeros((len(asked) + len(layer), len(places)), int)  # zero: not reached
-    rows, columns, codes = np.array(cells).T
-    table[rows, columns] = codes
-    others, members = table[: len(asked)], table[len(asked) :]
-    return {
-        each.number: int((((others != mine) & (others > 0) & (mine > 0)).sum(axis=1) == 1).sum())
-        for each, mine in zip(layer, members, strict=True)
-    }
+class Answers:
+    """Parameters as rows of numbers, one column a name, one number a value, zero where it was not reached."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, int] = {}
+        self._codes: dict[Any, int] = {}
+        self._at: dict[Key, int] = {}
+        self._table = np.zeros((0, 0), np.int32)
+
+    def rows(self, keys: Collection[Key]) -> NDArray[np.int32]:
+        """(keys, names)."""
+        new = [key for key in keys if key not in self._at]
+        if new:
+            cells = [
+                (
+                    self._at.setdefault(key, len(self._at)),
+                    self._columns.setdefault(name, len(self._columns)),
+                    self._codes.setdefault((kind, value), len(self._codes) + 1),
+                )
+                for key in new
+                for name, kind, value in key or (("", "", ""),)
+            ]
+            table = np.zeros((len(self._at), len(self._columns)), np.int32)
+            table[: len(self._table), : self._table.shape[1]] = self._table
+            at, columns, codes = np.array(cells).T
+            table[at, columns] = codes
+            self._table = table
+        return self._table[[self._at[key] for key in keys]]
+
+    def neighbours(self, of: Sequence[Told], among: Collection[Key]) -> dict[int, int]:
+        """By trial number, how many differ from it in exactly one of the parameters that both have."""
+        others = self.rows(among)
+        members = self.rows([as_key(each.params) for each in of])
+        return {
+            each.number: int((((others != mine) & (others > 0) & (mine > 0)).sum(axis=1) == 1).sum())
+            for each, mine in zip(of, members, strict=True)
+        }

@@ -50,8 +50,8 @@ def _stepped(distribution: IntDistribution | FloatDistribution, value: float, st
     return min(high, max(low, moved))
 
 
-def moves(source: Source, params: Params, rng: random.Random) -> Iterator[dict[str, Any]]:
-    """All neighbours that are not known to be in vain, in random order.
+def moves(source: Source, params: Params, asked: frozenset[Key], rng: random.Random) -> Iterator[dict[str, Any]]:
+    """All neighbours that were not asked for and are not known to be in vain, in random order.
 
     What a move opens is drawn, but always the same, so that a point has a fixed number of neighbours.
     """
@@ -63,13 +63,13 @@ def moves(source: Source, params: Params, rng: random.Random) -> Iterator[dict[s
     ]
     rng.shuffle(wanted)
     for name, value in wanted:
-        found = moved(source, params, name, value)
+        found = _moved(source, params, asked, name, value)
         if found is not None:
             yield found
 
 
-def moved(source: Source, params: Params, changed: str, value: Any) -> dict[str, Any] | None:
-    """The neighbour that has this value, None where none that can be built is found."""
+def _moved(source: Source, params: Params, asked: frozenset[Key], changed: str, value: Any) -> dict[str, Any] | None:
+    """The neighbour that has this value, None where it was asked for, or none that can be built is found."""
     rng = random.Random(f"{changed}={value!r}")
     for _ in range(_FILLS):
         opened = False
@@ -84,6 +84,8 @@ def moved(source: Source, params: Params, changed: str, value: Any) -> dict[str,
             return drawn(distribution, rng)
 
         found = source.walk(draw)
+        if as_key(found) in asked:
+            return None
         if source.allows(found):
             return found
         if not opened:

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,7 +101,7 @@ def search_for(config: StudyConfig, run: Run, seconds: float) -> None:
 
         def tell(progress: Any) -> None:
             nonlocal saved
-            live.update(progress)
+            live.update(replace(progress, eta_s=max(0.0, seconds - spent())))
             if time.monotonic() - saved > SAVED_EVERY_S:
                 saved = time.monotonic()
                 save()

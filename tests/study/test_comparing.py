@@ -93,6 +93,14 @@ def test_the_target_is_the_lowest_mean_and_who_gets_there(base):
             assert row["seconds_to_target"] == (steps[min(first) - 1].seconds if first else None)
 
 
+def test_what_fell_back_to_chance_is_a_share_of_what_the_sampler_drew(base):
+    """Random search models nothing; the other study's two decisions are always reached, so nothing falls back."""
+    found = compared(base, "a=random0,random1", "b=nsga")
+    assert [row["fallback"] for row in found.groups[0].rows] == [None, None]
+    assert [row["fallback"] for row in found.groups[1].rows] == [0.0]
+    assert "decisions by chance" in repeats_page(found).lower()
+
+
 def test_an_interval_is_students():
     """Two numbers: mean +- t(0.975, 1) * s / sqrt(2), t = 12.706."""
     found = Interval.of([10.0, 11.0])

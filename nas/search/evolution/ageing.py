@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,10 +20,10 @@ _TOURNAMENTS = 20  # parents that are tried, where all neighbours of one are kno
 class AgeingSampler(ReplayingSampler):
     """Optuna sampler: regularized evolution (E. Real et al., 2019) for any number of objectives.
 
-    The population are the `population_size` youngest trials; those that violate constraints fill it up only while
-    there are fewer. The parent is a non-dominated one of `tournament_size` of them, that in the emptiest place where
-    there are several; the child differs from it in one parameter, and in what that opens or closes. What was asked for
-    is not asked for again. Takes constraints as `SurrogateSampler` does.
+    The population are the `population_size` youngest trials that meet all constraints; while there are fewer, those
+    that violate them least fill it up. The parent is a non-dominated one of `tournament_size` of them, that in the
+    emptiest place where there are several; the child differs from it in one parameter, and in what that opens or
+    closes. What was asked for is not asked for again. Takes constraints as `SurrogateSampler` does.
 
         study = optuna.create_study(directions=["minimize", "minimize"], sampler=AgeingSampler(seed=0))
     """
@@ -47,7 +46,7 @@ class AgeingSampler(ReplayingSampler):
         self._tournament_size = tournament_size
 
     def propose(self, source: Source, history: History, rng: random.Random) -> dict[str, Any] | None:
-        population = youngest(history, self._population_size)
+        population = population_of(history, self._population_size)
         if not population:
             return None
         layers = ranked(population)
@@ -64,8 +63,11 @@ class AgeingSampler(ReplayingSampler):
         return None
 
 
-def youngest(history: History, most: int) -> list[Told]:
-    """The youngest trials: feasible ones, and behind them those that violate constraints."""
+def population_of(history: History, most: int) -> list[Told]:
+    """The youngest feasible trials, and while there are fewer, those that violate constraints least."""
     inside = [each for each in history.told if each.feasible and each.values is not None]
-    outside = [each for each in history.told if not each.feasible]
-    return list(itertools.islice(itertools.chain(reversed(inside), reversed(outside)), most))
+    found = inside[::-1][:most]
+    if len(found) < most:
+        outside = ranked(each for each in history.told if not each.feasible)
+        found += [each for layer in outside for each in reversed(layer)][: most - len(found)]
+    return found

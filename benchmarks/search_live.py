@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import signal
 import statistics
 import subprocess
@@ -85,6 +84,7 @@ def study_of(options: argparse.Namespace, run: Run) -> StudyConfig:
 def search_for(config: StudyConfig, run: Run, seconds: float) -> None:
     """Search, or go on, until it has had so many seconds. Raises `NasError`; KeyboardInterrupt if stopped before."""
     from nas.cli.live import LiveProgress
+    from nas.cli.stopping import stoppable
     from nas.study.open import open_study
     from nas.study.run import run_study
 
@@ -97,7 +97,7 @@ def search_for(config: StudyConfig, run: Run, seconds: float) -> None:
     def save() -> None:
         write_json(run.spent_file, {"seconds": round(spent(), 1)})
 
-    with LiveProgress(f"{run.sampler}, seed {run.seed}") as live, _alarm(seconds - before):
+    with LiveProgress(f"{run.sampler}, seed {run.seed}") as live, stoppable(), _alarm(seconds - before):
 
         def tell(progress: Any) -> None:
             nonlocal saved
@@ -117,8 +117,8 @@ def search_for(config: StudyConfig, run: Run, seconds: float) -> None:
 
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """After so many seconds this process gets what Ctrl-C sends."""
-    before = signal.signal(signal.SIGALRM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
+    """After so many seconds this process ends as by Ctrl-C, also where a shell made it deaf to that."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, max(0.01, seconds))
     try:
         yield

@@ -106,8 +106,8 @@ def summarize(name: str, each: Sequence[dict[str, Any]], keys: Sequence[str] = M
             row[key] = None
             continue
         row[key] = _finite(statistics.median(values))
-        # Linear between neighbours would be no number beside an infinite one.
-        method = "linear" if math.inf not in values else "nearest"
+        # Between a number and none there is none.
+        method = "higher" if math.inf in values else "linear"
         quartiles[key] = [_finite(float(at)) for at in np.percentile(values, [25, 75], method=method)]
     if "to_best" in keys:
         row["reached"] = sum(one["to_best"] is not None for one in each)
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--pair", action="append", default=[], metavar="ACCURACY:COST", help="two columns; repeat it for several tables"
     )
     parser.add_argument("--single", action="store_true", help="how many networks until the best accuracy; no cost")
-    parser.add_argument("--samplers", default="surrogate,tpe,nsga2,random", help=f"of {known}")
+    parser.add_argument("--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {known}")
     parser.add_argument("--queries", type=int, default=200, help="different networks a search may ask for")
     parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler")
     parser.add_argument("--json", action="store_true", help="print one JSON document")

@@ -81,8 +81,8 @@ class Proposals(Protocol):
 class SpaceProposals:
     """Networks that an Optuna sampler draws from a space, behind those that the search starts at.
 
-    `sampler` is surrogate, random, tpe, nsga2, nsga3, gp, qmc, `module:attribute`, or a sampler; `options` are its
-    keyword arguments. `start` are decisions by the name of the network that they give; each gets one trial.
+    `sampler` is a name of `SAMPLERS`, `module:attribute`, or a sampler; `options` are its keyword arguments. `start`
+    are decisions by the name of the network that they give; each gets one trial.
     """
 
     role: Role = "candidate"

@@ -132,7 +132,10 @@ def summarize(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[str, Any]
     groups: dict[str, list[str]] = {}
     for run in runs:
         groups.setdefault(run.sampler, []).append(str(run.folder))
-    found = compare_studies([f"{sampler}={','.join(folders)}" for sampler, folders in groups.items()])
+    try:
+        found = compare_studies([f"{sampler}={','.join(folders)}" for sampler, folders in groups.items()])
+    except NasError as error:
+        raise NasError(f"{error}; with more --minutes the same searches go on") from error
     rows = []
     for group in found.groups:
         row: dict[str, Any] = {"sampler": group.label, "seeds": len(group.rows)}

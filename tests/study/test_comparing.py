@@ -15,6 +15,8 @@ from nas.report.repeats import Interval
 from nas.report.repeats_page import repeats_page
 from nas.study.comparing import compare_studies
 from nas.study.config import read_study
+from nas.study.results import open_results
+from nas.study.status import study_status
 from nas.study.table_run import open_table_study, run_table_study
 
 
@@ -99,6 +101,8 @@ def test_what_fell_back_to_chance_is_a_share_of_what_the_sampler_drew(base):
     assert [row["fallback"] for row in found.groups[0].rows] == [None, None]
     assert [row["fallback"] for row in found.groups[1].rows] == [0.0]
     assert "decisions by chance" in repeats_page(found).lower()
+    told = study_status(open_results("nsga", base))["fallback"]
+    assert told["drawn"] > told["independent"] == told["share"] == 0
 
 
 def test_an_interval_is_students():

@@ -101,7 +101,8 @@ def search_for(config: StudyConfig, run: Run, seconds: float) -> None:
 
         def tell(progress: Any) -> None:
             nonlocal saved
-            live.update(replace(progress, eta_s=max(0.0, seconds - spent())))
+            looks = {"asked": progress.done + progress.running, "eta_s": max(0.0, seconds - spent())}
+            live.update(replace(progress, **looks))
             if time.monotonic() - saved > SAVED_EVERY_S:
                 saved = time.monotonic()
                 save()

@@ -121,13 +121,13 @@ def _finite(value: float) -> float | None:
 def shown(row: Mapping[str, Any], queries: int) -> dict[str, Any]:
     """A row as the table has it: the quartiles under the median."""
 
-    def words(value: float | None) -> str:
-        return f"> {queries}" if value is None else f"{value:.4g}"
+    def words(value: float | None, digits: int = 4) -> str:
+        return f">{queries}" if value is None else f"{value:.{digits}g}"
 
     def cell(key: str) -> Any:
         if key not in row["quartiles"]:
             return row[key]
-        return f"{words(row[key])}\n{' - '.join(words(end) for end in row['quartiles'][key])}"
+        return f"{words(row[key])}\n{'-'.join(words(end, 3) for end in row['quartiles'][key])}"
 
     return {key: cell(key) if key in (*MEASURED, *MEASURED_SINGLE) else value for key, value in row.items()}
 

@@ -88,7 +88,7 @@ def test_searches_that_miss_the_best_count_as_over() -> None:
     assert (row["to_best"], row["reached"], row["asks"]) == (5, 2, 9)
     row = summarize("made_up", each(3, None, None), MEASURED_SINGLE)
     assert (row["to_best"], row["reached"]) == (None, 1)
-    assert shown(row, 80)["to_best"] == "> 80\n> 80 - > 80"
+    assert shown(row, 80)["to_best"] == ">80\n>80->80"
 
 
 @pytest.mark.parametrize("name", ["syne:morea", "syne:mo-linear", "syne:rea"])

@@ -22,7 +22,7 @@ from nas.search.evolution.moves import moves, others
 from nas.search.evolution.ranking import crowding, ranked
 from nas.search.spaces import Parameters, Walks
 from nas.search.surrogate.history import History, Told, as_key
-from nas.store import Results
+from nas.store import Record, Results
 
 Values = list[float]
 NAMES = ["ageing", "local"]
@@ -318,25 +318,28 @@ def test_bound_to_a_space_every_parameter_is_proposed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_the_engine_no_network_comes_twice_and_none_is_drawn_by_chance(name: str, tmp_path: Path) -> None:
-    """Stopped and gone on with in between."""
-    results = Results(tmp_path / "study")
-    for trials in (30, 80):
-        engine = Engine(
-            results,
-            SpaceProposals(TinySpace(), name),
-            price=price,
-            measure=latency,
-            objectives=["maximize accuracy", "minimize latency_ms"],
-            budgets=["macs <= 3000000"],
-            trials=trials,
-            look_ahead=0,
-        )
-        with results.driving(), engine:
-            while (candidate := engine.take(wait=True)) is not None:
-                engine.report(candidate.trial, {"epoch": 1, "accuracy": accuracy(candidate.job(), 1), "seconds": 0.5})
-    records = results.records("candidate")
+def test_in_the_engine_no_network_comes_twice_and_stopping_changes_nothing(name: str, tmp_path: Path) -> None:
+    def searched(folder: str, *targets: int) -> list[Record]:
+        results = Results(tmp_path / folder)
+        for trials in targets:
+            engine = Engine(
+                results,
+                SpaceProposals(TinySpace(), name),
+                price=price,
+                measure=latency,
+                objectives=["maximize accuracy", "minimize latency_ms"],
+                budgets=["macs <= 3000000"],
+                trials=trials,
+                look_ahead=0,
+            )
+            with results.driving(), engine:
+                while (job := engine.take(wait=True)) is not None:
+                    engine.report(job.trial, {"epoch": 1, "accuracy": accuracy(job.job(), 1), "seconds": 0.5})
+        return results.records("candidate")
+
+    records = searched("study", 30, 80)
     complete = [record for record in records if record.state == "complete"]
     assert len(complete) == len({record.arch_id for record in complete}) == 80
     assert {record.origin["by"] for record in complete} == {name}
     assert all(record.origin["independent"] == 0 for record in records)
+    assert [record.decisions for record in records] == [record.decisions for record in searched("whole", 80)]

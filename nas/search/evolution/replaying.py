@@ -23,7 +23,7 @@ _PATIENCE = 3  # times the startup trials, after which infeasible ones alone are
 class ReplayingSampler(BaseSampler):
     """Base of samplers whose proposal follows from the finished and running trials, the seed and the trial's number.
 
-    So a study that was stopped goes on as if it had not been. Proposals are drawn at random until `n_startup_trials`
+    So a study that was stopped goes on in the same way. Proposals are drawn at random until `n_startup_trials`
     have values, or three times as many are told.
     """
 

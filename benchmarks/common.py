@@ -74,10 +74,12 @@ def report(
     *,
     summary: Mapping[str, Any] | None = None,
     as_json: bool = False,
+    shown: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Print the rows as a table and write everything to `out`.
 
     `columns` are the keys to show (a mapping gives headings); rows may hold more, which the results file keeps.
+    `shown` are the rows as they are printed, where they are not printed as they are kept.
     `summary` has the few numbers that matter, such as a ratio. With `as_json` standard output gets exactly one JSON
     document and the table goes to standard error. Returns the document.
     """
@@ -93,7 +95,7 @@ def report(
     for key, heading in headings.items():
         numeric = any(isinstance(row.get(key), int | float | Spread) for row in rows)
         table.add_column(heading, justify="right" if numeric else "left")
-    for row in rows:
+    for row in rows if shown is None else shown:
         table.add_row(*(_cell(row.get(key)) for key in headings))
     console.print(table)
     for key, value in (summary or {}).items():

@@ -1,148 +1,149 @@
 """How good is the front after 50, 100 and 200 networks: samplers on recorded tables.
 
     python -m benchmarks.search_quality --table FILE.parquet --arch COLUMN --accuracy COLUMN --cost COLUMN
+    python -m benchmarks.search_quality --table FILE.parquet --arch COLUMN --pair ACCURACY:COST --pair ACCURACY:COST
+    python -m benchmarks.search_quality --table FILE.parquet --arch COLUMN --single --accuracy COLUMN
 
 Any table will do whose architecture column is a string of digits, one decision a digit. Objectives are 100 minus the
 accuracy (in percent) and the cost. The reference point is the 95th percentile of the error and the 99.5th of the cost;
 hypervolumes are divided by that of the exact front. `gap` is how many points are missing to the best accuracy below the
-30th percentile of the cost. A network that is asked for again is answered again and costs no query, but counts as ask.
-Samplers know nothing of the table: they draw each digit by `suggest_categorical` from bare Optuna.
+30th percentile of the cost. With `--single` the accuracy is all: `to_best` is how many networks it took to the best of
+the table. A network that is asked for again is answered again and costs no query, but counts as ask. Seconds are those
+spent on asking and telling. Samplers know nothing of the table; they are those of `search.sampler`, and `syne:NAME` of
+Syne Tune where that is installed (see `askers.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import moocore
 import numpy as np
 import optuna
-import pandas as pd
 
+from benchmarks.askers import PREFIX, SYNE, make_asker
 from benchmarks.common import environment, report
-from nas.errors import NasError, nearest
-from nas.search import SAMPLERS, make_sampler
+from benchmarks.recorded import Score, Table, TableError
+from nas.errors import NasError
+from nas.search import SAMPLERS
+
+__all__ = ["Pair", "Score", "Table", "TableError", "main", "search", "search_best", "summarize"]
 
 AT = (50, 100, 200)
 MOST_ASKS = 50  # times the queries; a sampler that still finds nothing new has settled
+MEASURED = (*(f"hv@{n}" for n in AT), *(f"gap@{n}" for n in AT), "asks", "seconds")
+MEASURED_SINGLE = ("to_best", "asks", "seconds")
 
 
-class TableError(NasError):
-    """A table cannot be searched."""
+class Pair(NamedTuple):
+    """What is searched for: columns of the table; without a cost, the best accuracy."""
 
+    accuracy: str
+    cost: str | None = None
 
-@dataclass(frozen=True)
-class Table:
-    """Networks by their digits, with error in percent and cost; `choices` are the digits of each position."""
-
-    rows: dict[str, int]
-    values: np.ndarray
-    choices: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def read(cls, path: Path, arch: str, accuracy: str, cost: str) -> Table:
-        """Raises `TableError`."""
-        try:
-            frame = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise TableError(f"{path} must be a parquet file, but {error}") from error
-        for column in (arch, accuracy, cost):
-            if column not in frame:
-                raise TableError(f"{path} has no column '{column}'; {nearest(column, map(str, frame.columns))}")
-        texts = frame[arch].astype(str).tolist()
-        width = len(texts[0]) if texts else 0
-        for row, text in enumerate(texts):
-            if len(text) != width or not (text.isascii() and text.isdigit()):
-                raise TableError(f"{path}: '{arch}' must be {width} digits, but row {row} has '{text}'")
-        if not texts or len(set(texts)) != len(texts):
-            raise TableError(
-                f"{path}: '{arch}' must name each network once, but has {len(set(texts))} in {len(texts)} rows"
-            )
-        values = np.column_stack([100 - frame[accuracy].to_numpy(float), frame[cost].to_numpy(float)])
-        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(wrong):
-            where = f"row {wrong[0]} has {100 - values[wrong[0], 0]} and {values[wrong[0], 1]}"
-            raise TableError(f"{path}: '{accuracy}' and '{cost}' must be finite, but {where}")
-        choices = tuple(tuple(sorted(set(digits))) for digits in zip(*texts, strict=True))
-        return cls({text: row for row, text in enumerate(texts)}, values, choices)
-
-
-class Score:
-    """What a set of networks is worth, by their rows."""
-
-    def __init__(self, table: Table) -> None:
-        self._values = table.values
-        error, cost = table.values.T
-        self._reference = np.array([np.percentile(error, 95), np.percentile(cost, 99.5)])
-        self._whole = self._hypervolume(np.arange(len(error)))
-        self._cheap = cost < np.percentile(cost, 30)
-        if not self._whole or not self._cheap.any():
-            raise TableError("accuracy and cost must differ from network to network, but one of them hardly does")
-        self._best = error[self._cheap].min()
-
-    def hypervolume(self, rows: Sequence[int]) -> float:
-        """As a share of the exact front's."""
-        return self._hypervolume(np.asarray(rows)) / self._whole
-
-    def gap(self, rows: Sequence[int]) -> float:
-        """Points of accuracy missing to the best cheap network; all of them where none is cheap."""
-        cheap = [self._values[row, 0] for row in rows if self._cheap[row]]
-        return float(min(cheap, default=100.0) - self._best)
-
-    def _hypervolume(self, rows: np.ndarray) -> float:
-        return float(moocore.hypervolume(self._values[rows], ref=self._reference))
+    def __str__(self) -> str:
+        return self.accuracy if self.cost is None else f"{self.accuracy}, {self.cost}"
 
 
 def search(table: Table, score: Score, name: str, queries: int, seed: int) -> dict[str, Any]:
-    """One search: scores at each of `AT`, all asks, seconds spent asking."""
-    study = optuna.create_study(directions=["minimize", "minimize"], sampler=make_sampler(name, seed=seed))
+    """One search: scores at each of `AT`, all asks, seconds spent on them."""
+    found: dict[str, Any] = {}
+
+    def look(rows: list[int]) -> bool:
+        if len(rows) in AT:
+            found[f"hv@{len(rows)}"] = score.hypervolume(rows)
+            found[f"gap@{len(rows)}"] = score.gap(rows)
+        return False
+
+    return _search(table, name, queries, seed, look) | found
+
+
+def search_best(table: Table, name: str, queries: int, seed: int) -> dict[str, Any]:
+    """One search for the least error: networks until it was found, None where so many queries did not."""
+    best = table.values[:, 0].min()
+    found: dict[str, Any] = {"to_best": None}
+
+    def look(rows: list[int]) -> bool:
+        if table.values[rows[-1], 0] <= best:
+            found["to_best"] = len(rows)
+        return found["to_best"] is not None
+
+    return _search(table, name, queries, seed, look) | found
+
+
+def _search(table: Table, name: str, queries: int, seed: int, look: Callable[[list[int]], bool]) -> dict[str, Any]:
+    """Ask until so many networks are known, or until `look`, which sees their rows whenever there is a new one."""
+    asker = make_asker(name, table.choices, table.values.shape[1], seed)
     rows: dict[int, None] = {}
-    found: dict[str, Any] = {"seed": seed, "asks": 0, "seconds": 0.0}
-    while len(rows) < queries and found["asks"] < MOST_ASKS * queries:
+    asks, seconds = 0, 0.0
+    while len(rows) < queries and asks < MOST_ASKS * queries:
         began = time.perf_counter()
-        trial = study.ask()
-        digits = [trial.suggest_categorical(f"{place}", choices) for place, choices in enumerate(table.choices)]
-        found["seconds"] += time.perf_counter() - began
-        found["asks"] += 1
-        row = table.rows.get("".join(digits))
-        if row is None:
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-            continue
-        study.tell(trial, table.values[row].tolist())
-        if row not in rows:
+        handle, digits = asker.ask()
+        row = table.rows.get(digits)
+        asker.tell(handle, None if row is None else table.values[row].tolist())
+        seconds += time.perf_counter() - began
+        asks += 1
+        if row is not None and row not in rows:
             rows[row] = None
-            if len(rows) in AT:
-                found[f"hv@{len(rows)}"] = score.hypervolume(list(rows))
-                found[f"gap@{len(rows)}"] = score.gap(list(rows))
-    return found
+            if look(list(rows)):
+                break
+    return {"seed": seed, "asks": asks, "seconds": seconds}
 
 
-def summarize(name: str, each: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over seeds, None where a search ended before; with quartiles."""
-    keys = [*(f"hv@{n}" for n in AT), *(f"gap@{n}" for n in AT), "asks", "seconds"]
+def summarize(name: str, each: Sequence[dict[str, Any]], keys: Sequence[str] = MEASURED) -> dict[str, Any]:
+    """Medians over seeds with quartiles, None where too many ended before, `reached` how many found the best."""
     row: dict[str, Any] = {"sampler": name, "seeds": len(each)}
-    quartiles = {}
+    quartiles: dict[str, list[float | None]] = {}
     for key in keys:
-        values = [one[key] for one in each if key in one]
-        row[key] = statistics.median(values) if len(values) == len(each) else None
-        if row[key] is not None:
-            quartiles[key] = np.percentile(values, [25, 75]).tolist()
+        values = [math.inf if one.get(key) is None else one[key] for one in each]
+        if key != "to_best" and math.inf in values:
+            row[key] = None
+            continue
+        row[key] = _finite(statistics.median(values))
+        # Between a number and none there is none.
+        method = "higher" if math.inf in values else "linear"
+        quartiles[key] = [_finite(float(at)) for at in np.percentile(values, [25, 75], method=method)]
+    if "to_best" in keys:
+        row["reached"] = sum(one["to_best"] is not None for one in each)
     return row | {"quartiles": quartiles, "each": list(each)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def shown(row: Mapping[str, Any], queries: int) -> dict[str, Any]:
+    """A row as the table has it: the quartiles under the median."""
+
+    def words(value: float | None, digits: int = 4) -> str:
+        return f">{queries}" if value is None else f"{value:.{digits}g}"
+
+    def cell(key: str) -> Any:
+        if key not in row["quartiles"]:
+            return row[key]
+        return f"{words(row[key])}\n{'-'.join(words(end, 3) for end in row['quartiles'][key])}"
+
+    return {key: cell(key) if key in (*MEASURED, *MEASURED_SINGLE) else value for key, value in row.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = ", ".join([*SAMPLERS, *(PREFIX + name for name in SYNE)])
     parser.add_argument("--table", type=Path, required=True, help="a parquet file")
     parser.add_argument("--arch", required=True, help="the column of digits")
-    parser.add_argument("--accuracy", required=True, help="the column of accuracies in percent")
-    parser.add_argument("--cost", required=True, help="the column of the cost, small is better")
-    parser.add_argument("--samplers", default="surrogate,tpe,nsga2,random", help=f"of {', '.join(SAMPLERS)}")
+    parser.add_argument("--accuracy", help="the column of accuracies in percent")
+    parser.add_argument("--cost", help="the column of the cost, small is better")
+    parser.add_argument(
+        "--pair", action="append", default=[], metavar="ACCURACY:COST", help="two columns; repeat it for several tables"
+    )
+    parser.add_argument("--single", action="store_true", help="how many networks until the best accuracy; no cost")
+    parser.add_argument("--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {known}")
     parser.add_argument("--queries", type=int, default=200, help="different networks a search may ask for")
     parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -153,27 +154,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = options.samplers.split(",")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        table = Table.read(options.table, options.arch, options.accuracy, options.cost)
-        score = Score(table)
-        for name in names:
-            make_sampler(name)
+        pairs = asked_for(options.accuracy, options.cost, options.pair, options.single)
+        tables = {pair: Table.read(options.table, options.arch, pair.accuracy, pair.cost) for pair in pairs}
+        scores = {pair: Score(table) for pair, table in tables.items() if pair.cost is not None}
+        for pair, name in ((pair, name) for pair in pairs for name in names):
+            make_asker(name, tables[pair].choices, 2 if pair.cost else 1, 0)
     except NasError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    queries = min(options.queries, len(table.rows))
+    queries = min(options.queries, *(len(table.rows) for table in tables.values()))
+    keys = MEASURED_SINGLE if options.single else MEASURED
     rows = []
-    for name in names:
-        each = []
-        for seed in range(options.seeds):
-            each.append(search(table, score, name, queries, seed))
-            shown = ", ".join(f"{key} {value:.4g}" for key, value in each[-1].items())
-            print(f"{name}: {shown}", file=sys.stderr, flush=True)
-        rows.append(summarize(name, each))
-    columns = ["sampler", *(f"hv@{n}" for n in AT), *(f"gap@{n}" for n in AT), "asks", "seconds"]
-    title = f"search_quality: {options.table.name}, {options.accuracy} and {options.cost}, {queries} networks"
-    summary = {"table": options.table.name, "accuracy": options.accuracy, "cost": options.cost, "queries": queries}
-    report(title, rows, columns, environment(), options.out, summary=summary, as_json=options.json)
+    for number, pair in enumerate(pairs, 1):
+        for name in names:
+            each = []
+            for seed in range(options.seeds):
+                if pair.cost is None:
+                    each.append(search_best(tables[pair], name, queries, seed))
+                else:
+                    each.append(search(tables[pair], scores[pair], name, queries, seed))
+                told = ", ".join(f"{key} {_told(value)}" for key, value in each[-1].items())
+                print(f"{pair}: {name}: {told}", file=sys.stderr, flush=True)
+            rows.append(summarize(name, each, keys) | {"pair": number, "accuracy": pair.accuracy, "cost": pair.cost})
+    columns = ["sampler", *keys, *(["reached"] if options.single else [])]
+    title = f"search_quality: {options.table.name}, {queries} networks"
+    summary = {"table": options.table.name, "accuracy": pairs[0].accuracy, "cost": pairs[0].cost, "queries": queries}
+    if len(pairs) > 1:
+        columns = ["pair", *columns]
+        named = {f"pair {number}": str(pair) for number, pair in enumerate(pairs, 1)}
+        summary = {"table": options.table.name, **named, "queries": queries}
+    report(
+        title,
+        rows,
+        columns,
+        environment(),
+        options.out,
+        summary=summary,
+        as_json=options.json,
+        shown=[shown(row, queries) for row in rows],
+    )
     return 0
+
+
+def asked_for(accuracy: str | None, cost: str | None, pairs: Sequence[str], single: bool) -> list[Pair]:
+    """The pairs of columns that the options name. Raises `TableError`."""
+    found = []
+    if accuracy is not None and (single or cost is not None):
+        found.append(Pair(accuracy, None if single else cost))
+    elif accuracy is not None or (cost is not None and not single):
+        raise TableError("--accuracy and --cost must be given together, but one is missing (with --single: no cost)")
+    for text in pairs:
+        first, separator, second = text.partition(":")
+        if not first or bool(separator) != bool(second) or not (second or single):
+            raise TableError(f"--pair must be ACCURACY:COST, but got '{text}'")
+        found.append(Pair(first, None if single else second))
+    if not found:
+        raise TableError("columns must be named, by --accuracy and --cost or by --pair ACCURACY:COST, but none is")
+    return list(dict.fromkeys(found))
+
+
+def _told(value: Any) -> str:
+    return "not reached" if value is None else f"{value:.4g}"
 
 
 if __name__ == "__main__":

@@ -101,6 +101,8 @@ def line(progress: Any) -> str:
         parts.append(f"front {progress.front_size}")
     if progress.rejected:
         parts.append("rejected " + " ".join(f"{gate} {count}" for gate, count in progress.rejected.items()))
+    if progress.independent:
+        parts.append(f"{progress.independent / progress.drawn:.0%} of decisions fell back to chance")
     if progress.finished:
         parts.append(f"done in {duration(progress.elapsed_s)}")
     elif progress.interrupted:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nas.errors import NasError
 from nas.report.aims import Aims, read_aims
+from nas.report.fallback import fallback
 from nas.report.front import best, front
 from nas.report.hypervolume import Progress, over_time, reference_point
 from nas.report.rows import is_trained
@@ -129,6 +130,7 @@ NUMBERS = {
     "trained": "trained",
     "asked": "asked",
     "front_size": "front",
+    "fallback": "decisions by chance",
     "seconds": "time",
     "training_seconds": "training time",
 }
@@ -183,6 +185,7 @@ def _numbers(run: Ran, steps: Sequence[Progress], target: float) -> dict[str, An
         "seconds_to_target": reached.seconds if reached else None,
         "trained": sum(is_trained(record) for record in run.candidates),
         "asked": len(run.candidates),
+        "fallback": drawn.share if (drawn := fallback(run.candidates)) is not None else None,
         "front_size": len(front(run.records, run.aims)),
         "seconds": wall if clock is None else clock,
         "simulated": clock is not None,

@@ -56,6 +56,8 @@ def _words(found: Compared, name: str, value: float | None) -> str:
         return "\N{EN DASH}"
     if "seconds" in name:
         return duration(value)
+    if name == "fallback":
+        return f"{value:.1%}"
     if name == "best":
         return quantity(found.aims.first.name, value)
     if name in _WHOLE:

@@ -8,9 +8,11 @@ from typing import Any
 
 from nas.report.aims import Aims
 from nas.report.compared import comparison
+from nas.report.fallback import fallback
 from nas.report.predictions import predicted_beside_measured
 from nas.report.rows import latency_rows, network_rows
 from nas.report.theme import LIGHT
+from nas.report.words import opening
 from nas.store.record import Record
 
 esc = html.escape
@@ -68,7 +70,8 @@ def _search(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
 <div><p class="lead">What each gate let through and, hatched, what it rejected.</p>{left}</div>
 <div><p class="lead">What was found by when.</p>{right}</div>
 </div>"""
-    return section("search", "How the search went", "", pair)
+    drawn = fallback(records)
+    return section("search", "How the search went", esc(f"{opening(drawn.words)}.") if drawn else "", pair)
 
 
 def _curves(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
+from nas.search.evolution import ReplayingSampler
 from nas.search.goals import Goals
 from nas.search.samplers import count_independent, make_sampler
 from nas.search.spaces import Parameters, Space, Walks
@@ -80,8 +81,8 @@ class Proposals(Protocol):
 class SpaceProposals:
     """Networks that an Optuna sampler draws from a space, behind those that the search starts at.
 
-    `sampler` is surrogate, random, tpe, nsga2, nsga3, gp, qmc, `module:attribute`, or a sampler; `options` are its
-    keyword arguments. `start` are decisions by the name of the network that they give; each gets one trial.
+    `sampler` is a name of `SAMPLERS`, `module:attribute`, or a sampler; `options` are its keyword arguments. `start`
+    are decisions by the name of the network that they give; each gets one trial.
     """
 
     role: Role = "candidate"
@@ -116,7 +117,7 @@ class SpaceProposals:
         study = results.study(self.role, goals.directions)
         trials = study.get_trials(deepcopy=False)
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
-        if isinstance(study.sampler, SurrogateSampler):
+        if isinstance(study.sampler, SurrogateSampler | ReplayingSampler):
             study.sampler.bind(Walks(self.space, self._parameters))
         tried = [get(trial.user_attrs, START) for trial in trials if not _left_untried(trial)]
         known = {as_key(start["decisions"]) for start in tried if start}

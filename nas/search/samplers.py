@@ -12,8 +12,10 @@ from typing import Any
 import optuna
 from optuna import samplers
 from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
 
 from nas.errors import NasError, nearest
+from nas.search.evolution import AgeingSampler, LocalSearchSampler, ReplayingSampler
 from nas.search.surrogate import SurrogateSampler
 
 
@@ -46,13 +48,18 @@ SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
     "gp": (_gp, samplers.GPSampler),
     "qmc": (_qmc, samplers.QMCSampler),
     "surrogate": (SurrogateSampler, SurrogateSampler),
+    "ageing": (AgeingSampler, AgeingSampler),
+    "local": (LocalSearchSampler, LocalSearchSampler),
 }
 
 # These treat each parameter by itself whatever the others are, so a condition costs them nothing.
 _MODEL_CONDITIONS = (samplers.RandomSampler, samplers.TPESampler, samplers.BruteForceSampler, samplers.GridSampler)
 
-# A sequence that goes on where the storage says it stopped, as long as its seed stays.
-_RESUMES_BY_SEED = (samplers.QMCSampler,)
+# These propose every parameter that they expect to be reached.
+_PROPOSE_ALL = (SurrogateSampler, ReplayingSampler)
+
+# These go on where the storage says they stopped, as long as their seed stays.
+_RESUMES_BY_SEED = (samplers.QMCSampler, AgeingSampler, LocalSearchSampler)
 
 
 AUTO = "auto"
@@ -101,16 +108,20 @@ def make_sampler(
 
 
 def count_independent(trial: optuna.Trial, sampler: BaseSampler, names: Iterable[str]) -> int:
-    """How many of the parameters `names` of a drawn trial the sampler's model did not know: they were drawn at random.
+    """How many of the parameters `names` of a drawn trial the sampler had no proposal for: they were drawn at random.
 
-    NSGA-II, GP and QMC model only the parameters that all trials so far have in common. Draws before a model begins
-    (a first generation) do not count.
+    NSGA-II, GP and QMC model only the parameters that all trials so far have in common; a sampler that is not bound to
+    its space may be wrong about which are reached. Draws before a model begins (a first generation) do not count.
     """
     if isinstance(sampler, _MODEL_CONDITIONS):
         return 0
-    begun = trial.relative_params
-    modelled = trial.relative_search_space or {}
-    return sum(name not in modelled for name in names) if begun or not modelled else 0
+    if proposed := trial.relative_params:
+        # NSGA-II leaves out of a proposal what it mutates; ours leave out what they think is not reached.
+        known = proposed if isinstance(sampler, _PROPOSE_ALL) else trial.relative_search_space or {}
+        return sum(name not in known for name in names)
+    if trial.relative_search_space or not trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        return 0
+    return sum(1 for _ in names)  # there is something to learn from, but trials have no parameter in common
 
 
 def _find(name: str) -> tuple[Any, Any]:

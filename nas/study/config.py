@@ -34,7 +34,9 @@ class SearchSettings(Section):
     """How candidates are proposed and which of them train to the end."""
 
     sampler: str = pydantic.Field(
-        "tpe", description="auto, surrogate, random, tpe, nsga2, nsga3, gp, qmc, or module:attribute of an Optuna one"
+        "tpe",
+        description="auto, surrogate, ageing, local, random, tpe, nsga2, nsga3, gp, qmc, or module:attribute of an "
+        "Optuna one",
     )
     options: dict[str, Any] = pydantic.Field(default_factory=dict, description="keyword arguments of the sampler")
     start: list[str] = pydantic.Field(

@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.report import best, front, latencies_of, worth_showing
 from nas.report.aims import read_aims
+from nas.report.fallback import fallback
 from nas.report.provenance import provenance
 from nas.store import Record, Results
 from nas.store.files import read_json
@@ -37,6 +38,9 @@ def study_status(results: Results) -> dict[str, Any]:
         "seconds_left": _seconds_left(trained, study["search"]["trials"], driver.get("since")),
         "trained": dict(Counter(map(state, trained))),
         "rejected": dict(Counter(record.gate for record in candidates if record.gate)),
+        "fallback": None
+        if (drawn := fallback(candidates)) is None
+        else {"drawn": drawn.drawn, "independent": drawn.independent, "share": round(drawn.share, 4)},
         "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
         "finalists": dict(Counter(record.state for record in records if record.role == "finalist")),
         "front_size": len(front(records, study)),

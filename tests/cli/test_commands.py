@@ -41,6 +41,7 @@ def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
     status = json.loads(nas("status", "tiny", "--json"))
     assert sum(status["trained"].values()) == status["asked"] == 3
     assert status["running"] is None
+    assert status["fallback"] is None  # random search models nothing that could fall back
 
     shown = json.loads(nas("show", "tiny", "best", "--json"))
     assert shown["record"]["values"]["macs_expected"] == shown["record"]["values"]["macs"]

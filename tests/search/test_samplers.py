@@ -7,8 +7,10 @@ import pytest
 from tiny import Choice, TinySpace
 
 from nas.search import SAMPLERS, SamplerError, choose_sampler, make_sampler
+from nas.search.evolution import ReplayingSampler
 from nas.search.samplers import count_independent
 from nas.search.spaces import Parameters, Walks
+from nas.search.surrogate import SurrogateSampler
 
 
 def draws(name: str, past: int) -> list[float]:
@@ -25,6 +27,11 @@ def test_a_resumed_search_does_not_draw_again_what_it_drew(name: str) -> None:
 
 def test_qmc_goes_on_in_its_sequence() -> None:
     assert make_sampler("qmc", seed=3, past=0)._seed == make_sampler("qmc", seed=3, past=9)._seed
+
+
+@pytest.mark.parametrize("name", ["ageing", "local"])
+def test_what_learns_from_the_storage_alone_keeps_its_seed(name: str) -> None:
+    assert make_sampler(name, seed=3, past=0)._seed == make_sampler(name, seed=3, past=9)._seed
 
 
 def test_every_name_makes_its_sampler() -> None:
@@ -88,6 +95,46 @@ def test_conditional_parameters_are_counted_as_independent() -> None:
     # Either kernel or heads is drawn, so at most three of four parameters are common to all.
     assert all(count == 1 for count in counts[-4:])
     assert count_independent(study.ask(), make_sampler("tpe"), ["depth"]) == 0
+
+
+@pytest.mark.parametrize("name", ["surrogate", "ageing", "local"])
+def test_what_is_bound_to_its_space_proposes_every_parameter(name: str) -> None:
+    space, parameters = TinySpace(), Parameters()
+    sampler = make_sampler(name, seed=0)
+    assert isinstance(sampler, SurrogateSampler | ReplayingSampler)
+    sampler.bind(Walks(space, parameters))
+    study = optuna.create_study(sampler=sampler)
+    for number in range(24):
+        trial = study.ask()
+        found = space.walk(lambda choice, trial=trial: parameters.suggest(trial, choice))
+        assert count_independent(trial, sampler, found) == 0
+        study.tell(trial, float(number % 7))
+
+
+@pytest.mark.parametrize("name", ["surrogate", "ageing", "local"])
+def test_what_was_not_expected_to_be_reached_is_counted(name: str) -> None:
+    """Unbound, a parameter that no trial had so far can only be drawn at random."""
+    study = optuna.create_study(sampler=make_sampler(name, seed=0))
+    for number in range(30):
+        trial = study.ask()
+        trial.suggest_int("x", 0, 99)
+        if number == 29:
+            trial.suggest_int("new", 0, 9)
+            trial.suggest_int("newer", 0, 9)
+        assert count_independent(trial, study.sampler, trial.params) == (2 if number == 29 else 0)
+        study.tell(trial, float(number % 5))
+
+
+def test_draws_before_a_model_begins_do_not_count_but_nothing_in_common_does() -> None:
+    study = optuna.create_study(sampler=make_sampler("nsga2", {"population_size": 4}, seed=0))
+    counts = []
+    for number in range(8):
+        trial = study.ask()
+        trial.suggest_int(f"only{number % 2}", 0, 99)
+        counts.append(count_independent(trial, study.sampler, trial.params))
+        study.tell(trial, float(number))
+    # Once the trials differ in all their parameters, there is nothing that the model could know.
+    assert counts == [0, 0, 1, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.search_quality import Score, Table, main, search
+from benchmarks.askers import make_asker
+from benchmarks.recorded import Score, Table
+from benchmarks.search_quality import MEASURED_SINGLE, main, search, shown, summarize
+from nas.errors import NasError
 
 
 def table(path: Path, **changed: object) -> list[str]:
@@ -47,6 +51,92 @@ def test_the_whole_table_is_the_whole_front(tmp_path: Path) -> None:
     found = search(known, score, "surrogate", 60, 0)
     assert found["asks"] == 60
     assert found["hv@50"] > 0.99
+
+
+def test_several_pairs_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = table(tmp_path / "t.parquet", other=np.arange(81.0))[:4]
+    arguments += ["--pair", "acc:ms", "--pair", "acc:other", "--samplers", "random,local", "--queries", "50"]
+    assert main([*arguments, "--seeds", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [(row["sampler"], row["cost"]) for row in document["rows"]] == [
+        ("random", "ms"),
+        ("local", "ms"),
+        ("random", "other"),
+        ("local", "other"),
+    ]
+    assert document["summary"]["pair 2"] == "acc, other"
+    first = document["rows"][0]
+    assert first["quartiles"]["hv@50"][0] <= first["hv@50"] <= first["quartiles"]["hv@50"][1]
+
+
+def test_one_objective_until_the_best_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*table(tmp_path / "t.parquet")[:6], "--single", "--samplers", "ageing,local,random"]
+    assert main([*arguments, "--queries", "81", "--seeds", "3", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    for row in rows:
+        assert row["reached"] == 3
+        assert row["to_best"] == sorted(each["to_best"] for each in row["each"])[1]
+        assert 1 <= row["to_best"] <= 81
+    assert {row["cost"] for row in rows} == {None}
+
+
+def test_searches_that_miss_the_best_count_as_over() -> None:
+    def each(*found: int | None) -> list[dict[str, object]]:
+        return [{"seed": seed, "to_best": one, "asks": 9, "seconds": 1.0} for seed, one in enumerate(found)]
+
+    row = summarize("made_up", each(3, None, 5), MEASURED_SINGLE)
+    assert (row["to_best"], row["reached"], row["asks"]) == (5, 2, 9)
+    row = summarize("made_up", each(3, None, None), MEASURED_SINGLE)
+    assert (row["to_best"], row["reached"]) == (None, 1)
+    assert shown(row, 80)["to_best"] == ">80\n>80->80"
+
+
+@pytest.mark.parametrize("name", ["syne:morea", "syne:mo-linear", "syne:rea"])
+def test_syne_tune_is_asked_and_told(name: str) -> None:
+    pytest.importorskip("syne_tune")
+    choices, objectives = [["0", "1", "2"]] * 5, 1 if name == "syne:rea" else 2
+    asked = []
+    for _ in range(2):
+        asker = make_asker(name, choices, objectives, 3)
+        digits = []
+        for number in range(130):  # its population is of 100
+            handle, found = asker.ask()
+            digits.append(found)
+            error = float(sum(map(int, found)))
+            asker.tell(handle, None if number % 10 == 0 else [error, 10 - error][:objectives])
+        asked.append(digits)
+    assert asked[0] == asked[1]
+    assert all(len(found) == 5 and set(found) <= set("012") for found in asked[0])
+
+
+def test_where_syne_tune_is_missing_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "syne_tune.config_space", None)
+    monkeypatch.setitem(sys.modules, "botorch", None)
+    with pytest.raises(NasError, match=r"pip install syne-tune$"):
+        make_asker("syne:morea", [["0", "1"]], 2, 0)
+    with pytest.raises(NasError, match=r"pip install syne-tune botorch$"):
+        make_asker("syne:ehvi", [["0", "1"]], 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--accuracy", "acc"], "--accuracy and --cost must be given together"),
+        (["--cost", "ms"], "--accuracy and --cost must be given together"),
+        (["--pair", "acc"], "--pair must be ACCURACY:COST, but got 'acc'"),
+        (["--pair", "acc:"], "--pair must be ACCURACY:COST"),
+        ([], "columns must be named"),
+        (["--single"], "columns must be named"),
+        (["--single", "--accuracy", "acc", "--samplers", "syne:morea"], "for several objectives only"),
+        (["--pair", "acc:ms", "--samplers", "syne:rea"], "for one objective only"),
+        (["--pair", "acc:ms", "--samplers", "syne:moreo"], "did you mean 'syne:morea'"),
+    ],
+)
+def test_what_is_asked_for_wrongly(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main([*table(tmp_path / "t.parquet")[:4], *options]) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from nas.report.repeats import Interval
 from nas.report.repeats_page import repeats_page
 from nas.study.comparing import compare_studies
 from nas.study.config import read_study
+from nas.study.results import open_results
+from nas.study.status import study_status
 from nas.study.table_run import open_table_study, run_table_study
 
 
@@ -91,6 +93,16 @@ def test_the_target_is_the_lowest_mean_and_who_gets_there(base):
             first = [step.finished for step in steps if step.hypervolume >= found.target]
             assert row["trials_to_target"] == (min(first) if first else None)
             assert row["seconds_to_target"] == (steps[min(first) - 1].seconds if first else None)
+
+
+def test_what_fell_back_to_chance_is_a_share_of_what_the_sampler_drew(base):
+    """Random search models nothing; the other study's two decisions are always reached, so nothing falls back."""
+    found = compared(base, "a=random0,random1", "b=nsga")
+    assert [row["fallback"] for row in found.groups[0].rows] == [None, None]
+    assert [row["fallback"] for row in found.groups[1].rows] == [0.0]
+    assert "decisions by chance" in repeats_page(found).lower()
+    told = study_status(open_results("nsga", base))["fallback"]
+    assert told["drawn"] > told["independent"] == told["share"] == 0
 
 
 def test_an_interval_is_students():

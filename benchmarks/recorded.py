@@ -1,0 +1,84 @@
+"""Recorded tables: networks by a string of digits, with an error and perhaps a cost, and what some are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import moocore
+import numpy as np
+import pandas as pd
+
+from nas.errors import NasError, nearest
+
+
+class TableError(NasError):
+    """A table cannot be searched."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Networks by their digits, with error in percent and cost (or the error alone).
+
+    `values` are (networks, objectives), all of which small is better; `choices` are the digits of each position.
+    """
+
+    rows: dict[str, int]
+    values: np.ndarray
+    choices: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def read(cls, path: Path, arch: str, accuracy: str, cost: str | None = None) -> Table:
+        """Raises `TableError`."""
+        try:
+            frame = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise TableError(f"{path} must be a parquet file, but {error}") from error
+        columns = [accuracy] if cost is None else [accuracy, cost]
+        for column in (arch, *columns):
+            if column not in frame:
+                raise TableError(f"{path} has no column '{column}'; {nearest(column, map(str, frame.columns))}")
+        texts = frame[arch].astype(str).tolist()
+        width = len(texts[0]) if texts else 0
+        for row, text in enumerate(texts):
+            if len(text) != width or not (text.isascii() and text.isdigit()):
+                raise TableError(f"{path}: '{arch}' must be {width} digits, but row {row} has '{text}'")
+        if not texts or len(set(texts)) != len(texts):
+            raise TableError(
+                f"{path}: '{arch}' must name each network once, but has {len(set(texts))} in {len(texts)} rows"
+            )
+        values = frame[columns].to_numpy(float, copy=True)
+        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if len(wrong):
+            where = f"row {wrong[0]} has {' and '.join(str(value) for value in values[wrong[0]])}"
+            raise TableError(f"{path}: {' and '.join(map(repr, columns))} must be finite, but {where}")
+        values[:, 0] = 100 - values[:, 0]
+        choices = tuple(tuple(sorted(set(digits))) for digits in zip(*texts, strict=True))
+        return cls({text: row for row, text in enumerate(texts)}, values, choices)
+
+
+class Score:
+    """What a set of networks is worth, by their rows."""
+
+    def __init__(self, table: Table) -> None:
+        self._values = table.values
+        error, cost = table.values.T
+        self._reference = np.array([np.percentile(error, 95), np.percentile(cost, 99.5)])
+        self._whole = self._hypervolume(np.arange(len(error)))
+        self._cheap = cost < np.percentile(cost, 30)
+        if not self._whole or not self._cheap.any():
+            raise TableError("accuracy and cost must differ from network to network, but one of them hardly does")
+        self._best = error[self._cheap].min()
+
+    def hypervolume(self, rows: Sequence[int]) -> float:
+        """As a share of the exact front's."""
+        return self._hypervolume(np.asarray(rows)) / self._whole
+
+    def gap(self, rows: Sequence[int]) -> float:
+        """Points of accuracy missing to the best cheap network; all of them where none is cheap."""
+        cheap = [self._values[row, 0] for row in rows if self._cheap[row]]
+        return float(min(cheap, default=100.0) - self._best)
+
+    def _hypervolume(self, rows: np.ndarray) -> float:
+        return float(moocore.hypervolume(self._values[rows], ref=self._reference))

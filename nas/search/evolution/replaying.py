@@ -1,0 +1,103 @@
+"""What samplers that learn from the storage alone have in common: each proposal follows from the trials and a seed."""
+
+from __future__ import annotations
+
+import random
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.search.evolution.moves import unasked
+from nas.search.surrogate.history import History, Past
+from nas.search.surrogate.sources import Observed, Source, drawn
+
+_PATIENCE = 3  # times the startup trials, after which infeasible ones alone are learnt from
+
+
+class ReplayingSampler(BaseSampler):
+    """Base of samplers whose proposal follows from the finished and running trials, the seed and the trial's number.
+
+    So a study that was stopped goes on in the same way. Proposals are drawn at random until `n_startup_trials`
+    have values, or three times as many are told.
+    """
+
+    def __init__(
+        self,
+        n_startup_trials: int,
+        seed: int | None,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None,
+    ) -> None:
+        self._n_startup_trials = n_startup_trials
+        self._constraints_func = constraints_func
+        self._source: Source | None = None
+        self._reset(seed)
+
+    @abstractmethod
+    def propose(self, source: Source, history: History, rng: random.Random) -> dict[str, Any] | None:
+        """Parameters that were not asked for yet, None where none was found."""
+
+    def bind(self, source: Source) -> None:
+        """Propose from a space that is known, not from what trials show of it."""
+        self._source = source
+
+    def reseed_rng(self) -> None:
+        self._reset(None)
+
+    def _reset(self, seed: int | None) -> None:
+        self._seed = random.SystemRandom().getrandbits(31) if seed is None else seed
+        self._lock = threading.RLock()
+        self._given: dict[int, dict[str, Any]] = {}
+        self._past: dict[int, Past] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_lock": None, "_past": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        if self._source is not None:
+            return dict(self._source.distributions)
+        found: dict[str, BaseDistribution] = {}
+        for past in study.get_trials(deepcopy=False):
+            found.update(past.distributions)
+        return found
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if not search_space:
+            return {}
+        with self._lock:
+            trials = study.get_trials(deepcopy=False)
+            unfinished = {each.number for each in trials if not each.state.is_finished()}
+            self._given = {number: given for number, given in self._given.items() if number in unfinished}
+            history = History.of(trials, study.directions, self._given, trial.number, self._past)
+            source = self._source or Observed(trials)
+            rng = random.Random(f"{self._seed}/{trial.number}")
+            found = None
+            begun = len(history.measured) >= self._n_startup_trials
+            if begun or len(history.told) >= _PATIENCE * self._n_startup_trials:
+                found = self.propose(source, history, rng)
+            if found is None:
+                found = unasked(source, history.asked, rng)
+            self._given[trial.number] = found
+            return found
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return drawn(param_distribution, random.Random(f"{self._seed}/{trial.number}/{param_name}"))
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        if self._constraints_func is None or state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            return
+        for index, excess in enumerate(self._constraints_func(trial)):
+            study._storage.set_trial_system_attr(trial._trial_id, f"constraints:{index}", float(excess))

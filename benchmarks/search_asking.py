@@ -30,9 +30,8 @@ from benchmarks.common import environment, report
 from benchmarks.recorded import Table
 from nas.errors import InvalidArchitecture, NasError
 from nas.search import SAMPLERS, make_sampler
-from nas.search.evolution import ReplayingSampler
+from nas.search.replaying import ReplayingSampler
 from nas.search.spaces import Parameters, Space, Walks
-from nas.search.surrogate import SurrogateSampler
 
 BATCH = 16
 LIMITS = {200: 0.3, 2000: 1.0}  # seconds that an ask may take
@@ -104,7 +103,7 @@ def space_case(name: str, count: int) -> Case:
             found[repr(sorted(params.items()))] = (params, distributions, known)
 
     def bind(sampler: optuna.samplers.BaseSampler) -> None:
-        if isinstance(sampler, SurrogateSampler | ReplayingSampler):
+        if isinstance(sampler, ReplayingSampler):
             sampler.bind(walks)
 
     return Case(name, list(found.values()), suggest, values, bind)

@@ -15,11 +15,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
-from nas.search.evolution import ReplayingSampler
 from nas.search.goals import Goals
+from nas.search.replaying import ReplayingSampler
 from nas.search.samplers import count_independent, make_sampler
 from nas.search.spaces import Parameters, Space, Walks
-from nas.search.surrogate import SurrogateSampler
 from nas.store import Results, Role
 from nas.store.attributes import END, NETWORK, get, put
 
@@ -117,7 +116,7 @@ class SpaceProposals:
         study = results.study(self.role, goals.directions)
         trials = study.get_trials(deepcopy=False)
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
-        if isinstance(study.sampler, SurrogateSampler | ReplayingSampler):
+        if isinstance(study.sampler, ReplayingSampler):
             study.sampler.bind(Walks(self.space, self._parameters))
         tried = [get(trial.user_attrs, START) for trial in trials if not _left_untried(trial)]
         known = {as_key(start["decisions"]) for start in tried if start}

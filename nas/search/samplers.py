@@ -15,8 +15,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from nas.errors import NasError, nearest
-from nas.search.evolution import AgeingSampler, LocalSearchSampler, ReplayingSampler
-from nas.search.surrogate import SurrogateSampler
+from nas.search.evolution import AgeingSampler, LocalSearchSampler
+from nas.search.replaying import ReplayingSampler
+from nas.search.surrogate.sampler import SurrogateSampler
 
 
 class SamplerError(NasError):
@@ -56,7 +57,7 @@ SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
 _MODEL_CONDITIONS = (samplers.RandomSampler, samplers.TPESampler, samplers.BruteForceSampler, samplers.GridSampler)
 
 # These propose every parameter that they expect to be reached.
-_PROPOSE_ALL = (SurrogateSampler, ReplayingSampler)
+_PROPOSE_ALL = (ReplayingSampler,)
 
 # These go on where the storage says they stopped, as long as their seed stays.
 _RESUMES_BY_SEED = (samplers.QMCSampler, AgeingSampler, LocalSearchSampler)

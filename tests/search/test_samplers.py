@@ -7,10 +7,9 @@ import pytest
 from tiny import Choice, TinySpace
 
 from nas.search import SAMPLERS, SamplerError, choose_sampler, make_sampler
-from nas.search.evolution import ReplayingSampler
+from nas.search.replaying import ReplayingSampler
 from nas.search.samplers import count_independent
 from nas.search.spaces import Parameters, Walks
-from nas.search.surrogate import SurrogateSampler
 
 
 def draws(name: str, past: int) -> list[float]:
@@ -101,7 +100,7 @@ def test_conditional_parameters_are_counted_as_independent() -> None:
 def test_what_is_bound_to_its_space_proposes_every_parameter(name: str) -> None:
     space, parameters = TinySpace(), Parameters()
     sampler = make_sampler(name, seed=0)
-    assert isinstance(sampler, SurrogateSampler | ReplayingSampler)
+    assert isinstance(sampler, ReplayingSampler)
     sampler.bind(Walks(space, parameters))
     study = optuna.create_study(sampler=sampler)
     for number in range(24):

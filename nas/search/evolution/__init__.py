@@ -2,6 +2,5 @@
 
 from nas.search.evolution.ageing import AgeingSampler
 from nas.search.evolution.local_search import LocalSearchSampler
-from nas.search.evolution.replaying import ReplayingSampler
 
-__all__ = ["AgeingSampler", "LocalSearchSampler", "ReplayingSampler"]
+__all__ = ["AgeingSampler", "LocalSearchSampler"]

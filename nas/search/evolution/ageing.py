@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 
 from nas.search.evolution.moves import moves
 from nas.search.evolution.ranking import crowding, ranked
-from nas.search.evolution.replaying import ReplayingSampler
+from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.history import History, Told
 from nas.search.surrogate.sources import Source
 

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from nas.search.evolution.moves import moves
 from nas.search.evolution.ranking import ranked
-from nas.search.evolution.replaying import ReplayingSampler
+from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.history import History, Key, Told, as_key
 from nas.search.surrogate.sources import Source
 

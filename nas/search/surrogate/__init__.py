@@ -1,5 +1,1 @@
-"""A sampler that models architectures: Gaussian processes over operators and places, for several objectives."""
-
-from nas.search.surrogate.sampler import SurrogateSampler
-
-__all__ = ["SurrogateSampler"]
+"""A model of architectures that tells what to ask for: Gaussian processes and ensembles over operators and places."""

@@ -61,7 +61,8 @@ class History:
     told: tuple[Told, ...]
     running: tuple[Params, ...]
     asked: frozenset[Key]
-    hints: tuple[Hint, ...] = ()
+    hints: tuple[Hint, ...]
+    objectives: int
 
     @classmethod
     def of(
@@ -99,7 +100,7 @@ class History:
             if found.told is not None:
                 told.append(found.told)
             hints += found.hints
-        return cls(tuple(told), tuple(running), frozenset(asked), tuple(hints))
+        return cls(tuple(told), tuple(running), frozenset(asked), tuple(hints), len(directions))
 
     @property
     def measured(self) -> tuple[Told, ...]:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
+from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.features import Params
-from nas.search.surrogate.history import Hint, History, Past, as_key, small_is_better
-from nas.search.surrogate.sources import Observed, Source, drawn, fresh
+from nas.search.surrogate.history import Hint, History, small_is_better
+from nas.search.surrogate.sources import Source
 
 if TYPE_CHECKING:
     from nas.search.surrogate.search import Search
 
-_PATIENCE = 3  # times the startup trials, after which infeasible ones alone are learnt from
-_FRESH = 100  # draws in search of one that was not asked for
 
-
-class SurrogateSampler(BaseSampler):
+class SurrogateSampler(ReplayingSampler):
     """Optuna sampler for architectures: Gaussian processes and expected hypervolume improvement.
 
     Takes any number of objectives, categorical and numeric parameters, parameters that are reached under conditions,
@@ -38,6 +33,8 @@ class SurrogateSampler(BaseSampler):
         study = optuna.create_study(directions=["minimize", "minimize"], sampler=SurrogateSampler(seed=0))
     """
 
+    _search: tuple[Any, Search] | None
+
     def __init__(
         self,
         *,
@@ -47,23 +44,8 @@ class SurrogateSampler(BaseSampler):
     ) -> None:
         if n_startup_trials < 1:
             raise ValueError(f"n_startup_trials must be at least 1, but got {n_startup_trials}")
-        self._n_startup_trials = n_startup_trials
-        self._constraints_func = constraints_func
-        self._source: Source | None = None
         self._elsewhere: dict[str, list[tuple[Params, Sequence[float]]]] = {}
-        self._reset(seed)
-
-    def _reset(self, seed: int | None) -> None:
-        self._seed = random.SystemRandom().getrandbits(31) if seed is None else seed
-        self._lock = threading.RLock()
-        self._search: tuple[Any, Search] | None = None
-        self._given: dict[int, dict[str, Any]] = {}
-        self._past: dict[int, Past] = {}
-
-    def bind(self, source: Source) -> None:
-        """Take candidates from a space that is known, not from what trials show of it."""
-        self._source = source
-        self._search = None
+        super().__init__(n_startup_trials, seed, constraints_func)
 
     def learn_from(self, name: str, params: Sequence[Params], values: Sequence[Sequence[float]]) -> None:
         """Learn what networks were worth in an earlier study, whose other data or devices may make it another thing.
@@ -73,7 +55,7 @@ class SurrogateSampler(BaseSampler):
         """
         self._elsewhere[name] = list(zip(params, values, strict=True))
 
-    def _earlier(self, study: Study) -> tuple[Hint, ...]:
+    def earlier(self, study: Study) -> tuple[Hint, ...]:
         return tuple(
             Hint(f"earlier study {name}", -1 - number, params, small_is_better(values, study.directions))
             for name, pairs in self._elsewhere.items()
@@ -81,69 +63,23 @@ class SurrogateSampler(BaseSampler):
             if len(values) == len(study.directions) and np.isfinite(values).all()
         )
 
-    def reseed_rng(self) -> None:
-        self._reset(None)
+    def known(self, history: History) -> int:
+        return len(history.aimed_at)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_lock": None, "_search": None, "_past": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.RLock()
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        if self._source is not None:
-            return dict(self._source.distributions)
-        found: dict[str, BaseDistribution] = {}
-        for past in study.get_trials(deepcopy=False):
-            found.update(past.distributions)
-        return found
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        if not search_space:
-            return {}
-        with self._lock:
-            trials = study.get_trials(deepcopy=False)
-            unfinished = {each.number for each in trials if not each.state.is_finished()}
-            self._given = {number: given for number, given in self._given.items() if number in unfinished}
-            history = History.of(trials, study.directions, self._given, trial.number, self._past, self._earlier(study))
-            source = self._source or Observed(trials)
-            seed = f"{self._seed}/{trial.number}"
-            found = None
-            begun = max(len(history.measured), len(history.aimed_at)) >= self._n_startup_trials
-            if begun or len(history.told) >= _PATIENCE * self._n_startup_trials:
-                found = self._searching(source, len(study.directions)).propose(history, seed)
-            if found is None:
-                found = _unasked(source, history, random.Random(seed))
-            self._given[trial.number] = found
-            return found
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return drawn(param_distribution, random.Random(f"{self._seed}/{trial.number}/{param_name}"))
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        if self._constraints_func is None or state not in (TrialState.COMPLETE, TrialState.PRUNED):
-            return
-        for index, excess in enumerate(self._constraints_func(trial)):
-            study._storage.set_trial_system_attr(trial._trial_id, f"constraints:{index}", float(excess))
-
-    def _searching(self, source: Source, objectives: int) -> Search:
-        """The search so far, a new one where the space shows new sides."""
+    def propose(self, source: Source, history: History, rng: random.Random) -> dict[str, Any] | None:
         from nas.search.surrogate.search import Search  # torch
 
-        if self._search is None or self._search[0] != source.signature:
-            self._search = (source.signature, Search(source, objectives))
-        return self._search[1]
+        if self._search is None or self._search[0] != source.signature:  # the space shows new sides
+            self._search = (source.signature, Search(source, history.objectives))
+        return self._search[1].propose(history, rng)
 
+    def bind(self, source: Source) -> None:
+        super().bind(source)
+        self._search = None
 
-def _unasked(source: Source, history: History, rng: random.Random) -> dict[str, Any]:
-    found = fresh(source, rng)
-    for _ in range(_FRESH):
-        if as_key(found) not in history.asked and source.allows(found):
-            break
-        found = fresh(source, rng)
-    return found
+    def _reset(self, seed: int | None) -> None:
+        super()._reset(seed)
+        self._search = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_search": None}

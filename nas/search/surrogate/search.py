@@ -30,14 +30,13 @@ class Search:
         self._batch: NDArray[np.int64] = np.zeros(0, int)
         self._promising: list[Params] = []
 
-    def propose(self, history: History, seed: str) -> dict[str, Any] | None:
+    def propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
         learnt = (*(each.number for each in history.told), *((hint.task, hint.number) for hint in history.hints))
         places: NDArray[np.int64] = np.zeros(0, int)
         if learnt == self._learnt:
             places = self._candidates.open(history.asked, self._batch)
         if not len(places):
-            rng = random.Random(seed)
             self._models.learn(history, rng.getrandbits(31))
             front = sorted(best_of(history.aimed_at), key=lambda told: -told.number)[:_PARENTS]
             self._candidates.grow([*(told.params for told in front), *self._promising], rng)

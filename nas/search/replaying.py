@@ -14,7 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.search.evolution.moves import unasked
-from nas.search.surrogate.history import History, Past
+from nas.search.surrogate.history import Hint, History, Past
 from nas.search.surrogate.sources import Observed, Source, drawn
 
 _PATIENCE = 3  # times the startup trials, after which infeasible ones alone are learnt from
@@ -37,6 +37,14 @@ class ReplayingSampler(BaseSampler):
         self._constraints_func = constraints_func
         self._source: Source | None = None
         self._reset(seed)
+
+    def earlier(self, study: Study) -> Sequence[Hint]:
+        """What is known from elsewhere."""
+        return ()
+
+    def known(self, history: History) -> int:
+        """How many networks there are to learn from."""
+        return len(history.measured)
 
     @abstractmethod
     def propose(self, source: Source, history: History, rng: random.Random) -> dict[str, Any] | None:
@@ -79,11 +87,11 @@ class ReplayingSampler(BaseSampler):
             trials = study.get_trials(deepcopy=False)
             unfinished = {each.number for each in trials if not each.state.is_finished()}
             self._given = {number: given for number, given in self._given.items() if number in unfinished}
-            history = History.of(trials, study.directions, self._given, trial.number, self._past)
+            history = History.of(trials, study.directions, self._given, trial.number, self._past, self.earlier(study))
             source = self._source or Observed(trials)
             rng = random.Random(f"{self._seed}/{trial.number}")
             found = None
-            begun = len(history.measured) >= self._n_startup_trials
+            begun = self.known(history) >= self._n_startup_trials
             if begun or len(history.told) >= _PATIENCE * self._n_startup_trials:
                 found = self.propose(source, history, rng)
             if found is None:

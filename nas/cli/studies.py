@@ -73,7 +73,7 @@ def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool) -> No
     """A search that is answered from a table."""
     from nas.study.table_run import open_table_study, run_table_study, table_plan
 
-    opened = open_table_study(config)
+    opened = open_table_study(config, results=folder.parent)
     for warning in opened.warnings:
         err.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     if dry_run:

@@ -26,7 +26,8 @@ class Record:
     its environment and flags, `predicted` the latency forecast before it was taken (`p50` and 90% bounds `low`, `high`,
     in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch. `origin` says what proposed it: `by` is
     the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what it had learnt, or
-    `start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was recorded.
+    `start`, `warm start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was
+    recorded.
     """
 
     trial: int

@@ -23,6 +23,7 @@ from nas.store.storage import open_storage, quiet, storage_errors
 Direction = Literal["minimize", "maximize"]
 DAMAGED = "its record is damaged"  # how the reason of such a trial begins
 FINALIZED = "finalized"  # the folder within a study's where chosen networks are trained again, and its document
+WARM_START = "warm_start.json"  # which earlier studies a search began with, and what became of their networks
 MAPS = "maps"  # the folder within a trial's with what the network looks at in images, and its document
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -56,6 +57,7 @@ class Results:
         self.data_file = self.folder / "data.json"
         self.journal_file = self.folder / "journal.log"
         self.storage_file = self.folder / "storage.json"
+        self.warm_file = self.folder / WARM_START
         self.front_file = self.folder / "front.json"
         self.report_file = self.folder / "report.html"
         self.table_file = self.folder / "trials.parquet"

@@ -20,7 +20,8 @@ from nas.study.few import few_networks, possible_trials
 from nas.study.meters import study_meter
 from nas.study.open import OpenStudy
 from nas.study.predicting import predictor_words
-from nas.study.run import final_recipe, price
+from nas.study.run import final_recipe
+from nas.study.spaces import price
 from nas.train import Recipe, Trainer
 
 NETWORKS = 3
@@ -60,6 +61,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "sampler": config.search.sampler_words,
         "predictor": predictor_words(study),
         "start": list(study.start),
+        **({"warm_start": study.warm.to_json()} if study.warm.studies else {}),
         "trials_left": trials,
         "rungs": list(study.rungs.epochs),
         "baselines": list(study.baselines),

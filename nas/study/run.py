@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nas.arch import Plan
 from nas.errors import BudgetUnreachable, SpecError, StoreError
 from nas.measure import DeviceLock
 from nas.report import best, front
@@ -28,7 +27,7 @@ from nas.study.open import OpenStudy
 from nas.study.predicting import learner_for
 from nas.study.results import Finished, finalized_best, read_resolved, stored_plan, write_results
 from nas.study.software import software
-from nas.study.spaces import catalogue
+from nas.study.spaces import price
 from nas.study.work import REPORTED, TrainWork
 from nas.train import Recipe
 
@@ -36,8 +35,8 @@ OnProgress = Callable[[Progress], None]
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
 MAY_GROW = (
-    "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path", "evaluator.table",
-    "grid.seeds", "compare.seeds", "recipe.distill.teacher",
+    "search.trials", "search.start", "search.warm_start", "finalists", "baselines", "run", "predictor", "data.path",
+    "evaluator.table", "grid.seeds", "compare.seeds", "recipe.distill.teacher",
 )  # fmt: skip
 
 
@@ -106,6 +105,7 @@ def _driving(study: OpenStudy, folder: Path, on_progress: OnProgress) -> Iterato
     with results.driving():
         note_study(results, study.config, study.space)
         write_json(results.data_file, study.dataset.to_json())
+        study.warm.note(results)
         # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
         with runner, study_meter(config) as meter:
@@ -118,7 +118,13 @@ def _search(
 ) -> None:
     settings = study.config.search
     proposals = SpaceProposals(
-        study.space, settings.chosen_sampler, settings.options, seed=settings.seed, start=study.start
+        study.space,
+        settings.chosen_sampler,
+        settings.options,
+        seed=settings.seed,
+        start=study.start,
+        warm=study.warm.first,
+        lessons=study.warm.lessons,
     )
     learner, about = learner_for(study, meter)
     write_json(results.env_file, {**read_json(results.env_file), **about})
@@ -137,7 +143,7 @@ def _search(
     )
     work = _work(study, study.config.training, skip_unreadable)
     said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""
-    begun = "; ".join(part for part in (said, few_networks(study.space, settings.trials)) if part)
+    begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, settings.trials)) if part)
 
     def tell(progress: Progress) -> None:
         on_progress(replace(progress, note=progress.note or begun))
@@ -202,11 +208,6 @@ def front_first(candidates: Sequence[Record], study: OpenStudy) -> list[Record]:
     members = front(within, study.config.resolved())
     among = {record.trial for record in members}
     return [*members, *(record for record in within if record.trial not in among)]
-
-
-def price(plan: Plan) -> dict[str, float]:
-    """What a plan costs, by the names that budgets use."""
-    return dict(catalogue().plan(plan).values())
 
 
 def final_recipe(config: StudyConfig) -> Recipe:

@@ -30,6 +30,9 @@ def search(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read, and count them.")
     ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Go on in the space as it is now, where the study began in another.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run and about how long; write nothing.")
     ] = False,
@@ -47,7 +50,7 @@ def search(
     config = read_study(study, overrides)
     folder = results_folder(config, out_folder)
     if config.evaluator is not None:
-        _search_table(config, folder, dry_run, as_json)
+        _search_table(config, folder, dry_run, as_json, adopt)
         return
     opened = open_study(config, results=folder.parent, skip_unreadable=skip_unreadable)
     check_named(opened)
@@ -62,14 +65,14 @@ def search(
         err.print(f"latency predictor: {predictor_words(opened)}", highlight=False, soft_wrap=True)
     try:
         with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
-            finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable)
+            finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable, adopt=adopt)
     except KeyboardInterrupt:
         err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
         raise
     _print_finished(folder, finished, as_json)
 
 
-def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool) -> None:
+def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool, adopt: bool) -> None:
     """A search that is answered from a table."""
     from nas.study.table_run import open_table_study, run_table_study, table_plan
 
@@ -82,7 +85,7 @@ def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool) -> No
         return
     try:
         with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
-            finished = run_table_study(opened, folder, live.update)
+            finished = run_table_study(opened, folder, live.update, adopt=adopt)
     except KeyboardInterrupt:
         err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
         raise

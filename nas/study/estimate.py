@@ -18,6 +18,7 @@ from nas.search.probe import find_reachable
 from nas.store import Results
 from nas.study.few import few_networks, possible_trials
 from nas.study.meters import study_meter
+from nas.study.noting import differences
 from nas.study.open import OpenStudy
 from nas.study.predicting import predictor_words
 from nas.study.run import final_recipe
@@ -66,6 +67,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "rungs": list(study.rungs.epochs),
         "baselines": list(study.baselines),
         "finalists": config.finalists.count,
+        **differences(folder, config, study.space),
         "runner": config.run.runner,
         "trials_at_a_time": config.run.concurrent,
         "seconds_an_epoch": epoch_s,

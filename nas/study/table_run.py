@@ -25,8 +25,9 @@ from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
+from nas.study.noting import differences, note_study, noted
 from nas.study.results import Finished, stored_plan, write_results
-from nas.study.run import note_study, nothing_left
+from nas.study.run import nothing_left
 from nas.study.software import software
 from nas.study.spaces import check_whole, open_space, price
 from nas.study.starting import find_starts
@@ -163,7 +164,9 @@ def _rungs(rungs: list[int], epochs: list[int], reduction: int) -> Rungs:
     return Rungs((*rungs, epochs[-1]), reduction)
 
 
-def run_table_study(study: TableStudy, folder: Path, on_progress: Callable[[Progress], None]) -> Finished:
+def run_table_study(
+    study: TableStudy, folder: Path, on_progress: Callable[[Progress], None], *, adopt: bool = False
+) -> Finished:
     """Run a study on a table, or go on with one that was interrupted, and write everything to `folder`.
 
     `run.concurrent` workers share a simulated clock. Raises as `nas.study.run.run_study`.
@@ -171,10 +174,10 @@ def run_table_study(study: TableStudy, folder: Path, on_progress: Callable[[Prog
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
     with nothing_left(folder), results.driving():
-        note_study(results, config, study.space)
+        said = note_study(results, config, study.space, adopt=adopt)
         write_json(results.env_file, {"table": str(study.table.path), "rows": len(study.table.rows), **software()})
         study.warm.note(results)
-        _search(study, results, on_progress)
+        _search(study, results, noted(said, on_progress))
     finished = write_results(results)
     leader = best(finished.records, finished.study)
     if leader is not None:
@@ -235,6 +238,7 @@ def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
         **({"warm_start": study.warm.to_json()} if study.warm.studies else {}),
         "trials": trials,
         "rungs": list(study.rungs.epochs),
+        **differences(folder, config, study.space),
         "simulated_workers": config.run.concurrent,
         "simulated_seconds_a_network": mean_s,
         "simulated_seconds_at_most": mean_s * trials / config.run.concurrent,

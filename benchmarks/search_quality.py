@@ -27,7 +27,7 @@ import pandas as pd
 
 from benchmarks.common import environment, report
 from nas.errors import NasError, nearest
-from nas.search import SAMPLERS, make_sampler
+from nas.search import SAMPLERS, choose_sampler, make_sampler
 
 AT = (50, 100, 200)
 MOST_ASKS = 50  # times the queries; a sampler that still finds nothing new has settled
@@ -55,15 +55,20 @@ class Table:
         for column in (arch, accuracy, cost):
             if column not in frame:
                 raise TableError(f"{path} has no column '{column}'; {nearest(column, map(str, frame.columns))}")
-        texts = frame[arch].astype(str).tolist()
-        width = len(texts[0]) if texts else 0
+        texts = [str(each) for each in frame[arch]]
+        if not texts:
+            raise TableError(f"{path} must have a row for each network, but has none")
+        width = len(texts[0])
         for row, text in enumerate(texts):
             if len(text) != width or not (text.isascii() and text.isdigit()):
                 raise TableError(f"{path}: '{arch}' must be {width} digits, but row {row} has '{text}'")
-        if not texts or len(set(texts)) != len(texts):
+        if len(set(texts)) != len(texts):
             raise TableError(
                 f"{path}: '{arch}' must name each network once, but has {len(set(texts))} in {len(texts)} rows"
             )
+        for column in (accuracy, cost):
+            if not pd.api.types.is_numeric_dtype(frame[column]):
+                raise TableError(f"{path}: '{column}' must hold numbers, but row 0 has {frame[column].iloc[0]!r}")
         values = np.column_stack([100 - frame[accuracy].to_numpy(float), frame[cost].to_numpy(float)])
         wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(wrong):
@@ -101,7 +106,9 @@ class Score:
 
 def search(table: Table, score: Score, name: str, queries: int, seed: int) -> dict[str, Any]:
     """One search: scores at each of `AT`, all asks, seconds spent asking."""
-    study = optuna.create_study(directions=["minimize", "minimize"], sampler=make_sampler(name, seed=seed))
+    study = optuna.create_study(
+        directions=["minimize", "minimize"], sampler=make_sampler(choose_sampler(name, queries), seed=seed)
+    )
     rows: dict[int, None] = {}
     found: dict[str, Any] = {"seed": seed, "asks": 0, "seconds": 0.0}
     while len(rows) < queries and found["asks"] < MOST_ASKS * queries:
@@ -156,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = Table.read(options.table, options.arch, options.accuracy, options.cost)
         score = Score(table)
         for name in names:
-            make_sampler(name)
+            make_sampler(choose_sampler(name, options.queries))
     except NasError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -58,8 +58,8 @@ class Objective:
             raise
         except ExpressionError as error:
             raise GoalError(f"objective '{self.text}' must be a number, but {error}") from error
-        if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
-            raise GoalError(f"objective '{self.text}' must be a number, but is {found!r}")
+        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+            raise GoalError(f"objective '{self.text}' must be a finite number, but is {found!r}")
         return float(found)
 
     def gain(self, values: Mapping[str, Any]) -> float:
@@ -106,7 +106,8 @@ class Budget:
         if any(isinstance(value, float) and math.isnan(value) for value in named):
             return math.inf
         try:
-            return float(self.expression.excess(values))
+            excess = float(self.expression.excess(values))
+            return math.inf if math.isnan(excess) else excess
         except MissingName:
             return None
         except ExpressionError as error:

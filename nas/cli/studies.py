@@ -94,9 +94,12 @@ def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool, adopt
 
 def _print_finished(folder: Path, finished: Any, as_json: bool) -> None:
     """The end of a search; exit code 3 where nothing met the budgets."""
-    from nas.report import verdict
+    from nas.report import constant_objectives, verdict
 
     found = verdict(finished.records, finished.study)
+    # Of a table it was said before.
+    for name in constant_objectives(finished.records, finished.study) if not finished.study.get("evaluator") else ():
+        err.print(f"[yellow]warning:[/] '{escape(name)}' is the same in all finished networks", highlight=False)
     if as_json:
         import json
 

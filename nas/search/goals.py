@@ -59,7 +59,7 @@ class Objective:
         except ExpressionError as error:
             raise GoalError(f"objective '{self.text}' must be a number, but {error}") from error
         if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-            raise GoalError(f"objective '{self.text}' must be a finite number, but is {found!r}")
+            raise GoalError(f"objective '{self.text}' must be a number that is finite, but is {found!r}")
         return float(found)
 
     def gain(self, values: Mapping[str, Any]) -> float:
@@ -100,14 +100,13 @@ class Budget:
     def excess(self, values: Mapping[str, Any]) -> float | None:
         """By how much it is exceeded (<= 0: met), None while a value that it names is not known.
 
-        Infinite where one is not-a-number. Raises `GoalError` for what cannot be compared.
+        Infinite where one is not-a-number or infinite itself. Raises `GoalError` for what cannot be compared.
         """
         named = [values[name] for name in self.names if name in values]
-        if any(isinstance(value, float) and math.isnan(value) for value in named):
+        if any(isinstance(value, float) and not math.isfinite(value) for value in named):
             return math.inf
         try:
-            excess = float(self.expression.excess(values))
-            return math.inf if math.isnan(excess) else excess
+            return float(self.expression.excess(values))
         except MissingName:
             return None
         except ExpressionError as error:

@@ -151,7 +151,7 @@ def test_known_networks_and_those_of_other_studies_may_start_a_study_on_a_table(
 
 def test_what_is_no_study_is_told_with_its_place(tmp_path, earlier):
     file = later(tmp_path, search={"warm_start": ["earlier", "nothing"]})
-    with pytest.raises(NasError, match=r"study.yaml:\d+:\d+: at search.warm_start.1: 'nothing' must be a results folder"):
+    with pytest.raises(NasError, match=r"study.yaml:\d+:\d+: at search.warm_start.1: 'nothing' must be"):
         open_table_study(read_study(file), results=earlier.parent)
 
 

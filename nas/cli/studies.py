@@ -49,10 +49,14 @@ def search(
     overrides = {"data.path": path, "search.trials": trials, "device": device, "run.runner": runner}
     config = read_study(study, overrides)
     folder = results_folder(config, out_folder)
+    if config.search.warm_start:
+        err.print(
+            f"looking for the networks of {', '.join(config.search.warm_start)} in the space ...", highlight=False
+        )
     if config.evaluator is not None:
         _search_table(config, folder, dry_run, as_json, adopt)
         return
-    opened = open_study(config, results=folder.parent, skip_unreadable=skip_unreadable)
+    opened = open_study(config, results=folder.parent, folder=folder, skip_unreadable=skip_unreadable)
     check_named(opened)
     if opened.dataset.skipped:
         err.print(f"left out {len(opened.dataset.skipped)} unreadable images, the first: {opened.dataset.skipped[0]}")
@@ -76,7 +80,7 @@ def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool, adopt
     """A search that is answered from a table."""
     from nas.study.table_run import open_table_study, run_table_study, table_plan
 
-    opened = open_table_study(config, results=folder.parent)
+    opened = open_table_study(config, results=folder.parent, folder=folder)
     for warning in opened.warnings:
         err.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     if dry_run:

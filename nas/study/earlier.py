@@ -18,8 +18,8 @@ from nas.study.results import open_results, read_resolved, stored_plan
 from nas.study.starting import FROM, sides
 
 NEAR = 0.5  # share of a network's values that the nearest one may lack and still stand for it
-TRIES = 20_000  # networks that are looked at for one earlier study, beyond those that answers alike give
-AT_A_TIME = 1_000  # for one network of it
+TRIES = 5_000  # networks that are looked at for one earlier study; afterwards what answers alike give is taken
+AT_A_TIME = 500  # for one network of it
 
 # Why a network is left out.
 NOT_KEPT = "its architecture is not kept"
@@ -66,22 +66,25 @@ class EarlierStudy:
         return len(self.found) + sum(self.left_out.values())
 
 
-def find_earlier(name: str, space: Space, resolution: int, *, base: Path = Path("results")) -> EarlierStudy:
+def find_earlier(
+    name: str, space: Space, resolution: int, *, base: Path = Path("results"), own: Path | None = None
+) -> EarlierStudy:
     """The networks that an earlier study trained to the end, its baselines and finalists too, in a space.
 
     `name` is a results folder or its name within `base`; `resolution` is that of the data. In the same space the
     decisions are the network. Else a network is built for the classes and channels of the space, the questions of the
     same name get the same answers, and from there one answer after the other is changed to what leaves the fewest
-    values different; where more than half of them differ in the end, it is left out. Raises `NasError` where there is
-    no such study.
+    values different; where more than half of them differ in the end, it is left out. Of the folder `own`, which this
+    study goes on in, candidates are known anyway. Raises `NasError` where there is no such study.
     """
     results = open_results(name, base)
     study = read_resolved(results.folder)
     alike = _but_for_data(study.get("space")) == _but_for_data(space.tree.plain())
     finder = _Finder(results, space, resolution, alike)
     found, left_out = [], Counter[str]()
+    known = own is not None and own.resolve() == results.folder.resolve()
     for record in results.records():
-        if record.state != "complete":
+        if record.state != "complete" or (known and record.role == "candidate"):
             continue
         try:
             found.append(finder.find(record, f"{results.folder.name}:{reference(record)}"))

@@ -55,8 +55,14 @@ class OpenStudy:
     warm: WarmStart = field(default_factory=WarmStart)
 
 
-def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unreadable: bool = False) -> OpenStudy:
-    """Look up and check everything that a study names.
+def open_study(
+    config: StudyConfig,
+    *,
+    results: Path = Path("results"),
+    folder: Path | None = None,
+    skip_unreadable: bool = False,
+) -> OpenStudy:
+    """Look up and check everything that a study names; `folder` is the one that it goes on in.
 
     Raises `DataError`, `SpecError`, `DeviceError` and other `NasError` for what does not hold.
     """
@@ -90,7 +96,14 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     start = find_starts(config, space, dataset.resolution, results)
     warm_goals = Goals.parse(config.objectives, config.budgets, space.cost_constraints)
     warm = warm_start(
-        config, space, dataset.resolution, warm_goals, lambda d: price(space.decode(d)), list(start.values()), results
+        config,
+        space,
+        dataset.resolution,
+        warm_goals,
+        lambda d: price(space.decode(d)),
+        list(start.values()),
+        results,
+        folder,
     )
     given |= {"resolution": dataset.resolution, "resolution_from": "the data's resolution"}
     baselines = {

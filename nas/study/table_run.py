@@ -123,8 +123,8 @@ class Recorded:
         """Nothing is held."""
 
 
-def open_table_study(config: StudyConfig, *, results: Path = Path("results")) -> TableStudy:
-    """Look up and check everything that a study on a table names.
+def open_table_study(config: StudyConfig, *, results: Path = Path("results"), folder: Path | None = None) -> TableStudy:
+    """Look up and check everything that a study on a table names; `folder` is the one that it goes on in.
 
     Raises `SpecError` and other `NasError` for what does not hold, with its place in the study's file.
     """
@@ -152,7 +152,7 @@ def open_table_study(config: StudyConfig, *, results: Path = Path("results")) ->
     def costs(decisions: Decisions) -> Mapping[str, float]:
         return answers.price(answers.decode(decisions))
 
-    warm = warm_start(config, space, space.input.height, goals, costs, list(start.values()), results)
+    warm = warm_start(config, space, space.input.height, goals, costs, list(start.values()), results, folder)
     return TableStudy(config, space, table, goals, rungs, start, warm)
 
 

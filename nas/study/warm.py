@@ -76,16 +76,20 @@ def warm_start(
     costs: Costs,
     taken: Sequence[Mapping[str, Any]],
     base: Path,
+    own: Path | None = None,
 ) -> WarmStart:
     """What the earlier studies that a study names give it.
 
-    `costs` tells what decisions cost before training; `taken` are decisions that the search starts at anyway.
+    `costs` tells what decisions cost before training; `taken` are decisions that the search starts at anyway; `own` is
+    the folder that it goes on in.
 
     Raises `SpecError` with the place of an earlier study that is none.
     """
     names = list(dict.fromkeys(config.search.warm_start))
     studies = tuple(
-        config.told_at(["search", "warm_start", index], partial(find_earlier, name, space, resolution, base=base))
+        config.told_at(
+            ["search", "warm_start", index], partial(find_earlier, name, space, resolution, base=base, own=own)
+        )
         for index, name in ((config.search.warm_start.index(name), name) for name in names)
     )
     if not studies:

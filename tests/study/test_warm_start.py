@@ -166,6 +166,15 @@ def test_in_a_smaller_space_the_others_come_near(earlier):
         assert each.exact == (space.decode(each.decisions).arch_id == each.record.arch_id)
 
 
+def test_of_its_own_folder_only_baselines_and_finalists_are_looked_at(earlier, tmp_path):
+    space = open_space(SPACE)
+    assert find_earlier("earlier", space, 8, base=earlier.parent, own=earlier).finished == 0
+    folder = shutil.copytree(EXAMPLE, tmp_path / "example")
+    found = find_earlier(str(folder), open_space("quickstart"), 16, own=folder)
+    assert found.finished
+    assert {each.record.role for each in found.found} <= {"baseline", "finalist"}
+
+
 def test_what_is_not_kept_is_counted(earlier):
     conv = {"out": {"choice": [4, 6, 8]}, "kernel": {"choice": [1, 3, 5, 7]}}
     space = open_space(SPACE | {"stem": [{"conv": conv | {"stride": 1}}], "head": ["pool", {"classifier": {}}]})

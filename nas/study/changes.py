@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ STAYS = {
     "name": "records are kept under it",
 }
 SHOWN, LONGEST = 12, 60
+_ANSWERS = re.compile(r"\.(choice|range|each)(\.|$)")  # in the keys of a space: told as decisions
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,12 @@ def decision_changes(before: Sequence[Decision], after: Sequence[Decision]) -> l
 
 
 def listed(found: Iterable[Change], decisions: Sequence[str]) -> list[str]:
-    """The changes in words, a line each: of the space its decisions, or where these are the same its settings."""
+    """The changes in words, a line each: of the space its decisions, and what is no decision."""
     found = list(found)
     lines = [str(each) for each in found if not each.key.startswith("space")]
+    lines += [f"space: {line}" for line in decisions]
     inside = [each for each in found if each.key.startswith("space")]
-    if decisions:
-        lines += [f"space: {line}" for line in decisions]
-    else:
-        lines += [str(each) for each in inside]
+    lines += [str(each) for each in inside if not (decisions and _ANSWERS.search(each.key))]
     return [*lines[:SHOWN], *([f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else [])]
 
 

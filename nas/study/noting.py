@@ -24,12 +24,12 @@ from nas.study.spaces import open_space
 TRIES = 300  # networks that are looked at for one that answers alike do not give again
 
 
-def note_study(results: Results, config: StudyConfig, space: Space, *, adopt: bool = False) -> str:
+def note_study(results: Results, config: StudyConfig, space: Space, *, adopt: bool | None = None) -> str:
     """Write the resolved study, space included, or check that the one that stands there is the same search.
 
     With `adopt` the search goes on in a changed space: the study of before is kept as `study.1.yaml` (2, ...), and
     networks that are not in the new space leave the search, though not the records. Gives what became of them in words.
-    Raises `StoreError` for what differs otherwise.
+    Raises `StoreError` for what differs otherwise; `adopt` is None where there is no search that could go on.
     """
     resolved = _resolved(config, space)
     said = ""
@@ -94,24 +94,23 @@ class Resumed:
         old = self.space_before if self.space_changed else None
         return listed(self.changes, decision_changes(old.decisions, self.space.decisions) if old is not None else [])
 
-    def refusal(self, adopt: bool) -> str:
+    def refusal(self, adopt: bool | None) -> str:
         keys = list(dict.fromkeys("space" if each.key.startswith("space") else each.key for each in self.changes))
         listed_ = "".join(f"\n  {line}" for line in self.lines)
         trained = any(r.gate is None and (r.curve or r.state != "running") for r in self.results.records())
         begun = "change the study back" if trained else "remove it, for nothing has been trained there yet"
         fixed = {each.key: each.why_not for each in self.changes if not each.adoptable}
         stays = "; ".join(f"{key} must stay{': ' + why if why else ''}" for key, why in list(fixed.items())[:3])
-        if not fixed:
+        way = ""
+        if adopt is False and not fixed:
             way = (
-                "\nrun again with --adopt to go on so: networks that are in the space stay, others leave the search; or"
+                "run again with --adopt to go on so: networks that are in the space stay, others leave the search; or "
             )
         elif adopt:
-            way = f"\n--adopt changes the space and the sampler only ({stays});"
-        else:
-            way = "\n"
+            way = f"--adopt changes the space and the sampler only ({stays}); "
         return (
             f"{self.results.folder} holds another study: {', '.join(keys[:6])} differ{'s' if len(keys) == 1 else ''} "
-            f"from what it was started with{listed_}{way} choose another folder with --out, or {begun}"
+            f"from what it was started with{listed_}\n{way}choose another folder with --out, or {begun}"
         )
 
 

@@ -95,7 +95,7 @@ def run_networks(
 
 @contextmanager
 def _driving(
-    study: OpenStudy, folder: Path, on_progress: OnProgress, *, adopt: bool = False
+    study: OpenStudy, folder: Path, on_progress: OnProgress, *, adopt: bool | None = None
 ) -> Iterator[tuple[Results, AnyMeter, OnProgress]]:
     """The results folder for this process alone, the study noted in it, runners and the meter ready."""
     config = study.config

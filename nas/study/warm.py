@@ -98,7 +98,7 @@ def warm_start(
     room = min(MOST, config.search.trials // SHARE, max(0, config.search.trials - len(taken)))
     first: dict[str, Decisions] = {}
     seen = {as_key(decisions) for decisions in taken}
-    for found in _by_turns([priced.front(study) for study in studies]):
+    for found in _by_turns([row for study in studies for row in priced.fronts(study)]):
         if len(first) < room and as_key(found.decisions) not in seen:
             seen.add(as_key(found.decisions))
             first[found.name] = found.decisions
@@ -147,17 +147,20 @@ class _Priced:
                 rows = [(found.decisions, values) for found, values in told.values()]
                 yield Lesson(study.name, title, tuple(d for d, _ in rows), tuple(v for _, v in rows))
 
-    def front(self, study: EarlierStudy) -> list[Found]:
-        """Its front within the budgets on costs, in an order that is spread along it from the start.
-
-        By this study's objectives where it knows them, else by its own. A finalist stands for the trial it repeats.
-        """
-        replaced = {each.record.source for each in study.found if each.record.role == "finalist"}
-        among = [
-            each
-            for each in study.found
-            if not (each.record.role == "candidate" and each.record.trial in replaced) and self.affordable(each)
+    def fronts(self, study: EarlierStudy) -> list[list[Found]]:
+        """The fronts of its candidates, and of what was trained by the finalists' recipe, as `front` has them."""
+        affordable = [each for each in study.found if self.affordable(each)]
+        candidates = [each for each in affordable if each.record.role == "candidate"]
+        return [
+            self.front(study, candidates),
+            self.front(study, [each for each in affordable if each.record.role != "candidate"]),
         ]
+
+    def front(self, study: EarlierStudy, among: Sequence[Found]) -> list[Found]:
+        """The front of some of its networks, in an order that is spread along it from the start.
+
+        By this study's objectives where it knows them, else by its own.
+        """
         for gains in (self._gains, _own_gains(study)):
             known = [(each, found) for each in among if (found := gains(each)) is not None]
             if known:

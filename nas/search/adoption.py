@@ -12,7 +12,7 @@ from nas.search.goals import Goals
 from nas.search.proposals import START
 from nas.search.spaces import Parameters, Space
 from nas.search.trials import TOLD
-from nas.store.attributes import END, NETWORK, get, put, record_of
+from nas.store.attributes import END, LATENCY, NETWORK, get, put, record_of
 from nas.store.record import OUTSIDE, Record
 
 CONSTRAINT = "constraints:"  # how Optuna begins the system attribute of a constraint
@@ -45,13 +45,13 @@ class Carrier:
         record = record_of(trial, "candidate")
         if end.get("gate") == OUTSIDE:
             end = {key: value for key, value in (end | end["before"]).items() if key != "before" and value is not None}
-        if (not network and not end) or end.get("gate") == "dropped":
-            return _failed(trial, network, {"values": {}} | end | {"state": "failed", "gate": "dropped"})
+        dropped = {"state": "failed", "gate": "dropped", "values": {}}
+        if end.get("gate") == "dropped" or not (network or end):
+            return _failed(trial, network, dropped | end)
         decisions = self._place(record)
-        if decisions is None and not end:
-            return _failed(trial, network, {"state": "failed", "values": {}, "gate": "dropped", "reason": self._reason})
         if decisions is None:
             self.outside += 1
+            end = end or dropped  # it was in training
             before = {key: end.get(key) for key in ("state", "gate", "reason", "entered")}
             new = {"state": "infeasible", "gate": OUTSIDE, "reason": self._reason, "entered": False, "before": before}
             return _failed(trial, network, end | new | {"decisions": dict(record.decisions)})
@@ -85,10 +85,14 @@ class Carrier:
 
 
 def _failed(trial: FrozenTrial, network: Mapping[str, Any], end: Mapping[str, Any]) -> FrozenTrial:
-    """A trial that no sampler learns from and that has no parameters."""
+    """A trial that no sampler learns from and that has no parameters.
+
+    What was measured of one that was dropped is forgotten, for its decisions may mean another network now.
+    """
     decisions = end.get("decisions")
     network = network and {**network, **({"decisions": decisions} if decisions else {})}
     attributes = {NETWORK: network, END: end, START: get(trial.user_attrs, START)}
+    attributes |= {LATENCY: {}} if end["gate"] == "dropped" else {}
     return _copy(trial, TrialState.FAIL, attributes)
 
 

@@ -96,7 +96,7 @@ class Resumed:
 
     def refusal(self, adopt: bool | None) -> str:
         keys = list(dict.fromkeys("space" if each.key.startswith("space") else each.key for each in self.changes))
-        listed_ = "".join(f"\n  {line}" for line in self.lines)
+        differing = "".join(f"\n  {line}" for line in self.lines)
         trained = any(r.gate is None and (r.curve or r.state != "running") for r in self.results.records())
         begun = "change the study back" if trained else "remove it, for nothing has been trained there yet"
         fixed = {each.key: each.why_not for each in self.changes if not each.adoptable}
@@ -110,7 +110,7 @@ class Resumed:
             way = f"--adopt changes the space and the sampler only ({stays}); "
         return (
             f"{self.results.folder} holds another study: {', '.join(keys[:6])} differ{'s' if len(keys) == 1 else ''} "
-            f"from what it was started with{listed_}\n{way}choose another folder with --out, or {begun}"
+            f"from what it was started with{differing}\n{way}choose another folder with --out, or {begun}"
         )
 
 

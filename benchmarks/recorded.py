@@ -39,15 +39,20 @@ class Table:
         for column in (arch, *columns):
             if column not in frame:
                 raise TableError(f"{path} has no column '{column}'; {nearest(column, map(str, frame.columns))}")
-        texts = frame[arch].astype(str).tolist()
-        width = len(texts[0]) if texts else 0
+        texts = [str(each) for each in frame[arch]]
+        if not texts:
+            raise TableError(f"{path} must have a row for each network, but has none")
+        width = len(texts[0])
         for row, text in enumerate(texts):
             if len(text) != width or not (text.isascii() and text.isdigit()):
                 raise TableError(f"{path}: '{arch}' must be {width} digits, but row {row} has '{text}'")
-        if not texts or len(set(texts)) != len(texts):
+        if len(set(texts)) != len(texts):
             raise TableError(
                 f"{path}: '{arch}' must name each network once, but has {len(set(texts))} in {len(texts)} rows"
             )
+        for column in columns:
+            if not pd.api.types.is_numeric_dtype(frame[column]):
+                raise TableError(f"{path}: '{column}' must hold numbers, but row 0 has {frame[column].iloc[0]!r}")
         values = frame[columns].to_numpy(float, copy=True)
         wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(wrong):

@@ -31,7 +31,7 @@ from benchmarks.askers import PREFIX, SYNE, make_asker
 from benchmarks.common import environment, report
 from benchmarks.recorded import Score, Table, TableError
 from nas.errors import NasError
-from nas.search import SAMPLERS
+from nas.search import SAMPLERS, choose_sampler
 
 __all__ = ["Pair", "Score", "Table", "TableError", "main", "search", "search_best", "summarize"]
 
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.queries < 1 or options.seeds < 1:
         parser.error(f"--queries and --seeds must be at least 1, but got {options.queries} and {options.seeds}")
-    names = options.samplers.split(",")
+    names = [choose_sampler(name, options.queries) for name in options.samplers.split(",")]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         pairs = asked_for(options.accuracy, options.cost, options.pair, options.single)

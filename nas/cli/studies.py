@@ -30,6 +30,9 @@ def search(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read, and count them.")
     ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Go on in the space as it is now, where the study began in another.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run and about how long; write nothing.")
     ] = False,
@@ -46,10 +49,14 @@ def search(
     overrides = {"data.path": path, "search.trials": trials, "device": device, "run.runner": runner}
     config = read_study(study, overrides)
     folder = results_folder(config, out_folder)
+    if config.search.warm_start:
+        err.print(
+            f"looking for the networks of {', '.join(config.search.warm_start)} in the space ...", highlight=False
+        )
     if config.evaluator is not None:
-        _search_table(config, folder, dry_run, as_json)
+        _search_table(config, folder, dry_run, as_json, adopt)
         return
-    opened = open_study(config, results=folder.parent, skip_unreadable=skip_unreadable)
+    opened = open_study(config, results=folder.parent, folder=folder, skip_unreadable=skip_unreadable)
     check_named(opened)
     if opened.dataset.skipped:
         err.print(f"left out {len(opened.dataset.skipped)} unreadable images, the first: {opened.dataset.skipped[0]}")
@@ -62,18 +69,18 @@ def search(
         err.print(f"latency predictor: {predictor_words(opened)}", highlight=False, soft_wrap=True)
     try:
         with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
-            finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable)
+            finished = run_study(opened, folder, live.update, skip_unreadable=skip_unreadable, adopt=adopt)
     except KeyboardInterrupt:
         err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
         raise
     _print_finished(folder, finished, as_json)
 
 
-def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool) -> None:
+def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool, adopt: bool) -> None:
     """A search that is answered from a table."""
     from nas.study.table_run import open_table_study, run_table_study, table_plan
 
-    opened = open_table_study(config)
+    opened = open_table_study(config, results=folder.parent, folder=folder)
     for warning in opened.warnings:
         err.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False, soft_wrap=True)
     if dry_run:
@@ -82,7 +89,7 @@ def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool) -> No
         return
     try:
         with stoppable(), LiveProgress(f"{config.name} -> {folder}") as live:
-            finished = run_table_study(opened, folder, live.update)
+            finished = run_table_study(opened, folder, live.update, adopt=adopt)
     except KeyboardInterrupt:
         err.print(f"interrupted; everything finished is kept in {folder}. Go on with the same command.", soft_wrap=True)
         raise
@@ -91,9 +98,12 @@ def _search_table(config: Any, folder: Path, dry_run: bool, as_json: bool) -> No
 
 def _print_finished(folder: Path, finished: Any, as_json: bool) -> None:
     """The end of a search; exit code 3 where nothing met the budgets."""
-    from nas.report import verdict
+    from nas.report import constant_objectives, verdict
 
     found = verdict(finished.records, finished.study)
+    # Of a table it was said before.
+    for name in constant_objectives(finished.records, finished.study) if not finished.study.get("evaluator") else ():
+        err.print(f"[yellow]warning:[/] '{escape(name)}' is the same in all finished networks", highlight=False)
     if as_json:
         import json
 

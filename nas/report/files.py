@@ -21,7 +21,7 @@ from nas.report.standing import ranked
 from nas.report.trials import trials_table
 from nas.store.files import read_json, write_text, writing
 from nas.store.record import Record
-from nas.store.results import FINALIZED
+from nas.store.results import FINALIZED, WARM_START
 
 if TYPE_CHECKING:
     import pyarrow
@@ -45,12 +45,14 @@ def write_report(
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
     aims = read_aims(study)
-    write_text(place / "front.json", json.dumps(front_document(records, aims), indent=1, allow_nan=False) + "\n")
+    earlier = read_json(place / WARM_START) or []
+    document = front_document(records, aims) | ({"warm_start": earlier} if earlier else {})
+    write_text(place / "front.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
     _write_parquet(place / "trials.parquet", trials_table(with_search(records), aims))
     # Of this study, or of the one that this folder belongs to.
     documents = (read_json(each / f"{FINALIZED}.json") for each in (place / FINALIZED, place))
     finalized = next((document for document in documents if document), None)
-    write_text(place / "report.html", page(records, aims, env, networks, scaling, finalized, kept_maps(place)))
+    write_text(place / "report.html", page(records, aims, env, networks, scaling, finalized, kept_maps(place), earlier))
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:

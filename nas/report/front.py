@@ -9,19 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.report.aims import Aims, Objective, read_aims
-from nas.store.record import Record
+from nas.store.record import OUTSIDE, Record
 
 
 def contenders(records: Sequence[Record]) -> list[Record]:
     """What the search found and trained to the end: no baselines, and no candidate that a finalist stands for.
 
+    Nor what is no network of the space any more.
+
     A finalist is the network of its `source`, trained and measured again, so its numbers replace the first ones.
     """
     replaced = {r.source for r in records if r.role == "finalist" and r.state == "complete"}
+    outside = {r.trial for r in records if r.role == "candidate" and r.gate == OUTSIDE}
     return [
         r
         for r in records
-        if r.state == "complete" and r.role != "baseline" and not (r.role == "candidate" and r.trial in replaced)
+        if r.state == "complete"
+        and r.role != "baseline"
+        and not (r.role == "candidate" and r.trial in replaced)
+        and not (r.role == "finalist" and r.source in outside)
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from nas.report.aims import Aims, read_aims
 from nas.report.best_network import Drawn, best_section
+from nas.report.earlier import earlier_section
 from nas.report.finalized import finalized_section
 from nas.report.maps import maps_section
 from nas.report.rows import is_trained
@@ -32,12 +33,14 @@ def page(
     scaling: Sequence[Mapping[str, Any]] = (),
     finalized: Mapping[str, Any] | None = None,
     maps: Sequence[Mapping[str, Any]] = (),
+    earlier: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The whole page as text; `networks` has the blocks of those that it draws (`drawn_networks`), by reference.
 
     `finalized` is the document that `nas finalize` leaves, `maps` those of `nas explain`, `scaling` those that `nas
     scale` left beside the study, whose figures are shown too. A grid's triples
-    are what its networks decided, so they stand in the place of decisions.
+    are what its networks decided, so they stand in the place of decisions. `earlier` are the studies that the search
+    began with.
     """
     from nas.report.scaling_page import scaling_sections
 
@@ -54,6 +57,7 @@ def page(
     }
     first = {name: made.pop(name) for name in ("Front", "Comparison")}
     first |= {"Finalized": finalized_section(finalized)} if finalized is not None else {}
+    made |= {"Earlier": earlier_section(earlier, records, aims)} if earlier else {}
     last = {"Maps": maps_section(maps, data)} if maps else {}
     sections = {name: text for name, text in {**first, **scaled, **best, **made, **last}.items() if text}
     sections |= {"Environment": environment_section(env), "Study": study_section(aims)}

@@ -13,6 +13,7 @@ from nas.store.record import Record
 
 _PROPOSED = {
     "start": "a network that the search was started at",
+    "warm start": "a network of an earlier study",
     "near": "a neighbour of a good network, taken where the sampler drew only what was known or too costly",
     "anywhere": "drawn at random, where the sampler drew only what was known or too costly",
     "reachable": "the first network found within the budgets, where all others missed them",

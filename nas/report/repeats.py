@@ -196,9 +196,13 @@ def _numbers(run: Ran, steps: Sequence[Progress], target: float) -> dict[str, An
 def _sentences(found: Compared) -> Iterator[str]:
     over = [(group.label, number) for group in found.groups if (number := group.over("hypervolume")) is not None]
     (first, a), *others = sorted(over, key=lambda pair: -pair[1].mean)
-    if others:
+    if a.mean == 0:
+        yield "No study has a hypervolume above 0: none trained a network to the end within its budgets."
+    elif others:
         second, b = others[0]
-        more = f"{significant(100 * (a.mean / b.mean - 1), 2)}% more than" if a.mean > b.mean > 0 else "as much as"
+        more = "as much as"
+        if a.mean > b.mean:
+            more = f"{significant(100 * (a.mean / b.mean - 1), 2)}% more than" if b.mean else "against 0 of"
         yield f"{first} has the largest hypervolume, {significant(a.mean, 4)}, {more} {second}."
         if a.low is None or b.high is None:
             yield "At least one of the two has no repeats, so nothing is known of how much is luck: run other seeds."

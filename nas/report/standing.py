@@ -24,6 +24,7 @@ from nas.report.words import (
 from nas.store.record import Record
 
 FRONT_ROWS = 5
+SEVERAL = 5  # networks, of which it says something that all have the same value
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,13 @@ def _speed(leader: Record, other: Record, cost: str | None) -> str:
 
 def _overlap(a: Sequence[float] | None, b: Sequence[float] | None) -> bool:
     return bool(a and b and a[0] <= b[1] and b[0] <= a[1])
+
+
+def constant_objectives(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> list[str]:
+    """The objectives that had the same value in every candidate trained to the end, of which there are several."""
+    aims = read_aims(study)
+    done = [r for r in records if r.role == "candidate" and r.state == "complete"]
+    return [o.name for o in aims.objectives if len(done) >= SEVERAL and len({o.value(r) for r in done}) == 1]
 
 
 def _nothing(records: Sequence[Record], aims: Aims) -> Verdict:

@@ -3,7 +3,7 @@
 from nas.search.engine import Engine, TooManyFailures
 from nas.search.gates import Gates
 from nas.search.goals import Budget, GoalError, Goals, Objective
-from nas.search.proposals import FixedProposals, Network, SpaceProposals
+from nas.search.proposals import FixedProposals, Lesson, Network, SpaceProposals
 from nas.search.rungs import Rungs, Scheduling
 from nas.search.samplers import SAMPLERS, SamplerError, choose_sampler, make_sampler
 from nas.search.supply import Patience
@@ -20,6 +20,7 @@ __all__ = [
     "Gates",
     "GoalError",
     "Goals",
+    "Lesson",
     "Network",
     "Objective",
     "Patience",

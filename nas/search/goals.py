@@ -58,8 +58,8 @@ class Objective:
             raise
         except ExpressionError as error:
             raise GoalError(f"objective '{self.text}' must be a number, but {error}") from error
-        if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
-            raise GoalError(f"objective '{self.text}' must be a number, but is {found!r}")
+        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+            raise GoalError(f"objective '{self.text}' must be a number that is finite, but is {found!r}")
         return float(found)
 
     def gain(self, values: Mapping[str, Any]) -> float:
@@ -100,10 +100,10 @@ class Budget:
     def excess(self, values: Mapping[str, Any]) -> float | None:
         """By how much it is exceeded (<= 0: met), None while a value that it names is not known.
 
-        Infinite where one is not-a-number. Raises `GoalError` for what cannot be compared.
+        Infinite where one is not-a-number or infinite itself. Raises `GoalError` for what cannot be compared.
         """
         named = [values[name] for name in self.names if name in values]
-        if any(isinstance(value, float) and math.isnan(value) for value in named):
+        if any(isinstance(value, float) and not math.isfinite(value) for value in named):
             return math.inf
         try:
             return float(self.expression.excess(values))

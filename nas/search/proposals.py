@@ -23,6 +23,7 @@ from nas.store import Results, Role
 from nas.store.attributes import END, NETWORK, get, put
 
 START = "start"  # the attribute of a trial that the search started at: the network's name, and its decisions
+WARM = "warm start"
 ORIGIN = "origin"  # of a trial that no sampler drew: what proposed it
 
 
@@ -30,7 +31,7 @@ ORIGIN = "origin"  # of a trial that no sampler drew: what proposed it
 class Draw:
     """One trial with what it is about. `plan` is there from the start for a fixed network, else decoded at the gate.
 
-    `origin` says what proposed it: `by` the name of a sampler, `start`, or as `Proposals.ask` was told.
+    `origin` says what proposed it: `by` the name of a sampler, `start`, `warm start`, or as `Proposals.ask` was told.
     """
 
     trial: Any  # an optuna.Trial; None for a network that is only looked at
@@ -41,6 +42,19 @@ class Draw:
     drawn: int = 0
     independent: int = 0
     origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What networks of this space came to in an earlier study: `values` in the order of this study's objectives.
+
+    `name` says where the numbers are from; those of one name were found in the same way.
+    """
+
+    study: str
+    name: str
+    decisions: Sequence[Mapping[str, Any]]
+    values: Sequence[Sequence[float]]
 
 
 class Proposals(Protocol):
@@ -81,7 +95,9 @@ class SpaceProposals:
     """Networks that an Optuna sampler draws from a space, behind those that the search starts at.
 
     `sampler` is a name of `SAMPLERS`, `module:attribute`, or a sampler; `options` are its keyword arguments. `start`
-    are decisions by the name of the network that they give; each gets one trial.
+    are decisions by the name of the network that they give; each gets one trial. So do those of `warm`, networks of
+    earlier studies, behind them. `lessons` are handed to a sampler that can learn from others' studies, by its method
+    `learn_from(name, params, values)`.
     """
 
     role: Role = "candidate"
@@ -96,9 +112,16 @@ class SpaceProposals:
         *,
         seed: int = 0,
         start: Mapping[str, Mapping[str, Any]] | None = None,
+        warm: Mapping[str, Mapping[str, Any]] | None = None,
+        lessons: Sequence[Lesson] = (),
     ) -> None:
         self.space = space
+        self._by = dict.fromkeys(start or {}, START)
         self.start = dict(start or {})
+        for name, decisions in (warm or {}).items():
+            self._by.setdefault(name, WARM)
+            self.start.setdefault(name, decisions)
+        self._lessons = tuple(lessons)
         self._waiting: list[str] = []
         self.seed = seed
         self._wanted = (sampler, options)
@@ -118,6 +141,10 @@ class SpaceProposals:
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
         if isinstance(study.sampler, ReplayingSampler):
             study.sampler.bind(Walks(self.space, self._parameters))
+        learn = getattr(study.sampler, "learn_from", None)
+        if learn is not None:
+            for lesson in self._lessons:
+                learn(lesson.name, [self._encoded(each) for each in lesson.decisions], lesson.values)
         tried = [get(trial.user_attrs, START) for trial in trials if not _left_untried(trial)]
         known = {as_key(start["decisions"]) for start in tried if start}
         self._waiting = [name for name, decisions in self.start.items() if as_key(decisions) not in known]
@@ -130,10 +157,10 @@ class SpaceProposals:
             name = self._waiting.pop(0)
             decisions = self.start[name]
             put(attributes.__setitem__, START, {"name": name, "decisions": dict(decisions)})
-            by = START
+            by = self._by[name]
         if decisions is not None:
             put(attributes.__setitem__, ORIGIN, {"by": by})
-            self.study.enqueue_trial(self._parameters.encode(decisions, self._by_name), user_attrs=attributes)
+            self.study.enqueue_trial(self._encoded(decisions), user_attrs=attributes)
         fresh = trial is None and decisions is None
         trial = self.study.ask() if trial is None else trial
         names: list[str] = []
@@ -149,6 +176,9 @@ class SpaceProposals:
         name = get(trial.user_attrs, START).get("name", "")
         origin = get(trial.user_attrs, ORIGIN) or {"by": self._sampler, "drawn": len(names), "independent": independent}
         return Draw(trial, decided, name=name, drawn=len(names), independent=independent, origin=origin)
+
+    def _encoded(self, decisions: Mapping[str, Any]) -> dict[str, Any]:
+        return self._parameters.encode(decisions, self._by_name)
 
     def decode(self, draw: Draw) -> Plan:
         return self.space.decode(draw.decisions)

@@ -19,6 +19,7 @@ from nas.search.trials import end_trial
 from nas.space.expression import MissingName
 from nas.store import Record, Results, Role
 from nas.store.attributes import END, NETWORK, get, latency_values, record_of
+from nas.store.record import OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _past(trial: FrozenTrial, results: Results, role: Role, known: Known) -> Pas
     entered = bool(end.get("entered"))
     key = network.get("folder") or end.get("key", "")
     record = record_of(trial, role, results.curve(key) if entered else ())
-    if entered or record.state in ("infeasible", "duplicate"):
+    if entered or (record.state in ("infeasible", "duplicate") and record.gate != OUTSIDE):
         # What a repeat was a repeat of may still have to go on, and must not be taken for one itself.
         first = trial.number if record.state != "duplicate" or record.source is None else record.source
         known.decisions.setdefault(as_key(record.decisions), first)
@@ -102,7 +103,7 @@ def learn_again(stock: Stock, proposals: Proposals, gates: Gates) -> None:
     """Teach the predictor what earlier drivers measured, in the order in which they did."""
     for past in stock.finished:
         record = past.record
-        if record.latency:
+        if record.latency and record.gate != OUTSIDE:
             try:
                 plan = proposals.decode(Draw(None, record.decisions))
             except InvalidArchitecture:  # written by another version of the blocks

@@ -21,7 +21,7 @@ from nas.store.storage import quiet, storage_errors
 
 # A duplicate is told as failed, which every sampler leaves out of its model; what a gate turned away as pruned with a
 # violated constraint, which is how TPE learns where networks are infeasible.
-_TOLD: dict[State, TrialState] = {
+TOLD: dict[State, TrialState] = {
     "complete": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
     "infeasible": TrialState.PRUNED,
@@ -132,5 +132,5 @@ def end_trial(
         if state == "pruned" and epoch is not None and len(goals.objectives) == 1:
             # What Optuna ranks pruned trials by; for several objectives it has no such value.
             trial.report(goals.values(values)[0], epoch)
-        told = _TOLD[state]
+        told = TOLD[state]
         study.tell(trial, goals.values(values) if told is TrialState.COMPLETE else None, state=told)

@@ -4,7 +4,8 @@ from nas.space.about import About, read_about
 from nas.space.counting import Size
 from nas.space.decisions import BadDecisions, Decision, Decisions, Draw, Label
 from nas.space.expression import Expression, ExpressionError, parse
-from nas.space.locating import Miss, NotInside, locate
+from nas.space.locating import Approach, Miss, NotInside, approach, locate
+from nas.space.mapping import answered_alike
 from nas.space.node import Node, wrap
 from nas.space.operators import choice, each, optional, range_
 from nas.space.refusals import Refusals
@@ -17,6 +18,7 @@ from nas.space.yaml_out import network_tree, network_yaml
 
 __all__ = [
     "About",
+    "Approach",
     "BadDecisions",
     "Decision",
     "Decisions",
@@ -33,6 +35,8 @@ __all__ = [
     "Size",
     "Space",
     "TrainFields",
+    "answered_alike",
+    "approach",
     "choice",
     "decided_plan",
     "each",

@@ -39,6 +39,11 @@ class Comparison:
         self._apart: dict[tuple[Block, Block], float] = {}
         self._size: dict[Block, int] = {}
 
+    @property
+    def size(self) -> int:
+        """How many values the target has."""
+        return sum(map(self._alone, self._blocks)) + len(_frame(self.target))
+
     def distance(self, plan: Plan) -> float:
         """How many values differ, each a little more where two numbers are far apart; 0 for the same network only.
 

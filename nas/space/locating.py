@@ -87,9 +87,40 @@ def locate(space: Searchable, network: Plan) -> Decisions:
     raise NotInside(network, space, search.tried, search.misses(nearest))
 
 
+@dataclass(frozen=True)
+class Approach:
+    """The network of a space that was found nearest to a known one.
+
+    `apart` is about the share of the known network's values that it does not have, 0 where `exact`; `tried` how many
+    networks were looked at.
+    """
+
+    decisions: Decisions
+    exact: bool
+    apart: float
+    tried: int
+
+
+def approach(space: Searchable, network: Plan, start: Decisions, tries: int = TRIES) -> Approach:
+    """The nearest network that changing one answer after the other leads to from a start; itself where it gets there.
+
+    It looks at so many networks at most, or a few more.
+    """
+    search = _Search(space, network, tries)
+    found = start
+    if space.decode(start).arch_id != network.arch_id:
+        found = search.descend(start, search.comparison.distance, train=False)
+    found = search.trained(found)
+    plan = space.decode(found)
+    exact = plan.arch_id == network.arch_id
+    apart = 0.0 if exact else search.comparison.distance(plan) / search.comparison.size
+    return Approach(found, exact, apart, search.tried)
+
+
 class _Search:
-    def __init__(self, space: Searchable, network: Plan) -> None:
+    def __init__(self, space: Searchable, network: Plan, tries: int = TRIES) -> None:
         self.space = space
+        self._most = tries
         self.network = network
         self.comparison = Comparison(network)
         self._loose = Comparison(network, stand_ins=True)
@@ -129,7 +160,7 @@ class _Search:
         """The point where no other single answer is nearer."""
         least = self._distance(here, distance)
         improved = True
-        while improved and least > 0 and self.tried < TRIES:
+        while improved and least > 0 and self.tried < self._most:
             improved = False
             for decision in self.space.decisions:
                 if decision.train is not train or (decision.scale and self._in_all_ways):

@@ -15,6 +15,9 @@ CLOCK = "simulated_seconds"
 # What may turn a network away before it trains, in order of price.
 GATES = ("structure", "duplicate", "cost", "predicted", "latency")
 
+# What turns away a network that was tried before the space became another, in which it is not.
+OUTSIDE = "outside"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -22,13 +25,13 @@ class Record:
 
     `values` holds every number by name: accuracy (0 to 1), latency_ms, macs, params, activations, peak_bytes, loss;
     `interval` the bounds of those that have any. `constraints` maps each budget to what exceeds it: feasible when <= 0.
-    `gate` names what rejected it (one of `GATES`), `reason` says why in words. `latency` is the whole measurement with
-    its environment and flags, `predicted` the latency forecast before it was taken (`p50` and 90% bounds `low`, `high`,
-    in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch. `origin` says what proposed it: `by` is
-    the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what it had learnt, or
-    `start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was recorded.
-    `foretold` says why its learning curve ended it: the `chance` to reach the front that was left, the rank
-    `correlation` of such predictions over finished `curves`.
+    `gate` names what rejected it (one of `GATES`, or `outside`), `reason` says why in words. `latency` is the whole
+    measurement with its environment and flags, `predicted` the latency forecast before it was taken (`p50` and 90%
+    bounds `low`, `high`, in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch. `origin` says what
+    proposed it: `by` is the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what
+    it had learnt, or `start`, `warm start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from
+    before it was recorded. `foretold` says why its learning curve ended it: the `chance` to reach the front that was
+    left, the rank `correlation` of such predictions over finished `curves`.
     """
 
     trial: int

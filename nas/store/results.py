@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal, get_args
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from nas.errors import StoreError
 from nas.store.attributes import record_of
@@ -23,6 +25,7 @@ from nas.store.storage import open_storage, quiet, storage_errors
 Direction = Literal["minimize", "maximize"]
 DAMAGED = "its record is damaged"  # how the reason of such a trial begins
 FINALIZED = "finalized"  # the folder within a study's where chosen networks are trained again, and its document
+WARM_START = "warm_start.json"  # which earlier studies a search began with, and what became of their networks
 MAPS = "maps"  # the folder within a trial's with what the network looks at in images, and its document
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -56,6 +59,8 @@ class Results:
         self.data_file = self.folder / "data.json"
         self.journal_file = self.folder / "journal.log"
         self.storage_file = self.folder / "storage.json"
+        self.adopted_file = self.folder / "adopted.json"
+        self.warm_file = self.folder / WARM_START
         self.front_file = self.folder / "front.json"
         self.report_file = self.folder / "report.html"
         self.table_file = self.folder / "trials.parquet"
@@ -129,9 +134,34 @@ class Results:
         return study
 
     def study_name(self, role: Role) -> str:
-        """What the Optuna study of a role is called."""
+        """What the Optuna study of a role is called; candidates have a new one since the space was changed."""
+        adopted = self.adopted if role == "candidate" else None
+        return str(adopted["candidates"]) if adopted else self._first_name(role)
+
+    def _first_name(self, role: Role) -> str:
         kept = read_json(self.storage_file) if self.storage_url else None
         return f"{kept['studies'] if kept else self.name}/{role}"
+
+    @property
+    def adopted(self) -> dict[str, Any] | None:
+        """The space that `begin_again` went on in last, as `space`, and what its candidates' study is called."""
+        return read_json(self.adopted_file)  # type: ignore[no-any-return]
+
+    def begin_again(self, trials: Sequence[FrozenTrial], directions: Sequence[Direction], space: Any) -> None:
+        """Put these trials in the place of the candidates, in an Optuna study of their own, for parameters of other
+        values cannot be in one; only while driving. Whoever is killed before the end has changed nothing.
+        """
+        assert self._storage is not None
+        with quiet(), storage_errors():
+            taken = set(optuna.get_all_study_names(self._storage))
+            name = next(
+                name for n in itertools.count(2) if (name := f"{self._first_name('candidate')}.{n}") not in taken
+            )
+            study = optuna.create_study(storage=self._storage, study_name=name, directions=list(directions))
+            for trial in trials:
+                study.add_trial(trial)
+        write_json(self.adopted_file, {"candidates": name, "space": space})
+        self._known.clear()
 
     def records(self, role: Role | None = None) -> list[Record]:
         """Every trial, by role and number; a live driver may be writing meanwhile."""

@@ -42,6 +42,11 @@ class SearchSettings(Section):
     start: list[str] = pydantic.Field(
         default_factory=list, description="known networks of the space to try first; they count as trials"
     )
+    warm_start: list[str] = pydantic.Field(
+        default_factory=list,
+        description="results folders of earlier studies: the best of their networks are tried first, and a sampler "
+        "that can learns from all of them",
+    )
     trials: int = pydantic.Field(32, ge=1, description="networks that enter training; the rejected do not count")
     rungs: list[int] = pydantic.Field(
         default_factory=list,
@@ -244,9 +249,9 @@ def _on_table(config: C, beside: Path) -> C:
     """
     evaluator = config.evaluator
     assert evaluator is not None
-    for key, given in (("data", config.data), ("baselines", config.baselines), ("search.start", config.search.start)):
+    for key, given in (("data", config.data), ("baselines", config.baselines)):
         if given:
-            config.told_at(key.split("."), partial(_not_on_a_table, key))
+            config.told_at([key], partial(_not_on_a_table, key))
     if "finalists" in config.model_fields_set and config.finalists.count:
         config.told_at(["finalists"], partial(_not_on_a_table, "finalists"))
     tries = [Path(evaluator.table), beside / evaluator.table]

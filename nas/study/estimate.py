@@ -18,9 +18,11 @@ from nas.search.probe import find_reachable
 from nas.store import Results
 from nas.study.few import few_networks, possible_trials
 from nas.study.meters import study_meter
+from nas.study.noting import differences
 from nas.study.open import OpenStudy
 from nas.study.predicting import predictor_words
-from nas.study.run import final_recipe, price
+from nas.study.run import final_recipe
+from nas.study.spaces import price
 from nas.train import Recipe, Trainer
 
 NETWORKS = 3
@@ -60,10 +62,12 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "sampler": config.search.sampler_words,
         "predictor": predictor_words(study),
         "start": list(study.start),
+        **({"warm_start": study.warm.to_json()} if study.warm.studies else {}),
         "trials_left": trials,
         "rungs": list(study.rungs.epochs),
         "baselines": list(study.baselines),
         "finalists": config.finalists.count,
+        **differences(folder, config, study.space),
         "runner": config.run.runner,
         "trials_at_a_time": config.run.concurrent,
         "seconds_an_epoch": epoch_s,

@@ -78,6 +78,7 @@ def planned(results: Results, wanted: Wanted, changes: dict[str, Any], out: Path
     name = f"{config.name}-finalized"
     _check_same(folder, name, epochs, wanted.distill or config.training.distill is not None)
     settings = {"predictor": "none", "baselines": [], "search.start": [], "search.rungs": [], "recipe.epochs": epochs}
+    settings |= {"search.warm_start": []}
     config = read_study_as(StudyConfig, file, settings | changes)
     recipe = config.training
     config = config.model_copy(

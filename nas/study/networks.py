@@ -32,12 +32,21 @@ def find_network(
     `resolution_from` says in errors where the resolution comes from. A trial is called by its study and its number.
     Raises `NasError` that says what was looked for and what there is.
     """
-    given = {"classes": classes, "channels": channels, "resolution": resolution, "resolution_from": resolution_from}
+    given: dict[str, Any] = {"classes": classes, "channels": channels, "resolution": resolution}
+    given["resolution_from"] = resolution_from
     trial = named_trial(name, results)
     if trial is None:
         return _opened(_file(name, results), given)
-    plan = _of_trial(*trial)
+    return adapted(_of_trial(*trial), **given)
+
+
+def adapted(plan: Plan, **given: Any) -> Plan:
+    """The network with `classes`, `channels` and `resolution` where given instead of its own, as in `find_network`.
+
+    Raises `NasError` where it cannot be built so.
+    """
     own = (plan.classes, plan.input.channels, plan.input.height, plan.input.width)
+    classes, channels, resolution = (given.get(key) for key in ("classes", "channels", "resolution"))
     if own == (classes or own[0], channels or own[1], resolution or own[2], resolution or own[3]):
         return plan
     return _opened(network_tree(_of_any_classes(plan)), given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.meters import study_meter
 from nas.study.networks import find_network
-from nas.study.spaces import check_whole, open_space
-from nas.study.starting import find_start
+from nas.study.spaces import check_whole, open_space, price
+from nas.study.starting import find_starts
+from nas.study.warm import WarmStart, warm_start
 from nas.study.work import REPORTED
 from nas.train.teacher import Teacher
 
@@ -51,10 +52,17 @@ class OpenStudy:
     rungs: Rungs
     baselines: Mapping[str, Plan]
     start: Mapping[str, Decisions]
+    warm: WarmStart = field(default_factory=WarmStart)
 
 
-def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unreadable: bool = False) -> OpenStudy:
-    """Look up and check everything that a study names.
+def open_study(
+    config: StudyConfig,
+    *,
+    results: Path = Path("results"),
+    folder: Path | None = None,
+    skip_unreadable: bool = False,
+) -> OpenStudy:
+    """Look up and check everything that a study names; `folder` is the one that it goes on in.
 
     Raises `DataError`, `SpecError`, `DeviceError` and other `NasError` for what does not hold.
     """
@@ -85,31 +93,26 @@ def open_study(config: StudyConfig, *, results: Path = Path("results"), skip_unr
     space = open_space(config.space, recipe=config.training, **given)
     found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
     check_whole(space, space.decode(found))
-    start = _find_start(config, space, dataset.resolution, results)
+    start = find_starts(config, space, dataset.resolution, results)
+    warm_goals = Goals.parse(config.objectives, config.budgets, space.cost_constraints)
+    warm = warm_start(
+        config,
+        space,
+        dataset.resolution,
+        warm_goals,
+        lambda d: price(space.decode(d)),
+        list(start.values()),
+        results,
+        folder,
+    )
     given |= {"resolution": dataset.resolution, "resolution_from": "the data's resolution"}
     baselines = {
         name: config.told_at(["baselines", index], partial(find_network, name, results=results, **given))
         for index, name in enumerate(config.baselines)
     }
-    return OpenStudy(config, dataset, space, config.target, lock_name, train_device, goals, rungs, baselines, start)
-
-
-def _find_start(config: StudyConfig, space: Space, resolution: int, results: Path) -> dict[str, Decisions]:
-    """The networks that the search starts at. Raises `SpecError` for one that is not in the space, or one too many."""
-    names = list(dict.fromkeys(config.search.start))
-    config.told_at(["search", "start"], lambda: _check_room(len(names), config.search.trials))
-    return {
-        name: config.told_at(
-            ["search", "start", config.search.start.index(name)],
-            partial(find_start, name, space, resolution, results=results),
-        )
-        for name in names
-    }
-
-
-def _check_room(starts: int, trials: int) -> None:
-    if starts > trials:
-        raise NasError(f"the networks to start at must be at most as many as search.trials, {trials}, but are {starts}")
+    return OpenStudy(
+        config, dataset, space, config.target, lock_name, train_device, goals, rungs, baselines, start, warm
+    )
 
 
 def _check_device(config: StudyConfig, wanted: Mapping[str, Sequence[Objective | Budget]]) -> str:

@@ -2,57 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from nas.arch import Plan
-from nas.errors import BudgetUnreachable, SpecError, StoreError
+from nas.errors import BudgetUnreachable, SpecError
 from nas.measure import DeviceLock
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
 from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
-from nas.space import Space
-from nas.space.text import write
 from nas.store import Record, Results, Role
-from nas.store.files import read_json, write_json, write_text
+from nas.store.files import read_json, write_json
+from nas.store.record import OUTSIDE
 from nas.study.config import StudyConfig
 from nas.study.few import few_networks
 from nas.study.keep import keep_best
 from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
+from nas.study.noting import note_study, noted
 from nas.study.open import OpenStudy
 from nas.study.predicting import learner_for
-from nas.study.results import Finished, finalized_best, read_resolved, stored_plan, write_results
+from nas.study.results import Finished, finalized_best, stored_plan, write_results
 from nas.study.software import software
-from nas.study.spaces import catalogue
+from nas.study.spaces import price
 from nas.study.work import REPORTED, TrainWork
 from nas.train import Recipe
 
 OnProgress = Callable[[Progress], None]
 
-# Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
-MAY_GROW = (
-    "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path", "evaluator.table",
-    "grid.seeds", "compare.seeds", "recipe.distill.teacher",
-)  # fmt: skip
 
-# What settings came to in studies from before there were such settings.
-ONCE = {"search.scheduling": "stop", "search.extrapolate": False}
-
-
-def run_study(study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False) -> Finished:
+def run_study(
+    study: OpenStudy, folder: Path, on_progress: OnProgress, *, skip_unreadable: bool = False, adopt: bool = False
+) -> Finished:
     """Run a study, or go on with one that was interrupted, and write everything to `folder`.
+
+    With `adopt` one that was begun in another space goes on in this one (`nas.study.noting.note_study`).
 
     Raises `StoreError` (another study is there, another driver is alive, full disk), before any training
     `BudgetUnreachable` and `SpecError` (a calibration that does not hold), `TooManyFailures`; lets KeyboardInterrupt
     through. Whatever was finished before stays and is used again.
     """
     with nothing_left(folder):
-        return _run(study, folder, on_progress, skip_unreadable)
+        return _run(study, folder, on_progress, skip_unreadable, adopt)
 
 
 @contextmanager
@@ -67,8 +59,8 @@ def nothing_left(folder: Path) -> Iterator[None]:
         raise
 
 
-def _run(study: OpenStudy, folder: Path, on_progress: OnProgress, skip_unreadable: bool) -> Finished:
-    with _driving(study, folder, on_progress) as (results, meter, tell):
+def _run(study: OpenStudy, folder: Path, on_progress: OnProgress, skip_unreadable: bool, adopt: bool) -> Finished:
+    with _driving(study, folder, on_progress, adopt=adopt) as (results, meter, tell):
         _search(study, results, meter, tell, skip_unreadable)
         known = [Network(name, plan) for name, plan in study.baselines.items()]
         train_networks(study, results, meter, "baseline", known, tell, skip_unreadable)
@@ -102,18 +94,21 @@ def run_networks(
 
 
 @contextmanager
-def _driving(study: OpenStudy, folder: Path, on_progress: OnProgress) -> Iterator[tuple[Results, AnyMeter, OnProgress]]:
+def _driving(
+    study: OpenStudy, folder: Path, on_progress: OnProgress, *, adopt: bool | None = None
+) -> Iterator[tuple[Results, AnyMeter, OnProgress]]:
     """The results folder for this process alone, the study noted in it, runners and the meter ready."""
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
     with results.driving():
-        note_study(results, study.config, study.space)
+        said = note_study(results, study.config, study.space, adopt=adopt)
         write_json(results.data_file, study.dataset.to_json())
+        study.warm.note(results)
         # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
         with runner, study_meter(config) as meter:
             write_json(results.env_file, {**environment_of(meter), **software()})
-            yield results, meter, with_note(meter, on_progress)
+            yield results, meter, with_note(meter, noted(said, on_progress))
 
 
 def _search(
@@ -121,7 +116,13 @@ def _search(
 ) -> None:
     settings = study.config.search
     proposals = SpaceProposals(
-        study.space, settings.chosen_sampler, settings.options, seed=settings.seed, start=study.start
+        study.space,
+        settings.chosen_sampler,
+        settings.options,
+        seed=settings.seed,
+        start=study.start,
+        warm=study.warm.first,
+        lessons=study.warm.lessons,
     )
     learner, about = learner_for(study, meter)
     write_json(results.env_file, {**read_json(results.env_file), **about})
@@ -142,7 +143,7 @@ def _search(
     )
     work = _work(study, study.config.training, skip_unreadable)
     said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""
-    begun = "; ".join(part for part in (said, few_networks(study.space, settings.trials)) if part)
+    begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, settings.trials)) if part)
 
     def tell(progress: Progress) -> None:
         on_progress(replace(progress, note=progress.note or begun))
@@ -191,7 +192,8 @@ def _finalists(study: OpenStudy, results: Results) -> list[Network]:
     if count == 0:
         return []
     candidates = {record.trial: record for record in results.records("candidate")}
-    chosen = [record.source for record in results.records("finalist") if record.source in candidates]
+    inside = {number for number, record in candidates.items() if record.gate != OUTSIDE}
+    chosen = [record.source for record in results.records("finalist") if record.source in inside]
     best_first = [record.trial for record in front_first(list(candidates.values()), study)]
     order = list(dict.fromkeys([*chosen, *best_first]))[: max(count, len(chosen))]
     return [
@@ -207,11 +209,6 @@ def front_first(candidates: Sequence[Record], study: OpenStudy) -> list[Record]:
     members = front(within, study.config.resolved())
     among = {record.trial for record in members}
     return [*members, *(record for record in within if record.trial not in among)]
-
-
-def price(plan: Plan) -> dict[str, float]:
-    """What a plan costs, by the names that budgets use."""
-    return dict(catalogue().plan(plan).values())
 
 
 def final_recipe(config: StudyConfig) -> Recipe:
@@ -235,32 +232,3 @@ def _work(study: OpenStudy, recipe: Recipe, skip_unreadable: bool, *, test: bool
 def _resources(config: StudyConfig) -> Resources:
     settings = config.run
     return Resources(settings.concurrent, settings.cpus, settings.gpus, settings.resources, settings.address)
-
-
-def note_study(results: Results, config: StudyConfig, space: Space) -> None:
-    """Write the resolved study, space included, or check that the one that stands there is the same search."""
-    resolved = config.resolved() | {"space": space.tree.plain()}
-    if results.study_file.exists():
-        before = read_resolved(results.folder)
-        now = _flat(resolved)
-        once = {key: json.dumps(value) for key, value in ONCE.items() if key in now}
-        changed = (once | _flat(before)).items() ^ now.items()
-        keys = sorted({key for key, _ in changed if not key.startswith(MAY_GROW)})
-        if keys:
-            trained = any(
-                record.gate is None and (record.curve or record.state != "running") for record in results.records()
-            )
-            begun = "change the study back" if trained else "remove it, for nothing has been trained there yet"
-            raise StoreError(
-                f"{results.folder} holds another study: {', '.join(keys[:6])} differ{'s' if len(keys) == 1 else ''} "
-                f"from what it was started with; choose another folder with --out, or {begun}"
-            )
-    write_text(results.study_file, write(resolved))
-
-
-def _flat(tree: Any, path: str = "") -> dict[str, str]:
-    """Every leaf of a tree but nulls by its dotted path, as text: a key that was not known once is as good as null."""
-    if isinstance(tree, Mapping):
-        pairs = [_flat(value, f"{path}.{key}" if path else str(key)) for key, value in tree.items()]
-        return {key: value for each in pairs for key, value in each.items()}
-    return {} if tree is None else {path: json.dumps(tree, sort_keys=True)}

@@ -72,7 +72,7 @@ def scaled_up(results: Results, records: Sequence[Record], name: str, phi: float
 
 def reopened(results: Results, changes: dict[str, Any]) -> OpenStudy:
     """The study of a search, to train more networks under its recipe, under another name."""
-    config = read_study_as(StudyConfig, results.folder / "study.yaml", changes)
+    config = read_study_as(StudyConfig, results.folder / "study.yaml", changes | {"search.warm_start": []})
     return open_study(config.model_copy(update={"name": f"{config.name}_scaled", "baselines": []}))
 
 

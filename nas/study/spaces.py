@@ -62,6 +62,11 @@ def open_space(source: str | Path | dict[str, Any], *, recipe: Recipe | None = N
     )
 
 
+def price(plan: Plan) -> dict[str, float]:
+    """What a plan costs, by the names that budgets use."""
+    return dict(catalogue().plan(plan).values())
+
+
 def check_whole(space: Space, plan: Plan) -> None:
     """A network to be trained or measured ends in logits. Raises `SpecError` at the head where it does not."""
     try:

@@ -8,9 +8,28 @@ from pathlib import Path
 from nas.errors import NasError
 from nas.space import Decisions, Space, locate
 from nas.space.domains import possible_values
+from nas.study.config import StudyConfig
 from nas.study.networks import find_network
 
 FROM = "the space's resolution"
+
+
+def find_starts(config: StudyConfig, space: Space, resolution: int, results: Path) -> dict[str, Decisions]:
+    """The networks that the search starts at. Raises `SpecError` for one that is not in the space, or one too many."""
+    names = list(dict.fromkeys(config.search.start))
+    config.told_at(["search", "start"], lambda: _check_room(len(names), config.search.trials))
+    return {
+        name: config.told_at(
+            ["search", "start", config.search.start.index(name)],
+            partial(find_start, name, space, resolution, results=results),
+        )
+        for name in names
+    }
+
+
+def _check_room(starts: int, trials: int) -> None:
+    if starts > trials:
+        raise NasError(f"the networks to start at must be at most as many as search.trials, {trials}, but are {starts}")
 
 
 def find_start(name: str, space: Space, resolution: int, *, results: Path = Path("results")) -> Decisions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
+from nas.study.noting import differences, note_study, noted
 from nas.study.results import Finished, stored_plan, write_results
-from nas.study.run import note_study, nothing_left, price
+from nas.study.run import nothing_left
 from nas.study.software import software
-from nas.study.spaces import check_whole, open_space
+from nas.study.spaces import check_whole, open_space, price
+from nas.study.starting import find_starts
 from nas.study.table import Table, open_table
+from nas.study.warm import WarmStart, warm_start
 
 PERCENTILES = {"latency_ms": "p50", "latency_low_ms": "low", "latency_high_ms": "high", "latency_p90_ms": "p90",
                "latency_p99_ms": "p99"}  # fmt: skip
@@ -43,6 +47,8 @@ class TableStudy:
     table: Table
     goals: Goals
     rungs: Rungs
+    start: Mapping[str, Decisions]
+    warm: WarmStart
 
     @property
     def warnings(self) -> list[str]:
@@ -117,14 +123,14 @@ class Recorded:
         """Nothing is held."""
 
 
-def open_table_study(config: StudyConfig) -> TableStudy:
-    """Look up and check everything that a study on a table names.
+def open_table_study(config: StudyConfig, *, results: Path = Path("results"), folder: Path | None = None) -> TableStudy:
+    """Look up and check everything that a study on a table names; `folder` is the one that it goes on in.
 
     Raises `SpecError` and other `NasError` for what does not hold, with its place in the study's file.
     """
     settings, search = config.evaluator, config.search
     assert settings is not None
-    config.told_at(["search", "sampler"], lambda: make_sampler(search.sampler, search.options, seed=search.seed))
+    config.told_at(["search", "sampler"], lambda: make_sampler(search.chosen_sampler, search.options, seed=search.seed))
     if storage := search.storage:
         config.told_at(["search", "storage"], lambda: check_storage(storage))
     epochs = sorted(settings.epochs)
@@ -138,7 +144,16 @@ def open_table_study(config: StudyConfig) -> TableStudy:
     for key, wanted in (("objectives", goals.objectives), ("budgets", goals.budgets)):
         for index, goal in enumerate(wanted):
             config.told_at([key, index], lambda goal=goal: check_names(goal, known))  # type: ignore[misc]
-    return TableStudy(config, space, table, goals, rungs)
+    answers = Answers(space, table)
+    start = find_starts(config, space, space.input.height, results)
+    for index, name in enumerate(config.search.start):
+        config.told_at(["search", "start", index], partial(answers.decode, start[name]))  # the table has it
+
+    def costs(decisions: Decisions) -> Mapping[str, float]:
+        return answers.price(answers.decode(decisions))
+
+    warm = warm_start(config, space, space.input.height, goals, costs, list(start.values()), results, folder)
+    return TableStudy(config, space, table, goals, rungs, start, warm)
 
 
 def _rungs(rungs: list[int], epochs: list[int], reduction: int) -> Rungs:
@@ -149,7 +164,9 @@ def _rungs(rungs: list[int], epochs: list[int], reduction: int) -> Rungs:
     return Rungs((*rungs, epochs[-1]), reduction)
 
 
-def run_table_study(study: TableStudy, folder: Path, on_progress: Callable[[Progress], None]) -> Finished:
+def run_table_study(
+    study: TableStudy, folder: Path, on_progress: Callable[[Progress], None], *, adopt: bool = False
+) -> Finished:
     """Run a study on a table, or go on with one that was interrupted, and write everything to `folder`.
 
     `run.concurrent` workers share a simulated clock. Raises as `nas.study.run.run_study`.
@@ -157,9 +174,10 @@ def run_table_study(study: TableStudy, folder: Path, on_progress: Callable[[Prog
     config = study.config
     results = Results(folder, storage=config.search.storage, name=config.name)
     with nothing_left(folder), results.driving():
-        note_study(results, config, study.space)
+        said = note_study(results, config, study.space, adopt=adopt)
         write_json(results.env_file, {"table": str(study.table.path), "rows": len(study.table.rows), **software()})
-        _search(study, results, on_progress)
+        study.warm.note(results)
+        _search(study, results, noted(said, on_progress))
     finished = write_results(results)
     leader = best(finished.records, finished.study)
     if leader is not None:
@@ -172,7 +190,15 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
     answers = Answers(study.space, study.table)
     engine = Engine(
         results,
-        SpaceProposals(answers, settings.sampler, settings.options, seed=settings.seed),
+        SpaceProposals(
+            answers,
+            settings.chosen_sampler,
+            settings.options,
+            seed=settings.seed,
+            start=study.start,
+            warm=study.warm.first,
+            lessons=study.warm.lessons,
+        ),
         price=answers.price,
         measure=answers.measure,
         objectives=config.objectives,
@@ -185,10 +211,11 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
         look_ahead=0,  # a candidate is asked for when a worker is free, not before: so runs can be repeated
         reported=tuple(study.table.epochs[study.rungs.total]),
     )
-    few = few_networks(study.space, settings.trials)
+    said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""
+    begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, settings.trials)) if part)
 
     def tell(progress: Progress) -> None:
-        on_progress(replace(progress, note=progress.note or few))
+        on_progress(replace(progress, note=progress.note or begun))
 
     run(engine, answers, Resources(config.run.concurrent), "simulated", tell)
 
@@ -208,9 +235,12 @@ def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
         "networks": few_networks(study.space, config.search.trials) or str(study.space.size()),
         "objectives": config.objectives,
         "budgets": config.budgets,
-        "sampler": config.search.sampler,
+        "sampler": config.search.sampler_words,
+        "start": list(study.start),
+        **({"warm_start": study.warm.to_json()} if study.warm.studies else {}),
         "trials": trials,
         "rungs": list(study.rungs.epochs),
+        **differences(folder, config, study.space),
         "simulated_workers": config.run.concurrent,
         "simulated_seconds_a_network": mean_s,
         "simulated_seconds_at_most": mean_s * trials / config.run.concurrent,

@@ -18,8 +18,8 @@ from tiny import TinySpace, accuracy, latency, price
 from nas.search import Engine, SpaceProposals, make_sampler
 from nas.search.evolution import AgeingSampler, LocalSearchSampler
 from nas.search.evolution.ageing import population_of
-from nas.search.evolution.moves import moves, others
 from nas.search.evolution.ranking import crowding, ranked
+from nas.search.moves import moves, others
 from nas.search.replaying import ReplayingSampler
 from nas.search.spaces import Parameters, Walks
 from nas.search.surrogate.history import History, Told, as_key

@@ -147,3 +147,13 @@ def test_what_cannot_be_compared_is_refused(base, tmp_path):
     (tmp_path / "empty" / "study.yaml").write_text("- no study\n")
     with pytest.raises(NasError, match=r"study\.yaml must be the study of a results folder, but it is damaged"):
         compared(base, "random0", tmp_path / "empty")
+
+
+def test_where_nothing_was_within_the_budgets_no_study_has_the_largest_hypervolume(tmp_path):
+    for name, sampler in (("a", "random"), ("b", "nsga2")):
+        search = {"trials": 3, "sampler": sampler}
+        file = write_study(tmp_path / "files" / name, budgets=["accuracy >= 0.99"], search=search)
+        run_table_study(open_table_study(read_study(file)), tmp_path / name, lambda progress: None)
+    said = compared(tmp_path, "a", "b").said
+    assert said[0].startswith("No study has a hypervolume above 0")
+    assert not any("largest" in sentence for sentence in said)

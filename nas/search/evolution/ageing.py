@@ -8,8 +8,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from nas.search.evolution.moves import moves
 from nas.search.evolution.ranking import crowding, ranked
+from nas.search.moves import moves
 from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.history import History, Told
 from nas.search.surrogate.sources import Source

@@ -165,7 +165,9 @@ def _told(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> Told | No
 
 
 def _hints(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> tuple[Hint, ...]:
-    """Of the rungs that a trial has reached."""
+    """Of the rungs that a trial has reached; none of one that failed."""
+    if trial.state == TrialState.FAIL:
+        return ()
     return tuple(
         Hint(f"{epochs} epochs", trial.number, trial.params, small_is_better(values, directions))
         for epochs, values in trial.user_attrs.get(RUNGS, {}).items()

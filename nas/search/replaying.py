@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.search.moves import unasked
+from nas.search.neighbours import unasked
 from nas.search.surrogate.history import Hint, History, Past
 from nas.search.surrogate.sources import Observed, Source, drawn
 

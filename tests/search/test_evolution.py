@@ -19,7 +19,7 @@ from nas.search import Engine, SpaceProposals, make_sampler
 from nas.search.evolution import AgeingSampler, LocalSearchSampler
 from nas.search.evolution.ageing import population_of
 from nas.search.evolution.ranking import crowding, ranked
-from nas.search.moves import moves, others
+from nas.search.neighbours import moves, others
 from nas.search.replaying import ReplayingSampler
 from nas.search.spaces import Parameters, Walks
 from nas.search.surrogate.history import History, Told, as_key
@@ -240,7 +240,7 @@ def test_ends_are_emptiest_then_what_is_far_from_its_neighbours() -> None:
 
 def test_the_population_is_the_youngest_feasible_ones_then_the_least_excess() -> None:
     trials = tuple(told(number, (float(number),), c=float(number) if number % 3 else 0.0) for number in range(9))
-    history = History(trials, (), frozenset())
+    history = History(trials, (), frozenset(), (), 1)
     assert [each.number for each in population_of(history, 2)] == [6, 3]
     assert [each.number for each in population_of(history, 5)] == [6, 3, 0, 1, 2]
 

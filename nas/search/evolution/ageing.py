@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from nas.search.evolution.ranking import crowding, ranked
-from nas.search.moves import moves
+from nas.search.neighbours import moves
 from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.history import History, Told
 from nas.search.surrogate.sources import Source

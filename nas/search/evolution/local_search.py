@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from nas.search.evolution.ranking import ranked
-from nas.search.moves import moves
+from nas.search.neighbours import moves
 from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.history import History, Key, Told, as_key
 from nas.search.surrogate.sources import Source

@@ -26,7 +26,8 @@ class Record:
     its environment and flags, `predicted` the latency forecast before it was taken (`p50` and 90% bounds `low`, `high`,
     in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch. `origin` says what proposed it: `by` is
     the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what it had learnt, or
-    `start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was recorded.
+    `start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was recorded. `proxies`
+    are the scores of zero-cost proxies that were computed, None where the network has none.
     """
 
     trial: int
@@ -50,6 +51,7 @@ class Record:
     finished: float | None = None
     folder: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
+    proxies: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:

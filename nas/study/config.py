@@ -47,6 +47,11 @@ class SearchSettings(Section):
     )
     reduction: int = pydantic.Field(3, ge=2, description="one in this many goes on at each rung")
     seed: int = pydantic.Field(0, ge=0, description="of the sampler")
+    proxies: list[str] = pydantic.Field(
+        default_factory=list,
+        description="zero-cost proxies to compute for each network that enters training, such as [synflow, naswot]; "
+        "the report says how well they rank",
+    )
     storage: str | None = pydantic.Field(
         None, description="Optuna storage URL; without it a journal file in the results folder"
     )

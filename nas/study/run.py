@@ -26,6 +26,7 @@ from nas.study.keep import keep_best
 from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
 from nas.study.open import OpenStudy
 from nas.study.predicting import learner_for
+from nas.study.proxies import keep_scores
 from nas.study.results import Finished, finalized_best, read_resolved, stored_plan, write_results
 from nas.study.software import software
 from nas.study.spaces import catalogue
@@ -36,7 +37,8 @@ OnProgress = Callable[[Progress], None]
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
 MAY_GROW = (
-    "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path", "evaluator.table",
+    "search.trials", "search.start", "search.proxies",
+    "finalists", "baselines", "run", "predictor", "data.path", "evaluator.table",
     "grid.seeds", "compare.seeds", "recipe.distill.teacher",
 )  # fmt: skip
 
@@ -134,6 +136,7 @@ def _search(
         seed=settings.seed,
         reported=REPORTED,
         predictor=learner,
+        admitted=keep_scores(results, settings.proxies),
     )
     work = _work(study, study.config.training, skip_unreadable)
     said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""

@@ -24,6 +24,7 @@ from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
+from nas.study.proxies import check_settings, keep_scores
 from nas.study.results import Finished, stored_plan, write_results
 from nas.study.run import note_study, nothing_left, price
 from nas.study.software import software
@@ -135,6 +136,7 @@ def open_table_study(config: StudyConfig) -> TableStudy:
     table = open_table(config, space)
     goals = Goals.parse(config.objectives, config.budgets)
     known = {*Cost(0, 0, 0, 0).values(), *table.costs, *table.epochs[epochs[-1]]}
+    check_settings(config, goals, known)
     for key, wanted in (("objectives", goals.objectives), ("budgets", goals.budgets)):
         for index, goal in enumerate(wanted):
             config.told_at([key, index], lambda goal=goal: check_names(goal, known))  # type: ignore[misc]
@@ -182,6 +184,7 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
         seed=settings.seed,
         look_ahead=0,  # a candidate is asked for when a worker is free, not before: so runs can be repeated
         reported=tuple(study.table.epochs[study.rungs.total]),
+        admitted=keep_scores(results, settings.proxies),
     )
     few = few_networks(study.space, settings.trials)
 

@@ -27,6 +27,7 @@ import numpy as np
 from benchmarks.common import environment, report, spread
 from nas.errors import NasError
 from nas.proxy import PROXIES, Score, Scores
+from nas.report.proxies import COSTS
 from nas.report.rank_correlation import rank_correlation, surely_stronger
 from nas.study.config import read_study
 from nas.study.proxies import scores_here
@@ -36,7 +37,7 @@ from nas.study.table_run import Answers, open_table_study
 
 LEARNT, SPLITS = 50, 20
 PARTS = ("expressivity", "progressivity", "trainability", "macs")
-FEWEST = 20
+FEWEST = 20  # networks to rank
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def scored(name: str, rows: Sequence[Any], goals: Mapping[str, Callable[[Any], f
         if (at + 1) % 20 == 0:
             print(f"{name}: {at + 1} of {len(rows)} networks", file=sys.stderr, flush=True)
     numbers: dict[str, list[float | None]] = {
-        **{cost: [price(plan)[cost] for _, plan, _ in rows] for cost in ("params", "macs")},
+        **{cost: [price(plan)[cost] for _, plan, _ in rows] for cost in COSTS},
         **{proxy: [score.value for score in each] for proxy, each in found.items()},
     }
     numbers["az_nas"] = az_nas(numbers)
@@ -123,7 +124,7 @@ def correlations(networks: Networks) -> list[dict[str, Any]]:
             params = [networks.numbers["params"][at] for at in have]
             row[objective] = f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]" if found else None
             row[f"{objective}: beats params"] = (
-                None if not found or proxy == "params" else surely_stronger(x, params, y)  # type: ignore[arg-type]
+                None if not found or proxy in COSTS else surely_stronger(x, params, y)  # type: ignore[arg-type]
             )
         row["ms"] = spread(networks.ms[proxy]) if proxy in networks.ms else None
         rows.append(row)
@@ -148,7 +149,7 @@ def learning(networks: Networks) -> list[dict[str, Any]]:
         return []
     (objective, values), *_ = networks.objectives.items()
     y = np.array(values)
-    costs = np.log(np.array([networks.numbers[name] for name in ("params", "macs")], float).T)
+    costs = np.log(np.array([networks.numbers[name] for name in COSTS], float).T)
     floor = {name: min((v for v in networks.numbers[name] if v is not None), default=0.0) for name in PROXIES}
     known = np.array([[floor[n] if v is None else v for v in networks.numbers[n]] for n in PROXIES]).T
     ranked = np.sign(known) * np.log1p(np.abs(known))  # some scores are very skewed

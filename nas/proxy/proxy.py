@@ -29,7 +29,7 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Score:
-    """What a proxy says of a network: a finite `value`, or None and the `reason`; `ms` is what it took."""
+    """What a proxy says of a network: a finite `value`, or None and the `reason`; `ms` is processor time."""
 
     value: float | None
     reason: str | None = None

@@ -118,7 +118,8 @@ def _proxies(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str
     from nas.report.figures.proxies import proxies_figure
     from nas.report.proxies import ranking_table, rankings
 
-    figure = proxies_figure(records, aims, LIGHT)
+    found = rankings(records, aims)
+    figure = proxies_figure(records, aims, found, LIGHT)
     if not figure.data:
         return ""
     lead = (
@@ -126,7 +127,7 @@ def _proxies(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str
         "correlation with its 95% interval."
     )
     body = figure_place("proxies-figure", figure, data, least_width=130 * len(figure.data) // len(aims.objectives))
-    return section("proxies", "What untrained networks tell", lead, body + ranking_table(rankings(records, aims), aims))
+    return section("proxies", "What untrained networks tell", lead, body + ranking_table(found, aims))
 
 
 def _networks(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:

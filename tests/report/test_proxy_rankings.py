@@ -11,12 +11,13 @@ from make_records import STUDY, make_records
 from scipy.stats import spearmanr
 
 from nas.report.aims import read_aims
-from nas.report.figures.proxies import proxies_figure
+from nas.report.figures.proxies import MOST, proxies_figure
 from nas.report.files import front_document
 from nas.report.proxies import ranking_table, ranking_words, rankings
 from nas.report.rank_correlation import rank_correlation, surely_stronger
 from nas.report.sections import SECTIONS
 from nas.report.trials import trials_table
+from nas.store.record import Record
 
 AIMS = read_aims(STUDY)
 
@@ -117,9 +118,10 @@ def test_too_few_networks_are_not_ranked():
 
 def test_the_figure_has_a_panel_for_each_proxy_and_objective():
     records = with_scores(make_records())
-    figure = proxies_figure(records, AIMS)
+    found = rankings(records, AIMS)
+    figure = proxies_figure(records, AIMS, found)
     assert len(figure.data) == 5 * 2
-    assert figure.layout.meta["summary"] == ranking_words(rankings(records, AIMS), AIMS)
+    assert figure.layout.meta["summary"] == ranking_words(found, AIMS)
     good = figure.data[2]
     assert list(good.x) == sorted(good.x)
     assert spearmanr(good.x, good.y).statistic > 0.9
@@ -128,7 +130,7 @@ def test_the_figure_has_a_panel_for_each_proxy_and_objective():
     made = SECTIONS["Proxies"](records, AIMS, data)
     assert "proxies-figure" in data
     assert made.count('<th scope="row">') == 5
-    assert ranking_table(rankings(records, AIMS), AIMS) in made
+    assert ranking_table(found, AIMS) in made
 
 
 def test_the_table_of_trials_has_the_scores():
@@ -137,3 +139,18 @@ def test_the_table_of_trials_has_the_scores():
     column = table["proxy.good"].to_pylist()
     assert [value for value in column if value is not None]
     assert column == [record.proxies.get("good") for record in records]
+
+
+def test_of_many_networks_an_even_selection_is_drawn():
+    records = [
+        Record(number, "complete", values={"accuracy": number / 2000, "params": 2000.0 - number, "macs": 1.0})
+        for number in range(1000)
+    ]
+    aims = read_aims({"objectives": ["maximize accuracy"]})
+    found = rankings(records, aims)
+    params, macs = found
+    assert params.found.value == pytest.approx(-1)
+    assert macs.found is None
+    figure = proxies_figure(records, aims, found)
+    assert all(len(trace.x) == MOST for trace in figure.data)
+    assert figure.layout.meta["summary"].endswith(f"Drawn are {MOST} of them, evenly picked.")

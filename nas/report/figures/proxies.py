@@ -10,7 +10,7 @@ from nas.report.aims import Aims, Objective
 from nas.report.figures.hover import few_words, safe
 from nas.report.figures.scaling_parts import nothing
 from nas.report.importance import trained_candidates
-from nas.report.proxies import proxy_names, ranking_words, rankings, score_of
+from nas.report.proxies import Ranking, proxy_names, ranking_words, score_of
 from nas.report.rank_correlation import FEWEST
 from nas.report.theme import LIGHT, Theme, axis, layout, note
 from nas.report.words import label, network, plural, quantity, reference, significant
@@ -18,16 +18,23 @@ from nas.store.record import Record
 
 ROW, GAP = 210, 0.14  # height of a row of panels in pixels, and of the share of it that stays free
 BETWEEN = 0.03
+MOST = 400  # networks in a panel
 
 
-def proxies_figure(records: Sequence[Record], aims: Aims, theme: Theme = LIGHT) -> go.Figure:
-    """A column a proxy, a row an objective; along x the networks by their score, the lowest on the left."""
+def proxies_figure(records: Sequence[Record], aims: Aims, found: Sequence[Ranking], theme: Theme = LIGHT) -> go.Figure:
+    """A column a proxy, a row an objective; along x the networks by their score, the lowest on the left.
+
+    `found` are their rankings. Of more than `MOST` networks an even selection is drawn.
+    """
     done = trained_candidates(records, aims)
     names = proxy_names(done)
     if len(done) < FEWEST:
         return nothing(theme, f"{plural(len(done), 'network')} trained to the end: too few to rank.")
-    figure = go.Figure(layout=layout(theme, 90 + ROW * len(aims.objectives), ranking_words(rankings(done, aims), aims)))
-    figure.update_layout(showlegend=False)
+    summary = ranking_words(found, aims)
+    if len(done) > MOST:
+        summary += f" Drawn are {MOST} of them, evenly picked."
+    height = 90 + ROW * len(aims.objectives)
+    figure = go.Figure(layout=layout(theme, height, summary, showlegend=False))
     wide = (1 + BETWEEN) / len(names)
     high = 1 / len(aims.objectives)
     for row, objective in enumerate(aims.objectives):
@@ -66,6 +73,7 @@ def _points(
         if (score := score_of(record, proxy)) is not None and (value := objective.value(record)) is not None
     ]
     rows.sort(key=lambda row: row[0])
+    rows = [rows[at * len(rows) // MOST] for at in range(MOST)] if len(rows) > MOST else rows
     texts = [
         f"<b>{safe(network(record))}</b><br>{safe(label(proxy))} {significant(score, 4)}"
         f"<br>{safe(label(objective.name))} {quantity(objective.name, value)}"

@@ -111,18 +111,16 @@ def ranking_words(found: Sequence[Ranking], aims: Aims) -> str:
     plain = next((each.found for each in found if each.objective == first and each.proxy == PLAIN), None)
     if plain is None:
         return f"The trained networks do not tell how well anything ranks them by {label(first)}."
-    said = (
-        f"By {label(first)} the number of parameters ranks {plural(plain.n, 'trained network')} with {plain.value:.2f}"
-    )
+    said = f"With {label(first)} the number of parameters has a rank correlation of {plain.value:.2f}"
+    said += f" over {plural(plain.n, 'trained network')}"
     better = [_named(each) for each in tried if each.beats]
     others = [_named(each) for each in tried if not each.beats]
     if not tried:
         return f"{said}. No zero-cost proxy was computed."
-    if better:
-        said += f"; {join(better)} {'does' if len(better) == 1 else 'do'} better"
-    if others:
-        said += f"; {join(others)} {'is' if len(others) == 1 else 'are'} not shown to do better"
-    return f"{said}."
+    if not better:
+        return f"{said}; no proxy is shown to do better: {join(others)}."
+    said += f"; {join(better)} {'does' if len(better) == 1 else 'do'} better"
+    return f"{said}; {join(others)} {'is' if len(others) == 1 else 'are'} not shown to." if others else f"{said}."
 
 
 def _named(ranking: Ranking) -> str:

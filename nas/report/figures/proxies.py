@@ -13,7 +13,7 @@ from nas.report.importance import trained_candidates
 from nas.report.proxies import Ranking, proxy_names, ranking_words, score_of
 from nas.report.rank_correlation import FEWEST
 from nas.report.theme import LIGHT, Theme, axis, layout, note
-from nas.report.words import label, network, plural, quantity, reference, significant
+from nas.report.words import axis_label, label, network, plural, quantity, reference, significant
 from nas.store.record import Record
 
 ROW, GAP = 210, 0.14  # height of a row of panels in pixels, and of the share of it that stays free
@@ -42,17 +42,30 @@ def proxies_figure(records: Sequence[Record], aims: Aims, found: Sequence[Rankin
         for column, proxy in enumerate(names):
             place = _place(row * len(names) + column)
             start = column * wide
-            across = axis(theme, "", domain=[start, start + wide - BETWEEN], anchor=f"y{place}", showticklabels=False)
-            up = axis(theme, label(objective.name) if column == 0 else "", domain=domain, anchor=f"x{place}")
+            across = axis(
+                theme, "", domain=[start, start + wide - BETWEEN], anchor=f"y{place}", showticklabels=False, ticks=""
+            )
+            up = axis(theme, _title(objective) if column == 0 else "", domain=domain, anchor=f"x{place}")
             up |= {"showticklabels": column == 0, "nticks": 5, "tickformat": ".0%" if _share(objective) else None}
             if column:
                 up |= {"matches": f"y{_place(row * len(names))}"}
             figure.update_layout({f"xaxis{place}": across | {"showgrid": False}, f"yaxis{place}": up})
             figure.add_trace(_points(done, proxy, objective, aims, place, theme))
             if row == 0:
-                title = {"x": start + (wide - BETWEEN) / 2, "y": 1, "xref": "paper", "yref": "paper"}
+                title = {
+                    "x": start + (wide - BETWEEN) / 2,
+                    "xanchor": "center",
+                    "y": 1,
+                    "xref": "paper",
+                    "yref": "paper",
+                }
                 figure.add_annotation(note(theme, safe(label(proxy)), **title, yanchor="bottom", yshift=6))
     return figure
+
+
+def _title(objective: Objective) -> str:
+    """Ticks of a share have their unit already."""
+    return label(objective.name) if _share(objective) else axis_label(objective.name)
 
 
 def _place(index: int) -> str:

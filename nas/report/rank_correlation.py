@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,7 +43,7 @@ def surely_stronger(x: Sequence[float], than: Sequence[float], y: Sequence[float
     picks = _picks(len(a))
     more = np.abs(_spearman(a[picks], c[picks])) - np.abs(_spearman(b[picks], c[picks]))
     more = more[np.isfinite(more)]
-    return bool(len(more)) and not math.isnan(low := float(np.percentile(more, 2.5))) and low > 0
+    return len(more) > 0 and float(np.percentile(more, 2.5)) > 0
 
 
 def _picks(n: int) -> npt.NDArray[np.intp]:

@@ -223,7 +223,7 @@ class Results:
     def proxies(self, key: str) -> dict[str, dict[str, Any]]:
         """The scores of zero-cost proxies as `keep_proxies` kept them, by name; empty where there are none."""
         found = read_json(self.trial_file(key, "proxies.json")) if key else None
-        return found if isinstance(found, dict) else {}
+        return {name: score for name, score in (found or {}).items() if isinstance(score, dict)}
 
     def keep_proxies(self, key: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
         """Add scores, each with `value` and `reason`, to those of a trial, also while a search runs; `StoreError`."""
@@ -239,7 +239,7 @@ class Results:
         try:
             record = record_of(trial, role)
             if record.folder:
-                scores = {name: score["value"] for name, score in self.proxies(record.folder).items()}
+                scores = {name: score.get("value") for name, score in self.proxies(record.folder).items()}
                 record = replace(record_of(trial, role, self.curve(record.folder)), proxies=scores)
         except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
             if not self.tolerant:

@@ -10,7 +10,7 @@ from typing import Any
 from nas.report.aims import Aims, Objective
 from nas.report.importance import trained_candidates
 from nas.report.rank_correlation import RankCorrelation, rank_correlation, surely_stronger
-from nas.report.words import join, label, opening, plural
+from nas.report.words import MINUS, join, label, opening, plural
 from nas.store.record import Record
 
 COSTS = ("params", "macs")
@@ -100,8 +100,8 @@ def _cell(ranking: Ranking | None) -> str:
     if ranking is None or ranking.found is None:
         return '<td class="number">\N{EN DASH}</td>'
     found = ranking.found
-    bounds = f"[{found.low:.2f}, {found.high:.2f}], {plural(found.n, 'network')}"
-    return f'<td class="number">{found.value:.2f}<span class="interval">{bounds}</span></td>'
+    bounds = f"[{_signed(found.low)}, {_signed(found.high)}], {plural(found.n, 'network')}"
+    return f'<td class="number">{_signed(found.value)}<span class="interval">{bounds}</span></td>'
 
 
 def ranking_words(found: Sequence[Ranking], aims: Aims) -> str:
@@ -111,10 +111,10 @@ def ranking_words(found: Sequence[Ranking], aims: Aims) -> str:
     plain = next((each.found for each in found if each.objective == first and each.proxy == PLAIN), None)
     if plain is None:
         return f"The trained networks do not tell how well anything ranks them by {label(first)}."
-    said = f"With {label(first)} the number of parameters has a rank correlation of {plain.value:.2f}"
+    said = f"With {label(first)} the number of parameters has a rank correlation of {_signed(plain.value)}"
     said += f" over {plural(plain.n, 'trained network')}"
-    better = [_named(each) for each in tried if each.beats]
-    others = [_named(each) for each in tried if not each.beats]
+    better = [_named(each, aims) for each in tried if each.beats and not _wrong_way(each, aims)]
+    others = [_named(each, aims) for each in tried if not each.beats or _wrong_way(each, aims)]
     if not tried:
         return f"{said}. No zero-cost proxy was computed."
     if not better:
@@ -123,6 +123,16 @@ def ranking_words(found: Sequence[Ranking], aims: Aims) -> str:
     return f"{said}; {join(others)} {'is' if len(others) == 1 else 'are'} not shown to." if others else f"{said}."
 
 
-def _named(ranking: Ranking) -> str:
+def _named(ranking: Ranking, aims: Aims) -> str:
     assert ranking.found is not None
-    return f"{label(ranking.proxy)} ({ranking.found.value:.2f})"
+    wrong = ", the wrong way round" if _wrong_way(ranking, aims) else ""
+    return f"{label(ranking.proxy)} ({_signed(ranking.found.value)}{wrong})"
+
+
+def _wrong_way(ranking: Ranking, aims: Aims) -> bool:
+    """Whether a proxy, of which large is meant to be good, prefers what is worse by the first objective."""
+    return ranking.found is not None and (ranking.found.value < 0) == aims.first.maximize
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)

@@ -96,6 +96,14 @@ def test_every_proxy_is_ranked_beside_params_and_macs():
     assert "; no proxy is shown to do better: luck (" in ranking_words(poor, AIMS)
 
 
+def test_a_proxy_that_prefers_the_worse_is_said_to():
+    records = [replace(record, proxies={"bad": -record.values.get("accuracy", 0)}) for record in make_records()]
+    found = rankings(records, AIMS)
+    assert ranking_words(found, AIMS).endswith(
+        "; no proxy is shown to do better: bad (\N{MINUS SIGN}1.00, the wrong way round)."
+    )
+
+
 def test_a_study_without_proxies_has_params_and_macs():
     found = rankings(make_records(), AIMS)
     assert {each.proxy for each in found} == {"params", "macs"}

@@ -16,9 +16,9 @@ from nas.proxy.proxy import Proxy
 def synflow(network: Network) -> float:
     """The logarithm of 1 + S, S the sum of |weight * gradient| for an input of ones, all weights positive.
 
-    Every activation and every norm is passed by, which makes a network of convolutions linear in each weight; softmax
-    and gates stay as they are. What a block hands on is divided by its mean, whose logarithm is added again, so that
-    deep networks do not overflow. In float64; 0 where nothing arrives.
+    Every activation and every norm is passed by, which makes a network of convolutions linear in each weight; gates and
+    the softmax of attention stay (see `Linear`). What a block hands on is divided by its mean, whose logarithm is added
+    again, so that deep networks do not overflow. In float64; 0 where nothing arrives.
     """
     network.double()
     with torch.no_grad():

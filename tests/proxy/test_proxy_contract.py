@@ -21,8 +21,7 @@ from nas.proxy.untrained import untrained
 from nas.study.networks import find_network
 from nas.study.spaces import open_space
 
-CHEAP = ("lenet5", "resnet8", "mobilenet_v3_small", "shufflenet_v2_x0_5", "mobilevit_xxs", "deit_tiny_distilled",
-         "convnext_atto", "eva02_tiny")  # fmt: skip
+CHEAP = ("convnext_atto", "mobilenet_v3_small", "mobilevit_xxs")
 ZOO = json.loads((Path(__file__).parent.parent / "zoo.json").read_text())
 
 
@@ -98,7 +97,7 @@ def _examples():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(CHEAP))
 def test_networks_of_the_zoo(name):
     assert ZOO[name]["macs"] < 2e9

@@ -175,7 +175,8 @@ def learning(networks: Networks) -> list[dict[str, Any]]:
         for inputs, x in sets.items():
             for name, model in models().items():
                 fitted = make_pipeline(StandardScaler(), model).fit(x[learnt], y[learnt])
-                rank = spearmanr(fitted.predict(x[rest]), y[rest]).statistic
+                predicted = fitted.predict(x[rest])
+                rank = spearmanr(predicted, y[rest]).statistic if np.ptp(predicted) > 0 else 0.0
                 found.setdefault((name, inputs), []).append(float(rank))
     rows = []
     for (name, inputs), ranks in found.items():

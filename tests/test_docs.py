@@ -19,6 +19,7 @@ from nas.data import DataSpec, source_names
 from nas.errors import SpecError
 from nas.files import shipped
 from nas.measure import FLAGS, SERIOUS, Device, Protocol, load_device
+from nas.proxy import PROXIES
 from nas.scale import METHODS
 from nas.search import SAMPLERS
 from nas.space import load_network, load_space, read_text
@@ -54,6 +55,7 @@ NAMES = {
     **{family: blocks.part_names(family) for family in blocks.PARTS},
     "data": source_names(),
     "samplers": tuple(SAMPLERS),
+    "proxies": tuple(PROXIES),
     "scaling": (*METHODS, "published"),
 }
 

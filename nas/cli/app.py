@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from nas import __version__
-from nas.cli import browse, calibrate, compare, explain, export, finalize, networks, scale, spaces, studies, zoo
+from nas.cli import (
+    browse,
+    calibrate,
+    compare,
+    explain,
+    export,
+    finalize,
+    networks,
+    proxies,
+    scale,
+    spaces,
+    studies,
+    zoo,
+)
 from nas.cli.console import err
 from nas.errors import NasError
 
@@ -35,6 +48,7 @@ app.command("space")(spaces.space)
 app.command("sample")(spaces.sample)
 app.command("schema")(spaces.schema)
 app.command("profile")(networks.profile)
+app.command("proxies")(proxies.proxies)
 app.command("measure")(networks.measure)
 app.command("export")(export.export)
 app.command("predict")(export.predict)

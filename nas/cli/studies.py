@@ -172,6 +172,11 @@ def show(
             words = name.replace("_", " ") + ("" if value["trusted"] else " (not trusted)")
             table.add_row(words, *(f"{value[key]:.4g}" for key in ("ms", "low", "high")))
         out.print(table)
+    if found["proxies"]:
+        table = Table(title="zero-cost proxies", title_justify="left", show_header=False)
+        for name, score in found["proxies"].items():
+            table.add_row(name, escape(score["reason"]) if score["value"] is None else _words(score["value"]))
+        out.print(table)
     if found["stages"]:
         table = Table(title="stages", title_justify="left")
         timed = any(row["ms"] is not None for row in found["stages"])

@@ -16,6 +16,7 @@ from nas.report.hypervolume import hypervolume
 from nas.report.latencies import predictor_error, with_search
 from nas.report.maps import kept_maps
 from nas.report.page import page
+from nas.report.proxies import rankings
 from nas.report.sections import plain
 from nas.report.standing import ranked
 from nas.report.trials import trials_table
@@ -56,11 +57,12 @@ def write_report(
 
 
 def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> dict[str, Any]:
-    """What `front.json` holds: study, objectives, budgets, front, baselines, best, hypervolume, predictor.
+    """What `front.json` holds: study, objectives, budgets, front, baselines, best, hypervolume, predictor, proxies.
 
     The hypervolume is measured from `hypervolume.reference_point`. `predictor` is the error of predictions made before
     a candidate was measured, null where there were none; a finalist's values have its `predicted_ms` and
-    `search_latency_ms` too. Numbers that are not finite become null.
+    `search_latency_ms` too. `proxies` is how well each ranks the trained networks. Numbers that are not
+    finite become null.
     """
     aims, records = read_aims(study), with_search(records)
     leader = best(records, aims)
@@ -73,6 +75,7 @@ def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -
         "best": trial_document(leader) if leader else None,
         "hypervolume": _finite(hypervolume(records, aims)),
         "predictor": predictor_error(records),
+        "proxies": [ranking.to_json() for ranking in rankings(records, aims)],
     }
 
 

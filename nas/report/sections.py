@@ -117,6 +117,22 @@ def _tradeoff(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> st
     return section("macs", "Latency against MACs", lead, figure_place("tradeoff", figure, data))
 
 
+def _proxies(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
+    from nas.report.figures.proxies import proxies_figure
+    from nas.report.proxies import ranking_table, rankings
+
+    found = rankings(records, aims)
+    figure = proxies_figure(records, aims, found, LIGHT)
+    if not figure.data:
+        return ""
+    lead = (
+        "From left to right the networks as each number places them, the lowest first. Below: Spearman's rank "
+        "correlation with its 95% interval."
+    )
+    body = figure_place("proxies-figure", figure, data, least_width=130 * len(figure.data) // len(aims.objectives))
+    return section("proxies", "What untrained networks tell", lead, body + ranking_table(found, aims))
+
+
 def _networks(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str:
     rows = network_rows(records, aims)
     lead = "Open a row for every decision of that network."
@@ -199,5 +215,6 @@ SECTIONS: Mapping[str, Callable[[Sequence[Record], Aims, dict[str, Any]], str]] 
     "Decisions": _decisions,
     "Networks": _networks,
     "MACs": _tradeoff,
+    "Proxies": _proxies,
     "Latency": _latency,
 }

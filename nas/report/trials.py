@@ -20,7 +20,8 @@ def trials_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> 
     """Columns: the fields of `Record`; `feasible`, `on_front`; each value by its name (`accuracy`, `latency_ms`, ...).
 
     Prefixes keep apart what could share a name: `low.` and `high.` (bounds of a value's interval), `constraint.`,
-    `latency.` (the measurement), `decision.` (also all in `decisions` as JSON text), `curve.` (a list over epochs).
+    `proxy.`, `latency.` (the measurement), `decision.` (also all in `decisions` as JSON text), `curve.` (a list over
+    epochs).
     The schema's metadata holds study, objectives, budgets and the hypervolume's reference point as JSON.
     """
     import pyarrow as pa
@@ -39,6 +40,7 @@ def trials_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> 
     numbers("low.", lambda r: {k: low for k, (low, _) in r.interval.items()})
     numbers("high.", lambda r: {k: high for k, (_, high) in r.interval.items()})
     numbers("constraint.", lambda r: r.constraints)
+    numbers("proxy.", lambda r: r.proxies)
     numbers("latency.", lambda r: {k: (r.latency or {}).get(k) for k in ("p50", "low", "high", "p90", "p99", "pairs")})
     trusted = [None if r.latency is None else bool(r.latency.get("trusted", True)) for r in records]
     flags = [None if r.latency is None else [str(f) for f in r.latency.get("flags") or ()] for r in records]

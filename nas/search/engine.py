@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -50,6 +50,7 @@ class Engine:
     surely over a budget on latency (see `Gates`). `scheduling` says what becomes of a network at a rung: it is
     compared and perhaps stopped at once (`rungs`), or pauses until it is promoted (`promotions`), and `take` gives it
     out once more. With `extrapolate` a network is ended when its curve leaves it no hope (`learning_curves`).
+    `admitted` is called, where gating is done, with each network that passed the gates, before it is ready to train.
 
     All methods may be called from any thread. Use as a context manager: entering reads what is there and takes up what
     a dead driver left. Errors of gating (`BudgetUnreachable`, `StoreError`, ...) are raised by `take`.
@@ -75,6 +76,7 @@ class Engine:
         max_failures: int = 5,
         patience: Patience = PATIENCE,
         predictor: Forecaster | None = None,
+        admitted: Callable[[Candidate], None] | None = None,
     ) -> None:
         self.results = results
         self.proposals = proposals
@@ -89,6 +91,7 @@ class Engine:
         self._look_ahead = look_ahead
         self._max_failures = max_failures
         self._patience = patience
+        self._admitted = admitted
         self._changed = threading.Condition()
         self._gating = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -398,6 +401,8 @@ class Engine:
             good = list(self._good.values()) or [item.candidate.decisions for item in begun]
             any_passed = self._entered > 0 or bool(self._ready)
         step = self._intake.resume(resumed) if resumed is not None else self._intake.step(good, any_passed)
+        if step.item is not None and self._admitted is not None:
+            self._admitted(step.item.candidate)
         outcome = None
         with self._changed:
             if step.item is not None:

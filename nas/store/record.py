@@ -31,7 +31,8 @@ class Record:
     proposed it: `by` is the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what
     it had learnt, or `start`, `warm start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from
     before it was recorded. `foretold` says why its learning curve ended it: the `chance` to reach the front that was
-    left, the rank `correlation` of such predictions over finished `curves`.
+    left, the rank `correlation` of such predictions over finished `curves`. `proxies` are the scores of zero-cost
+    proxies that were computed, None where the network has none.
     """
 
     trial: int
@@ -56,6 +57,7 @@ class Record:
     folder: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
     foretold: Mapping[str, float] = field(default_factory=dict)
+    proxies: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -249,6 +250,15 @@ class Results:
         write_json(file, document)
         return file
 
+    def proxies(self, key: str) -> dict[str, dict[str, Any]]:
+        """The scores of zero-cost proxies as `keep_proxies` kept them, by name; empty where there are none."""
+        found = read_json(self.trial_file(key, "proxies.json")) if key else None
+        return {name: score for name, score in (found or {}).items() if isinstance(score, dict)}
+
+    def keep_proxies(self, key: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add scores, each with `value` and `reason`, to those of a trial, also while a search runs; `StoreError`."""
+        write_json(self.trial_file(key, "proxies.json"), {**self.proxies(key), **scores}, durable=False)
+
     def append_curve(self, key: str, line: Mapping[str, Any]) -> None:
         append_line(self.trial_folder(key) / "curve.jsonl", line)
 
@@ -259,7 +269,8 @@ class Results:
         try:
             record = record_of(trial, role)
             if record.folder:
-                record = record_of(trial, role, self.curve(record.folder))
+                scores = {name: score.get("value") for name, score in self.proxies(record.folder).items()}
+                record = replace(record_of(trial, role, self.curve(record.folder)), proxies=scores)
         except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
             if not self.tolerant:
                 raise

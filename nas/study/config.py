@@ -60,6 +60,11 @@ class SearchSettings(Section):
         False, description="end networks whose learning curve leaves them no hope to reach the front"
     )
     seed: int = pydantic.Field(0, ge=0, description="of the sampler")
+    proxies: list[str] = pydantic.Field(
+        default_factory=list,
+        description="zero-cost proxies to compute for each network that enters training, such as [synflow, naswot]; "
+        "the report says how well they rank",
+    )
     storage: str | None = pydantic.Field(
         None, description="Optuna storage URL; without it a journal file in the results folder"
     )

@@ -28,6 +28,7 @@ from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.meters import study_meter
 from nas.study.networks import find_network
+from nas.study.proxies import check_settings
 from nas.study.spaces import check_whole, open_space, price
 from nas.study.starting import find_starts
 from nas.study.warm import WarmStart, warm_start
@@ -69,6 +70,7 @@ def open_study(
     train_device = config.told_at(["run", "gpus"], lambda: _train_device(config))
     goals = Goals.parse(config.objectives, config.budgets)
     known = {*Cost(0, 0, 0, 0).values(), *MEASURED_NAMES, *REPORTED}
+    check_settings(config, goals, known)
     wanted: dict[str, Sequence[Objective | Budget]] = {"objectives": goals.objectives, "budgets": goals.budgets}
     for key, each in wanted.items():
         for index, goal in enumerate(each):

@@ -23,6 +23,7 @@ from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
 from nas.study.noting import note_study, noted
 from nas.study.open import OpenStudy
 from nas.study.predicting import learner_for
+from nas.study.proxies import keep_scores
 from nas.study.results import Finished, finalized_best, stored_plan, write_results
 from nas.study.software import software
 from nas.study.spaces import price
@@ -140,6 +141,7 @@ def _search(
         seed=settings.seed,
         reported=REPORTED,
         predictor=learner,
+        admitted=keep_scores(results, settings.proxies),
     )
     work = _work(study, study.config.training, skip_unreadable)
     said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""

@@ -70,7 +70,8 @@ def trial_details(results: Results, reference: str) -> dict[str, Any]:
 
     `stages`: as `nas.study.stages.stage_rows`, with the latency of each block where `nas measure --stages` took it
     (`stages_measured` says how, null where it did not); empty where it has no architecture, and `stages_missing` says
-    why. `latencies`: as predicted, as measured in the search, as measured again at the end; null what there is none of.
+    why. `proxies`: the scores of zero-cost proxies, where it has none with the reason. `latencies`: as predicted, as
+    measured in the search, as measured again at the end; null what there is none of.
     """
     inside, record = find_trial(results, reference)
     found = network_stages(inside, record)
@@ -80,6 +81,7 @@ def trial_details(results: Results, reference: str) -> dict[str, Any]:
         "stages": found["rows"],
         "stages_measured": found["measured"],
         "stages_missing": found["missing"],
+        "proxies": inside.proxies(record.folder),
         "latencies": latencies_of(record, [*results.records(), record]).to_json(),
         "provenance": dict(provenance(record, inside.records(), aims, read_json(inside.env_file) or {})),
     }

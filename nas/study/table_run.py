@@ -26,6 +26,7 @@ from nas.study.config import StudyConfig
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
 from nas.study.noting import differences, note_study, noted
+from nas.study.proxies import check_settings, keep_scores
 from nas.study.results import Finished, stored_plan, write_results
 from nas.study.run import nothing_left
 from nas.study.software import software
@@ -141,6 +142,7 @@ def open_table_study(config: StudyConfig, *, results: Path = Path("results"), fo
     table = open_table(config, space)
     goals = Goals.parse(config.objectives, config.budgets)
     known = {*Cost(0, 0, 0, 0).values(), *table.costs, *table.epochs[epochs[-1]]}
+    check_settings(config, goals, known)
     for key, wanted in (("objectives", goals.objectives), ("budgets", goals.budgets)):
         for index, goal in enumerate(wanted):
             config.told_at([key, index], lambda goal=goal: check_names(goal, known))  # type: ignore[misc]
@@ -210,6 +212,7 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
         seed=settings.seed,
         look_ahead=0,  # a candidate is asked for when a worker is free, not before: so runs can be repeated
         reported=tuple(study.table.epochs[study.rungs.total]),
+        admitted=keep_scores(results, settings.proxies),
     )
     said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""
     begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, settings.trials)) if part)

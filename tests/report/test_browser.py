@@ -60,7 +60,7 @@ def first_cells(tab: Page, column: int) -> list[str]:
 def test_all_figures_are_drawn_and_the_page_does_not_scroll_sideways(tab, report, width, dark, touch):
     tab.view(width, 900, dark=dark, touch=touch)
     tab.open(report)
-    assert tab.run("document.documentElement.dataset.drawn") == "8"
+    assert tab.run("document.documentElement.dataset.drawn") == "9"
     assert tab.run("document.documentElement.dataset.errors") is None
     assert tab.run("document.querySelectorAll('.plot .trace, .plot .bars, .plot .scatterlayer').length") >= 5
     assert tab.run("document.documentElement.scrollWidth") == width
@@ -82,7 +82,7 @@ def test_a_change_of_theme_recolours_the_figures(tab, report):
     tab.open(report)
     tab.view(dark=True)
     tab.wait("getComputedStyle(document.querySelector('.plot .main-svg')).backgroundColor === 'rgb(20, 24, 28)'")
-    tab.wait("document.documentElement.dataset.drawn === '8'")
+    tab.wait("document.documentElement.dataset.drawn === '9'")
 
 
 def test_the_table_sorts_filters_and_opens_by_mouse_and_keyboard(tab, report):

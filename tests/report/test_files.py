@@ -31,7 +31,17 @@ def test_three_files_and_nothing_else(folder):
 def test_front_json_has_the_stable_keys(folder):
     found = strict((folder / "front.json").read_text())
     records = make_records()
-    assert list(found) == ["study", "objectives", "budgets", "front", "baselines", "best", "hypervolume", "predictor"]
+    assert list(found) == [
+        "study",
+        "objectives",
+        "budgets",
+        "front",
+        "baselines",
+        "best",
+        "hypervolume",
+        "predictor",
+        "proxies",
+    ]
     assert found["objectives"] == STUDY["objectives"]
     assert found["budgets"] == STUDY["budgets"]
     assert [t["trial"] for t in found["front"]] == [r.trial for r in front(records, STUDY)]

@@ -80,8 +80,8 @@ def test_the_page_opens_with_the_verdict_and_ends_with_the_study(text):
     assert re.fullmatch(r"Accuracy \d\d\.\d\d% at [\d.]+ ms, .* baseline inside the budget", title[1])
     sections = re.findall(r'<section id="(\w+)"', text)
     assert sections == [
-        "front", "comparison", "best", "search", "curves", "decisions", "networks", "macs", "latency", "environment",
-        "study",
+        "front", "comparison", "best", "search", "curves", "decisions", "networks", "macs", "proxies", "latency",
+        "environment", "study",
     ]  # fmt: skip
     assert "label_smoothing: 0.1" in text[text.index('<section id="study"') :]
     assert "torch 2.13.0" in text
@@ -89,7 +89,7 @@ def test_the_page_opens_with_the_verdict_and_ends_with_the_study(text):
 
 def test_figures_have_words_for_those_who_cannot_see_them(text):
     places = [a for _, a in Elements(text).found if "data-figure" in a]
-    assert len(places) == 7
+    assert len(places) == 8
     assert all(len(a["aria-label"] or "") > 40 for a in places)
 
 

@@ -15,8 +15,8 @@ import pytest
 from tiny import Choice, TinySpace, Trains, accuracy, latency, price
 
 from nas.arch import Plan
-from nas.errors import BudgetUnreachable, DeviceError, NasError
-from nas.search import Engine, GoalError, Goals, Patience, Rungs, SpaceProposals, TooManyFailures
+from nas.errors import BudgetUnreachable, DeviceError, NasError, StoreError
+from nas.search import Candidate, Engine, GoalError, Goals, Patience, Rungs, SpaceProposals, TooManyFailures
 from nas.search.gates import Gates
 from nas.search.probe import find_reachable
 from nas.space.expression import parse
@@ -421,6 +421,27 @@ def test_killed_at_any_write(results: Results, monkeypatch: pytest.MonkeyPatch, 
     for record in records:
         if record.gate is None:
             assert record.constraints.keys() == set(BUDGETS)
+
+
+def test_what_passed_the_gates_is_shown_before_it_trains(results: Results) -> None:
+    shown: list[str] = []
+
+    def look(candidate: Candidate) -> None:
+        assert candidate.folder.is_dir()
+        assert threading.current_thread().name == "gating"
+        results.keep_proxies(candidate.key, {"synflow": {"value": 1.5, "reason": None, "ms": 1.0}})
+        shown.append(candidate.key)
+
+    records = search(results, admitted=look, look_ahead=2)
+    check(records, 12)
+    assert shown == [record.folder for record in entered(records)]
+    assert all(record.proxies == {"synflow": 1.5} for record in entered(records))
+
+    def stumble(candidate: Candidate) -> None:
+        raise StoreError("no room")
+
+    with pytest.raises(StoreError, match="no room"):
+        search(results, admitted=stumble, trials=14)
 
 
 def test_ready_networks_are_dropped_when_fewer_are_asked_for(results: Results) -> None:

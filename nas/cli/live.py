@@ -95,6 +95,8 @@ def line(progress: Any) -> str:
         parts.append(f"front {progress.front_size}")
     if progress.rejected:
         parts.append("rejected " + " ".join(f"{gate} {count}" for gate, count in progress.rejected.items()))
+    if progress.share is not None and progress.share.value < 0.5:
+        parts.append(progress.share.brief)
     if progress.finished:
         parts.append(f"done in {duration(progress.elapsed_s)}")
     elif progress.interrupted:

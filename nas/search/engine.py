@@ -16,6 +16,7 @@ from typing import Any, Self
 from optuna.trial import FrozenTrial
 
 from nas.errors import NasError
+from nas.search.feasible import FeasibleSet
 from nas.search.gates import REPORTED, Gates, Measure, Price
 from nas.search.goals import GoalError, Goals
 from nas.search.intake import Intake, Known, make_supply
@@ -105,15 +106,18 @@ class Engine:
 
     def __enter__(self) -> Self:
         known = Known()
+        space = self.proposals.space if isinstance(self.proposals, SpaceProposals) else None
+        self._feasible = FeasibleSet(space, self.gates, self._seed) if space is not None else None
         with quiet(), storage_errors():
-            self._study = self.proposals.open(self.results, self.goals)
+            self._study = self.proposals.open(self.results, self.goals, self._feasible)
             most = self.asked if self.proposals.left is None else None
             stock = take_stock(self._study, self.results, self.proposals.role, self.gates, known, most)
         self._use(stock)
         if isinstance(self.proposals, SpaceProposals):
             learn_again(stock, self.proposals, self.gates)
         rng = random.Random(f"{self._seed}/{stock.trials}")
-        supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
+        spread = self.proposals.to_spread(self.asked) if isinstance(self.proposals, SpaceProposals) else range(0)
+        supply = make_supply(self.proposals, self.gates, known, rng, self._patience, self._feasible, spread)
         self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
         self._tally.begin()
         if self._look_ahead > 0:
@@ -234,6 +238,7 @@ class Engine:
                 finished=self._no_more() and not self._ready and not self._running,
                 interrupted=interrupted,
                 note=self._intake.supply.note if self._given_up else "",
+                share=self._feasible.share if self._feasible is not None else None,
             )
 
     # Training

@@ -15,8 +15,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
+from nas.search.feasible import FeasibleSet
 from nas.search.goals import Goals
-from nas.search.samplers import count_independent, make_sampler
+from nas.search.random_sampler import RandomSampler
+from nas.search.samplers import count_independent, make_sampler, startup
 from nas.search.spaces import Parameters, Space, Walks
 from nas.search.surrogate import SurrogateSampler
 from nas.store import Results, Role
@@ -24,6 +26,7 @@ from nas.store.attributes import END, NETWORK, get, put
 
 START = "start"  # the attribute of a trial that the search started at: the network's name, and its decisions
 ORIGIN = "origin"  # of a trial that no sampler drew: what proposed it
+SPREAD, REACHABLE = "spread", "reachable"  # what proposes networks before a sampler does
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Proposals(Protocol):
         """How many networks of a list have no trial yet, None where there is no list."""
         ...
 
-    def open(self, results: Results, goals: Goals) -> Study:
-        """The Optuna study of this role."""
+    def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
+        """The Optuna study of this role; `feasible` is what a sampler may draw from."""
         ...
 
     def ask(
@@ -81,7 +84,8 @@ class SpaceProposals:
     """Networks that an Optuna sampler draws from a space, behind those that the search starts at.
 
     `sampler` is surrogate, random, tpe, nsga2, nsga3, gp, qmc, `module:attribute`, or a sampler; `options` are its
-    keyword arguments. `start` are decisions by the name of the network that they give; each gets one trial.
+    keyword arguments. `start` are decisions by the name of the network that they give; each gets one trial. With
+    `spread` what a sampler would draw by chance before it begins to learn is spread over the budgets instead.
     """
 
     role: Role = "candidate"
@@ -96,6 +100,7 @@ class SpaceProposals:
         *,
         seed: int = 0,
         start: Mapping[str, Mapping[str, Any]] | None = None,
+        spread: bool = True,
     ) -> None:
         self.space = space
         self.start = dict(start or {})
@@ -103,6 +108,7 @@ class SpaceProposals:
         self.seed = seed
         self._wanted = (sampler, options)
         self._sampler = sampler if isinstance(sampler, str) else type(sampler).__name__
+        self._startup = startup(sampler, options) if spread else 0
         make_sampler(sampler, options, seed=seed)  # a wrong name or option is found before anything is written
         self._parameters = Parameters()
         self._by_name = {decision.name: decision for decision in space.decisions}
@@ -112,17 +118,24 @@ class SpaceProposals:
         """Whether a network that the search starts at has no trial yet."""
         return bool(self._waiting)
 
-    def open(self, results: Results, goals: Goals) -> Study:
+    def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
         study = results.study(self.role, goals.directions)
         trials = study.get_trials(deepcopy=False)
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
-        if isinstance(study.sampler, SurrogateSampler):
-            study.sampler.bind(Walks(self.space, self._parameters))
+        if isinstance(study.sampler, SurrogateSampler | RandomSampler):
+            study.sampler.bind(Walks(self.space, self._parameters, feasible))
+        by = [get(trial.user_attrs, ORIGIN).get("by") for trial in trials]
+        self._spread_asked = by.count(SPREAD)
+        self._sampled = any(each not in (START, SPREAD, REACHABLE) for each in by)
         tried = [get(trial.user_attrs, START) for trial in trials if not _left_untried(trial)]
         known = {as_key(start["decisions"]) for start in tried if start}
         self._waiting = [name for name, decisions in self.start.items() if as_key(decisions) not in known]
         self.study = study
         return study
+
+    def to_spread(self, trials: int) -> range:
+        """Which of the networks spread over the budgets are to be asked for yet, of how many, in so many trials."""
+        return range(0) if self._sampled else range(self._spread_asked, min(self._startup, trials))
 
     def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None, by: str = "") -> Draw:
         attributes: dict[str, Any] = {}
@@ -184,7 +197,7 @@ class FixedProposals:
     def left(self) -> int:
         return len(self._names)
 
-    def open(self, results: Results, goals: Goals) -> Study:
+    def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
         self.study = results.study(self.role, goals.directions, optuna.samplers.RandomSampler(seed=0))
         trials = self.study.get_trials(deepcopy=False)
         kept = [t for t in trials if not t.state.is_finished() or get(t.user_attrs, END).get("entered")]

@@ -14,6 +14,7 @@ from optuna import samplers
 from optuna.samplers import BaseSampler
 
 from nas.errors import NasError, nearest
+from nas.search.random_sampler import RandomSampler
 from nas.search.surrogate import SurrogateSampler
 
 
@@ -39,7 +40,7 @@ def _qmc(**options: Any) -> BaseSampler:
 
 # name -> (factory, the class whose options it takes). One line adds a sampler.
 SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
-    "random": (samplers.RandomSampler, samplers.RandomSampler),
+    "random": (RandomSampler, RandomSampler),
     "tpe": (samplers.TPESampler, samplers.TPESampler),
     "nsga2": (_nsga2, samplers.NSGAIISampler),
     "nsga3": (_nsga3, samplers.NSGAIIISampler),
@@ -98,6 +99,18 @@ def make_sampler(
     if not isinstance(made, BaseSampler):
         raise SamplerError(f"'{sampler}' must be an Optuna sampler, but it is a {type(made).__name__}")
     return made
+
+
+def startup(sampler: str | BaseSampler, options: Mapping[str, Any] | None = None) -> int:
+    """How many trials a sampler of `SAMPLERS` draws by chance before it begins to learn; 0 where it never learns."""
+    if not isinstance(sampler, str) or sampler not in SAMPLERS:
+        return 0
+    factory, signature_of = SAMPLERS[sampler]
+    for name in ("n_startup_trials", "population_size"):
+        if name in inspect.signature(signature_of).parameters:
+            made = make_sampler(sampler, options)
+            return int((options or {}).get(name) or getattr(made, f"_{name}"))
+    return 0
 
 
 def count_independent(trial: optuna.Trial, sampler: BaseSampler, names: Iterable[str]) -> int:

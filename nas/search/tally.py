@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nas.search.goals import Goals, dominates
+from nas.search.share import Share
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Progress:
 
     `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
     `independent` of `drawn` parameters were drawn without the sampler's model. `eta_s` is None until something is done.
-    `note` says what a person should know: why a search ended before all it was asked for.
+    `note` says what a person should know: why a search ended before all it was asked for. `share` of draws are within
+    the budgets that are known before a measurement, None until it is told.
     """
 
     role: str
@@ -45,6 +47,7 @@ class Progress:
     finished: bool = False
     interrupted: bool = False
     note: str = ""
+    share: Share | None = None
 
     @property
     def done(self) -> int:
@@ -105,7 +108,16 @@ class Tally:
             self.front[trial] = gains
 
     def progress(
-        self, role: str, asked: int, *, running: int, ready: int, finished: bool, interrupted: bool, note: str
+        self,
+        role: str,
+        asked: int,
+        *,
+        running: int,
+        ready: int,
+        finished: bool,
+        interrupted: bool,
+        note: str,
+        share: Share | None = None,
     ) -> Progress:
         elapsed = time.monotonic() - self._started
         done_here = self.done - self._done_before
@@ -129,4 +141,5 @@ class Tally:
             finished=finished,
             interrupted=interrupted,
             note=note,
+            share=share,
         )

@@ -40,6 +40,9 @@ class SearchSettings(Section):
     start: list[str] = pydantic.Field(
         default_factory=list, description="known networks of the space to try first; they count as trials"
     )
+    spread: bool = pydantic.Field(
+        True, description="what a sampler draws before it learns is spread from the smallest network to the budgets"
+    )
     trials: int = pydantic.Field(32, ge=1, description="networks that enter training; the rejected do not count")
     rungs: list[int] = pydantic.Field(
         default_factory=list,

@@ -15,7 +15,7 @@ from nas.errors import BudgetUnreachable, SpecError, StoreError
 from nas.measure import DeviceLock
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
-from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
+from nas.search import Engine, FixedProposals, Network, Progress, Rungs, Share, SpaceProposals
 from nas.space import Space
 from nas.space.text import write
 from nas.store import Record, Results, Role
@@ -34,10 +34,12 @@ from nas.train import Recipe
 
 OnProgress = Callable[[Progress], None]
 
+SHARE = "within_budgets"  # in env.json
+
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
 MAY_GROW = (
-    "search.trials", "search.start", "finalists", "baselines", "run", "predictor", "data.path", "evaluator.table",
-    "grid.seeds", "compare.seeds", "recipe.distill.teacher",
+    "search.trials", "search.start", "search.spread", "finalists", "baselines", "run", "predictor", "data.path",
+    "evaluator.table", "grid.seeds", "compare.seeds", "recipe.distill.teacher",
 )  # fmt: skip
 
 
@@ -109,7 +111,7 @@ def _driving(study: OpenStudy, folder: Path, on_progress: OnProgress) -> Iterato
         # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
         with runner, study_meter(config) as meter:
-            write_json(results.env_file, {**environment_of(meter), **software()})
+            write_environment(results, {**environment_of(meter), **software()})
             yield results, meter, with_note(meter, on_progress)
 
 
@@ -118,7 +120,12 @@ def _search(
 ) -> None:
     settings = study.config.search
     proposals = SpaceProposals(
-        study.space, settings.chosen_sampler, settings.options, seed=settings.seed, start=study.start
+        study.space,
+        settings.chosen_sampler,
+        settings.options,
+        seed=settings.seed,
+        start=study.start,
+        spread=settings.spread,
     )
     learner, about = learner_for(study, meter)
     write_json(results.env_file, {**read_json(results.env_file), **about})
@@ -142,7 +149,34 @@ def _search(
     def tell(progress: Progress) -> None:
         on_progress(replace(progress, note=progress.note or begun))
 
-    run(engine, work, _resources(study.config), study.config.run.runner, tell, attended=meter.attended())
+    run(
+        engine,
+        work,
+        _resources(study.config),
+        study.config.run.runner,
+        with_share(results, tell),
+        attended=meter.attended(),
+    )
+
+
+def with_share(results: Results, tell: OnProgress) -> OnProgress:
+    """Tells, and writes beside the environment which share of draws is within the budgets, once that is known."""
+    noted: list[Share] = []
+
+    def told(progress: Progress) -> None:
+        if progress.share is not None and progress.share not in noted:
+            noted.append(progress.share)
+            write_environment(results, read_json(results.env_file) or {}, progress.share)
+        tell(progress)
+
+    return told
+
+
+def write_environment(results: Results, env: Mapping[str, Any], share: Share | None = None) -> None:
+    """Write `env.json`; the share of draws within the budgets that an earlier run noted stays until there is a new one."""
+    before = (read_json(results.env_file) or {}).get(SHARE)
+    kept = share.to_json() if share is not None else before
+    write_json(results.env_file, {**env, **({SHARE: kept} if kept else {})})
 
 
 def train_networks(

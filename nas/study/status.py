@@ -9,7 +9,7 @@ from typing import Any
 
 from nas.report import best, front, latencies_of, worth_showing
 from nas.report.aims import read_aims
-from nas.report.provenance import provenance
+from nas.report.provenance import provenance, within_budgets
 from nas.store import Record, Results
 from nas.store.files import read_json
 from nas.study.results import find_trial, network_stages, read_resolved
@@ -32,6 +32,7 @@ def study_status(results: Results) -> dict[str, Any]:
         "seconds_left": _seconds_left(trained, study["search"]["trials"], driver.get("since")),
         "trained": dict(Counter(unfinished if record.state == "running" else record.state for record in trained)),
         "rejected": dict(Counter(record.gate for record in candidates if record.gate)),
+        "within_budgets": within_budgets(read_json(results.env_file) or {}) or None,
         "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
         "finalists": dict(Counter(record.state for record in records if record.role == "finalist")),
         "front_size": len(front(records, study)),

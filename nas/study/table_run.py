@@ -19,13 +19,13 @@ from nas.search.goals import check_names
 from nas.space import Decisions, Space
 from nas.space.expression import Expression
 from nas.store import Results
-from nas.store.files import write_json
 from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
+from nas.study.estimate import feasible_set
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
 from nas.study.results import Finished, stored_plan, write_results
-from nas.study.run import note_study, nothing_left, price
+from nas.study.run import note_study, nothing_left, price, with_share, write_environment
 from nas.study.software import software
 from nas.study.spaces import check_whole, open_space
 from nas.study.table import Table, open_table
@@ -158,7 +158,8 @@ def run_table_study(study: TableStudy, folder: Path, on_progress: Callable[[Prog
     results = Results(folder, storage=config.search.storage, name=config.name)
     with nothing_left(folder), results.driving():
         note_study(results, config, study.space)
-        write_json(results.env_file, {"table": str(study.table.path), "rows": len(study.table.rows), **software()})
+        about = {"table": str(study.table.path), "rows": len(study.table.rows)}
+        write_environment(results, {**about, **software()})
         _search(study, results, on_progress)
     finished = write_results(results)
     leader = best(finished.records, finished.study)
@@ -172,7 +173,7 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
     answers = Answers(study.space, study.table)
     engine = Engine(
         results,
-        SpaceProposals(answers, settings.sampler, settings.options, seed=settings.seed),
+        SpaceProposals(answers, settings.sampler, settings.options, seed=settings.seed, spread=settings.spread),
         price=answers.price,
         measure=answers.measure,
         objectives=config.objectives,
@@ -188,13 +189,15 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
     def tell(progress: Progress) -> None:
         on_progress(replace(progress, note=progress.note or few))
 
-    run(engine, answers, Resources(config.run.concurrent), "simulated", tell)
+    run(engine, answers, Resources(config.run.concurrent), "simulated", with_share(results, tell))
 
 
 def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
     """What would run, each a plain number or text; writes nothing."""
     config, table = study.config, study.table
     trials = possible_trials(study.space, config.search.trials)
+    answers = Answers(study.space, table)
+    share = feasible_set(answers, config, answers.price).look()
     mean_s = float(table.seconds.mean()) * study.rungs.total
     return {
         "study": config.name,
@@ -204,6 +207,8 @@ def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
         "space": study.space.name,
         "decisions": len(study.space.decisions),
         "networks": few_networks(study.space, config.search.trials) or str(study.space.size()),
+        "within_cost_budgets": share.value,
+        "within_budgets": share.to_json(),
         "objectives": config.objectives,
         "budgets": config.budgets,
         "sampler": config.search.sampler,

@@ -13,7 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.search.surrogate.history import History, Past, as_key
-from nas.search.surrogate.sources import Observed, Source, drawn, fresh
+from nas.search.surrogate.sources import Observed, Source, drawn
 
 if TYPE_CHECKING:
     from nas.search.surrogate.search import Search
@@ -122,9 +122,9 @@ class SurrogateSampler(BaseSampler):
 
 
 def _unasked(source: Source, history: History, rng: random.Random) -> dict[str, Any]:
-    found = fresh(source, rng)
+    found = source.fresh(rng)
     for _ in range(_FRESH):
         if as_key(found) not in history.asked and source.allows(found):
             break
-        found = fresh(source, rng)
+        found = source.fresh(rng)
     return found

@@ -22,12 +22,15 @@ class SamplerError(NasError):
     """A sampler was asked for that there is not, or with options it does not take."""
 
 
+_POPULATION = 20
+
+
 def _nsga2(**options: Any) -> BaseSampler:
-    return samplers.NSGAIISampler(**{"population_size": 20} | options)
+    return samplers.NSGAIISampler(**{"population_size": _POPULATION} | options)
 
 
 def _nsga3(**options: Any) -> BaseSampler:
-    return samplers.NSGAIIISampler(**{"population_size": 20} | options)
+    return samplers.NSGAIIISampler(**{"population_size": _POPULATION} | options)
 
 
 def _gp(**options: Any) -> BaseSampler:
@@ -105,11 +108,10 @@ def startup(sampler: str | BaseSampler, options: Mapping[str, Any] | None = None
     """How many trials a sampler of `SAMPLERS` draws by chance before it begins to learn; 0 where it never learns."""
     if not isinstance(sampler, str) or sampler not in SAMPLERS:
         return 0
-    factory, signature_of = SAMPLERS[sampler]
-    for name in ("n_startup_trials", "population_size"):
-        if name in inspect.signature(signature_of).parameters:
-            made = make_sampler(sampler, options)
-            return int((options or {}).get(name) or getattr(made, f"_{name}"))
+    parameters = inspect.signature(SAMPLERS[sampler][1]).parameters
+    for name, usual in (("n_startup_trials", None), ("population_size", _POPULATION)):
+        if name in parameters:
+            return int((options or {}).get(name, usual or parameters[name].default))
     return 0
 
 

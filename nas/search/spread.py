@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from nas.search.feasible import FeasibleSet
 from nas.search.priced import Priced
@@ -25,8 +24,8 @@ _INTO = 100  # steps tried into a part that no draw is in
 def spread_out(feasible: FeasibleSet, count: int, rng: random.Random) -> list[Decisions]:
     """Decisions of at most `count` networks within the budgets, in an order by chance.
 
-    The range is that of latency where it is forecast, else that of MACs (of parameters where MACs are not known). A part
-    that no way was found into gives none. Raises as `FeasibleSet.draw`.
+    The range is that of latency where it is forecast, else that of MACs (of parameters where MACs are not known). A
+    part that no way was found into gives none. Raises as `FeasibleSet.draw`.
     """
     feasible.look()
     drawn = list(feasible.known)

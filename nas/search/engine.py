@@ -116,7 +116,7 @@ class Engine:
         if isinstance(self.proposals, SpaceProposals):
             learn_again(stock, self.proposals, self.gates)
         rng = random.Random(f"{self._seed}/{stock.trials}")
-        spread = self.proposals.to_spread(self.asked) if isinstance(self.proposals, SpaceProposals) else range(0)
+        spread = self.proposals.to_spread if isinstance(self.proposals, SpaceProposals) else range(0)
         supply = make_supply(self.proposals, self.gates, known, rng, self._patience, self._feasible, spread)
         self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
         self._tally.begin()

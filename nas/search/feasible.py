@@ -26,7 +26,7 @@ _FIRST, _MOST = 100, 400  # draws that are looked at before anything is known of
 _FOUND = 20  # of them within the budgets are enough to stop at
 _DRAWN_AGAIN = 0.05  # share from which on others are drawn again
 _POOL = 100  # networks that walk
-_TAKEN, _TRIED = 6, 40  # steps between two draws of one of them, and tries for these
+_STEPS = 16  # between two draws of one of them
 
 
 class FeasibleSet:
@@ -108,7 +108,7 @@ class FeasibleSet:
             return
         nearest = descend(self.space, self.gates, rare.nearest, lambda p: (violation(p), p.size), deadline)
         if self.within(nearest):
-            self.known = [walker.walk(nearest, 0.0, rng, len(self.moves), 4 * len(self.moves)) for _ in range(_POOL)]
+            self.known = [walker.walk(nearest, 0.0, rng, 4 * len(self.moves)) for _ in range(_POOL)]
             self.share = Share.counted(0, drawn, budgets)
         elif self._foresees and any(priced.foreseen for priced in (*built, nearest)):
             self._foresees = False  # a forecast alone ends no search: what it says of all networks is to be measured
@@ -153,5 +153,5 @@ class FeasibleSet:
         here = self.price(self.known[at].decisions)
         if here is None or not self.within(here):
             return None
-        self.known[at] = self.walker().walk(here, 0.0, rng, _TAKEN, _TRIED)
+        self.known[at] = self.walker().walk(here, 0.0, rng, _STEPS)
         return self.known[at]

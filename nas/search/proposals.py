@@ -133,9 +133,10 @@ class SpaceProposals:
         self.study = study
         return study
 
-    def to_spread(self, trials: int) -> range:
-        """Which of the networks spread over the budgets are to be asked for yet, of how many, in so many trials."""
-        return range(0) if self._sampled else range(self._spread_asked, min(self._startup, trials))
+    @property
+    def to_spread(self) -> range:
+        """Which of the networks spread over the budgets are to be asked for yet, and at its end how many there are."""
+        return range(0) if self._sampled else range(self._spread_asked, self._startup)
 
     def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None, by: str = "") -> Draw:
         attributes: dict[str, Any] = {}

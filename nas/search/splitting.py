@@ -22,7 +22,7 @@ from nas.search.priced import Priced
 Price = Callable[[Mapping[str, Any]], Priced | None]
 Badness = Callable[[Priced], float]
 
-_TAKEN, _TRIED = 3, 24  # steps that a copy should take, and tries for them
+_STEPS = 12  # that a copy tries, whether or not it takes them: to stop at what is taken would favour what is not tight
 _STUCK = 3  # rounds of steps without anything below the level
 _RAREST = 1e-8  # a share below which only some network is of interest, which others find sooner
 
@@ -57,11 +57,9 @@ class Walker:
         self.badness = badness
         self.looked_at = 0
 
-    def walk(self, here: Priced, level: float, rng: random.Random, taken: int, tried: int) -> Priced:
-        """Where so many steps lead, or as many tries. `here` is no worse than the level."""
-        for _ in range(tried):
-            if taken <= 0:
-                break
+    def walk(self, here: Priced, level: float, rng: random.Random, steps: int) -> Priced:
+        """Where so many steps lead, staying included. `here` is no worse than the level."""
+        for _ in range(steps):
             step = self.moves.step(here.decisions, rng)
             if step is None or rng.random() >= step[1]:
                 continue
@@ -69,7 +67,6 @@ class Walker:
             there = self.price(step[0])
             if there is not None and self.badness(there) <= level:
                 here = there
-                taken -= 1
         return here
 
 
@@ -124,5 +121,5 @@ def _cut(pool: Sequence[_Particle], level: float, keep: int) -> float | None:
 
 
 def _moved(particle: _Particle, level: float, walker: Walker, rng: random.Random) -> _Particle:
-    priced = walker.walk(particle.priced, level, rng, _TAKEN, _TRIED)
+    priced = walker.walk(particle.priced, level, rng, _STEPS)
     return _Particle(priced, walker.badness(priced), particle.eve)

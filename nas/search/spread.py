@@ -22,7 +22,7 @@ _INTO = 100  # steps tried into a part that no draw is in
 
 
 def spread_out(feasible: FeasibleSet, count: int, rng: random.Random) -> list[Decisions]:
-    """Decisions of at most `count` networks within the budgets, in an order by chance.
+    """Decisions of at most `count` networks within the budgets, in an order in which the first few are spread as well.
 
     The range is that of latency where it is forecast, else that of MACs (of parameters where MACs are not known). A
     part that no way was found into gives none. Raises as `FeasibleSet.draw`.
@@ -40,13 +40,19 @@ def spread_out(feasible: FeasibleSet, count: int, rng: random.Random) -> list[De
     drawn += [low, high]
     begin, width = size(low), (size(high) - size(low)) / count
     chosen: dict[str, Priced] = {}
-    for part in range(count):
+    for part in sorted(range(count), key=_inverse):
         found = _inside(feasible, drawn, size, begin + part * width, begin + (part + 1) * width, rng)
         if found is not None:
             chosen.setdefault(found.plan.arch_id, found)
-    order = [dict(priced.decisions) for priced in chosen.values()]
-    rng.shuffle(order)
-    return order
+    return [dict(priced.decisions) for priced in chosen.values()]
+
+
+def _inverse(number: int) -> float:
+    """Its binary digits behind the point, in the other order (J. G. van der Corput, 1935)."""
+    found, place = 0.0, 0.5
+    while number:
+        found, number, place = found + place * (number & 1), number >> 1, place / 2
+    return found
 
 
 def _inside(

@@ -70,8 +70,8 @@ def explain(space: Space, gates: Gates, pool: Sequence[Priced], looked_at: int, 
     short = [f"`{key}` exceeded by {excess:.4g}" for key, excess in nearest.over.items() if key in together]
     return (
         f"{_head(looked_at)}: each can be met alone, but {_listed(together)} not together: {'; '.join(met)}; "
-        f"the nearest to all of them found has {', '.join(short)}: {_network(together, nearest)}; change one of them, or "
-        "let the space have other networks"
+        f"the nearest to all of them found has {', '.join(short)}: {_network(together, nearest)}; change one of "
+        "them, or let the space have other networks"
     )
 
 

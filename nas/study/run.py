@@ -173,7 +173,7 @@ def with_share(results: Results, tell: OnProgress) -> OnProgress:
 
 
 def write_environment(results: Results, env: Mapping[str, Any], share: Share | None = None) -> None:
-    """Write `env.json`; the share of draws within the budgets that an earlier run noted stays until there is another."""
+    """Write `env.json`; the share of draws within the budgets that a run before noted stays until there is another."""
     before = (read_json(results.env_file) or {}).get(SHARE)
     kept = share.to_json() if share is not None else before
     write_json(results.env_file, {**env, **({SHARE: kept} if kept else {})})

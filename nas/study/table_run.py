@@ -131,6 +131,7 @@ def open_table_study(config: StudyConfig) -> TableStudy:
     rungs = config.told_at(["search", "rungs"], lambda: _rungs(search.rungs, epochs, search.reduction))
     given: dict[str, Any] = {"classes": settings.classes} if settings.classes else {}
     space = open_space(config.space, recipe=config.training, **given)
+    config.check_consistent(space.cost_constraints)
     check_whole(space, space.decode(space.sample(random.Random(search.seed))))
     table = open_table(config, space)
     goals = Goals.parse(config.objectives, config.budgets)

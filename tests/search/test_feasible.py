@@ -15,7 +15,7 @@ import pytest
 from test_engine import entered
 from test_engine import search as run
 from test_predicted import Knows
-from tiny import TinySpace, latency, price
+from tiny import Choice, TinySpace, latency, price
 
 from nas.arch import Block, Fields, MapShape, Plan, Span, Step
 from nas.errors import BudgetUnreachable
@@ -27,13 +27,12 @@ from nas.search.samplers import SAMPLERS, startup
 from nas.search.share import Share
 from nas.search.spread import spread_out
 from nas.store import Results
-from tiny import Choice
 
 SHAPE = MapShape(8, 8, 8)
 
 
 class Sums:
-    """Ten decisions with the values 1 to 6, and a network that costs their sum; `odd` has to be met as well."""
+    """Ten decisions with the values 1 to 6; a network costs their sum in MACs, and 70 less that in parameters."""
 
     decisions = tuple(Choice(f"d{i}", (1, 2, 3, 4, 5, 6), "range" if i % 2 else "choice") for i in range(10))
     cost_constraints = ()
@@ -86,12 +85,12 @@ def test_the_walk_rests_at_draws_that_happen_to_be_within() -> None:
     rng, walker = random.Random(0), feasible.walker()
     here = feasible.draw(rng)
     seen: Counter[Any] = Counter()
-    for _ in range(12_000):
+    for _ in range(8_000):
         here = walker.walk(here, 0.0, rng, 2)
         seen[tuple(here.decisions.items())] += 1
     assert seen.keys() <= exact.keys()
     distance = sum(abs(seen[key] / seen.total() - chance / whole) for key, chance in exact.items()) / 2
-    assert distance < 0.06
+    assert distance < 0.07
 
 
 @pytest.mark.parametrize(("most", "seed"), [(20, 0), (17, 1), (15, 2)])
@@ -105,7 +104,8 @@ def test_rare_networks_are_drawn_as_they_would_be_by_chance(most: int, seed: int
     exact = sum(n for s, n in all_ways.items() if s <= most) / 6**10
     share = feasible.look()
     assert share.low / 1.5 <= exact <= share.high * 1.5
-    assert share.low < share.value < share.high and share.looked_at < 12_000
+    assert share.low < share.value < share.high
+    assert share.looked_at < 12_000
     within = {v: sum(n for s, n in others.items() if s + v <= most) for v in range(1, 7)}
     for choice in Sums.decisions:
         seen = Counter(priced.decisions[choice.name] for priced in drawn)
@@ -118,16 +118,16 @@ def test_rare_networks_are_drawn_as_they_would_be_by_chance(most: int, seed: int
 
 def test_the_interval_of_a_rare_share_holds_the_share() -> None:
     exact = sum(n for s, n in ways(10).items() if s <= 16) / 6**10
-    shares = [FeasibleSet(Sums(), gates(total, "macs <= 16"), seed).look() for seed in range(12)]
+    shares = [FeasibleSet(Sums(), gates(total, "macs <= 16"), seed).look() for seed in range(8)]
     assert {share.method for share in shares} == {"splitting"}
-    assert sum(share.low <= exact <= share.high for share in shares) >= 9
-    assert exact / 1.4 < math.exp(sum(math.log(share.value) for share in shares) / 12) < exact * 1.4
+    assert sum(share.low <= exact <= share.high for share in shares) >= 5
+    assert exact / 1.4 < math.exp(sum(math.log(share.value) for share in shares) / 8) < exact * 1.4
 
 
 def test_a_share_that_is_not_rare_is_counted() -> None:
     share = FeasibleSet(Sums(), gates(total, "macs <= 35")).look()
     exact = sum(n for s, n in ways(10).items() if s <= 35) / 6**10
-    assert share.method == "counted" and share.looked_at == 100
+    assert (share.method, share.looked_at) == ("counted", 100)
     assert share.low <= exact <= share.high
     assert share.budgets == ("macs <= 35",)
 
@@ -138,7 +138,9 @@ def test_a_single_network_is_found() -> None:
 
 
 def test_a_share_in_words() -> None:
-    assert Share.split(1 / 81_234, 0.1, 9, ["macs <= 1e8"]).words.startswith("1 in 81,000 draws is within budgets (macs")
+    assert Share.split(1 / 81_234, 0.1, 9, ["macs <= 1e8"]).words.startswith(
+        "1 in 81,000 draws is within budgets (macs"
+    )
     assert Share.counted(35, 100, ["macs <= 1e8"]).words.startswith("35% of draws are within budgets (macs <= 1e8; 95%")
     assert Share.counted(0, 400, ["a == 1"]).words == "fewer than 1 in 110 draws are within budgets (a == 1)"
 
@@ -163,7 +165,8 @@ def test_the_start_is_spread_over_the_budget() -> None:
     feasible = FeasibleSet(TinySpace(), gates(price, "macs <= 400000"))
     macs = sorted(price(TinySpace().decode(d))["macs"] for d in spread_out(feasible, 10, random.Random(0)))
     assert len(macs) == 10
-    assert macs[0] < 7000 and macs[-1] > 300_000  # the smallest has 4,608
+    assert macs[0] < 7000  # the smallest has 4,608
+    assert macs[-1] > 300_000
     steps = [b / a for a, b in itertools.pairwise(macs)]
     assert max(steps) < 3.2
     middle = sorted(feasible.draw(random.Random(i)).values["macs"] for i in range(10))
@@ -210,7 +213,10 @@ def test_what_is_predicted_to_be_slow_is_not_drawn() -> None:
     assert feasible.look().budgets == ("latency_ms <= 0.05",)
     drawn = [feasible.draw(random.Random(i)) for i in range(40)]
     assert all(not priced.slow and priced.values["macs"] < 0.06e6 for priced in drawn)
-    assert {size for size in map(lambda d: d["width"], spread_out(feasible, 6, random.Random(0)))} != set()
+    start = [feasible.price(decisions) for decisions in spread_out(feasible, 6, random.Random(0))]
+    spread = sorted(priced.predicted_ms for priced in start)
+    assert spread[0] < 0.006  # of 0.0046, the least
+    assert 0.04 < spread[-1] < 0.06
 
 
 def test_a_forecast_alone_ends_no_search() -> None:
@@ -221,19 +227,22 @@ def test_a_forecast_alone_ends_no_search() -> None:
 
 
 def test_budgets_that_cannot_be_met_alone() -> None:
-    with pytest.raises(BudgetUnreachable, match=r"`macs <= 9` was exceeded by at least 1: the smallest seen is macs 10 "):
+    with pytest.raises(
+        BudgetUnreachable, match=r"`macs <= 9` was exceeded by at least 1: the smallest seen is macs 10 "
+    ):
         FeasibleSet(Sums(), gates(total, "macs <= 9", "params <= 50")).look()
     with pytest.raises(BudgetUnreachable, match=r"largest seen is macs 60 .*; change the budget"):
         FeasibleSet(Sums(), gates(total, "macs >= 61")).look()
 
 
 def test_budgets_that_cannot_be_met_together_are_named_with_the_nearest() -> None:
-    """The sums of both make 70: each budget can be met, but only two of the three together."""
+    """The sum of both is 70: each of the first two can be met, but not both."""
     with pytest.raises(BudgetUnreachable) as found:
         FeasibleSet(Sums(), gates(total, "macs <= 20", "params <= 30", "macs >= 1")).look()
     said = str(found.value)
     assert "each can be met alone, but `macs <= 20` and `params <= 30` not together" in said
-    assert "`macs <= 20` is met by macs" in said and "`params <= 30` is met by params" in said
+    assert "`macs <= 20` is met by macs" in said
+    assert "`params <= 30` is met by params" in said
     assert "the nearest to all of them found has" in said
     assert "macs >= 1`" not in said
 

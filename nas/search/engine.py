@@ -237,9 +237,14 @@ class Engine:
                 ready=len(self._ready),
                 finished=self._no_more() and not self._ready and not self._running,
                 interrupted=interrupted,
-                note=self._intake.supply.note if self._given_up else "",
+                note=self._note(),
                 share=self._feasible.share if self._feasible is not None else None,
             )
+
+    def _note(self) -> str:
+        if self._feasible is not None and self._feasible.looking:
+            return "looking for networks within the budgets"
+        return self._intake.supply.note if self._given_up else ""
 
     # Training
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas.errors import BudgetUnreachable, InvalidArchitecture, NasError
@@ -25,6 +25,7 @@ from nas.search.unreachable import explain, scaled
 _FIRST, _MOST = 100, 400  # draws that are looked at before anything is known of the share
 _FOUND = 20  # of them within the budgets are enough to stop at
 _DRAWN_AGAIN = 0.05  # share from which on others are drawn again
+_DESCENT_S = 20.0
 _POOL = 100  # networks that walk
 _STEPS = 16  # between two draws of one of them
 
@@ -41,6 +42,7 @@ class FeasibleSet:
         self.gates = gates
         self.moves = Moves(space)
         self.share: Share | None = None  # None until something was drawn
+        self.looking = False  # now, for the first time, which may take a while
         self.known: list[Priced] = []  # draws, those of the beginning, or the pool that walks
         self.seed = seed
         self._seconds = seconds
@@ -81,14 +83,21 @@ class FeasibleSet:
         """What walks without leaving the budgets: none of its steps is worse than level 0."""
         return Walker(self.moves, self.price, lambda priced: 0.0 if self.within(priced) else 1.0)
 
-    def look(self) -> Share:
-        """How rare they are; at first that, and networks to start from, have to be found. Raises as `draw`."""
+    def look(self, known: Sequence[Mapping[str, Any]] = ()) -> Share:
+        """How rare they are; at first that, and networks to start from, have to be found. Raises as `draw`.
+
+        `known` are decisions that were within the budgets before, in case that no other way leads there.
+        """
         if self.share is None:
-            self._look()
+            self.looking = True
+            try:
+                self._look(known)
+            finally:
+                self.looking = False
         assert self.share is not None
         return self.share
 
-    def _look(self) -> None:
+    def _look(self, known: Sequence[Mapping[str, Any]] = ()) -> None:
         rng = random.Random(f"{self.seed}/feasible/{self._turn}")
         deadline = time.monotonic() + self._seconds
         built, drawn = self._look_around(rng, deadline)
@@ -106,14 +115,16 @@ class FeasibleSet:
             self.known = list(rare.reached)
             self.share = Share.split(rare.share, rare.variance, drawn + rare.looked_at, budgets)
             return
-        nearest = descend(self.space, self.gates, rare.nearest, lambda p: (violation(p), p.size), deadline)
+        near = [rare.nearest, *(priced for decisions in known if (priced := self.price(decisions)) is not None)]
+        deadline = time.monotonic() + _DESCENT_S
+        nearest = descend(self.space, self.gates, min(near, key=violation), lambda p: (violation(p), p.size), deadline)
         if self.within(nearest):
             self.known = [walker.walk(nearest, 0.0, rng, 4 * len(self.moves)) for _ in range(_POOL)]
             self.share = Share.counted(0, drawn, budgets)
         elif self._foresees and any(priced.foreseen for priced in (*built, nearest)):
             self._foresees = False  # a forecast alone ends no search: what it says of all networks is to be measured
-            self._look()
-        else:
+            self._look(known)
+        elif self.share is None:
             looked_at = drawn + rare.looked_at
             raise BudgetUnreachable(explain(self.space, self.gates, [*built, rare.nearest, nearest], looked_at))
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nas.errors import BudgetUnreachable, InvalidArchitecture, NasError
+from nas.errors import BudgetUnreachable
 from nas.search.descent import descend
+from nas.search.feasible import FeasibleSet
 from nas.search.gates import Gates, Rejected
 from nas.search.priced import Priced, price
 from nas.search.spaces import Space
-from nas.search.unreachable import explain, nearest_message, scaled
+from nas.search.unreachable import nearest_message
 from nas.store.attributes import latency_values
 
 Order = Callable[[Priced], tuple[bool, float]]
@@ -29,7 +30,8 @@ def find_reachable(
     gates: Gates,
     rng: random.Random,
     *,
-    samples: int = 1000,
+    feasible: FeasibleSet | None = None,
+    samples: int = 300,
     measured: int = 5,
     further: int = 20,
     seconds: float = 15.0,
@@ -37,45 +39,25 @@ def find_reachable(
 ) -> Mapping[str, Any]:
     """Decisions of a network that passes every gate, searched for on purpose among small ones.
 
-    Looks at a random sample, then goes from the best of it to better neighbours for as long as there are any; of those
-    within the budgets on costs it measures the smallest (`measured` of them), and where none passes goes on from the
-    fastest, to at most `further` others and for `measuring` seconds. `seconds` bounds the part without measurements.
-    Raises `BudgetUnreachable` with the smallest value seen of what no network met, and the network that had it;
-    `NasError` when no network of the space can be built at all.
+    Goes from the smallest of some draws of `feasible` (networks within the budgets on costs) to smaller neighbours for
+    as long as there are any; of all these it measures the smallest (`measured` of them), and where none passes goes on
+    from the fastest, to at most `further` others and for `measuring` seconds. `seconds` bounds the part without
+    measurements. Raises `BudgetUnreachable` with the smallest value seen of what no network met, and the network that
+    had it; `NasError` when no network of the space can be built at all.
     """
+    feasible = feasible or FeasibleSet(space, gates, rng.getrandbits(31))
     deadline = time.monotonic() + seconds
-    pool = _sample(space, gates, rng, samples, deadline - seconds / 2)
-    violation = scaled(pool)(None)
-    start = sorted(pool, key=lambda p: (violation(p), p.size))[:3]
-    reached = [descend(space, gates, p, lambda q: (violation(q), q.size), deadline) for p in start]
-    pool += reached
-    within = [p for p in pool if p.feasible]
-    if not within:
-        raise BudgetUnreachable(explain(space, gates, pool, len(pool), max(5.0, deadline - time.monotonic())))
+    feasible.look()
+    within = list(feasible.known)
+    while len(within) < samples and time.monotonic() < deadline - seconds / 2:
+        within.append(feasible.draw(rng))
+    smallest = sorted(within, key=lambda p: p.size)[:3]
+    within += [descend(space, gates, p, lambda q: (not feasible.within(q), q.size), deadline) for p in smallest]
     if not gates.measures:
         return min(within, key=lambda p: p.size).decisions
     expected = _order([budget.text for budget in gates.goals.budgets], lambda p: (False, p.size))
     smallest = list({p.plan.arch_id: p for p in sorted(within, key=expected)}.values())[:measured]
     return _Measured(space, gates).search(smallest, within, further, measuring)
-
-
-def _sample(space: Space, gates: Gates, rng: random.Random, samples: int, deadline: float) -> list[Priced]:
-    pool: list[Priced] = []
-    for count in range(samples):
-        priced = price(space, gates, space.sample(rng))
-        if priced is not None:
-            pool.append(priced)
-        if time.monotonic() > deadline and (pool or count >= samples // 2):
-            break
-    if not pool:
-        decisions = space.sample(rng)
-        try:
-            space.decode(decisions)
-            why = "its costs cannot be told"
-        except InvalidArchitecture as error:
-            why = str(error)
-        raise NasError(f"some network of the space must be buildable, but none of {count + 1} samples was: {why}")
-    return pool
 
 
 class _Measured:

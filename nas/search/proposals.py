@@ -136,7 +136,7 @@ class SpaceProposals:
     @property
     def to_spread(self) -> range:
         """Which of the networks spread over the budgets are to be asked for yet, and at its end how many there are."""
-        return range(0) if self._sampled else range(self._spread_asked, self._startup)
+        return range(0) if self._sampled else range(self._spread_asked, self._startup - len(self.start))
 
     def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None, by: str = "") -> Draw:
         attributes: dict[str, Any] = {}

@@ -88,7 +88,7 @@ class Supply:
         if isinstance(self._proposals, SpaceProposals) and self._proposals.starting:
             return self._proposals.ask()
         if self._feasible is not None:
-            self._feasible.look()
+            self._feasible.look(good if any_passed else ())
         patience = self._patience
         spent = self._row >= patience.end or self._measured >= patience.measured_end
         if any_passed and spent:
@@ -125,7 +125,7 @@ class Supply:
                 "scatter; raise them a little"
             )
         self._probes += 1
-        decisions = find_reachable(self._space, self._gates, self._rng)
+        decisions = find_reachable(self._space, self._gates, self._rng, feasible=self._feasible)
         self._reachable.append(decisions)
         self._row = self._measured = self._slow = 0
         return self._proposals.ask(decisions=decisions, by="reachable")

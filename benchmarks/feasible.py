@@ -16,9 +16,10 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from nas.search.gates import Gates
 from nas.search.priced import Priced
 from nas.search.spread import spread_out
 from nas.space import Space
+from nas.store.share import wilson
 from nas.study.run import price
 from nas.study.spaces import open_space
 
@@ -50,7 +52,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path, default=RESULTS / "feasible.json")
     arguments = parser.parse_args()
-    rows = [row for name in arguments.spaces.split(",") for row in rows_of(name, arguments)]
+    rows = []
+    for name in arguments.spaces.split(","):
+        for found in rows_of(name, arguments):
+            rows.append(found)
+            print(f"{name}: {found['budgets']}: one in {found['share']}", file=sys.stderr)
     columns = {
         "space": "space", "budgets": "budgets", "share": "one in", "counted": "counted", "first_s": "first (s)",
         "rate": "draws/s", "rejection_rate": "rejection/s", "different": "different", "distance": "distance",
@@ -60,7 +66,7 @@ def main() -> None:
     report(title, rows, columns, environment(), arguments.out, as_json=arguments.json)
 
 
-def rows_of(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def rows_of(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One row for each of the budgets of a space, all with the same free draws for rejection."""
     space = open_space(name)
     everything = FeasibleSet(space, gates(space, []))
@@ -71,7 +77,9 @@ def rows_of(name: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     else:
         free = [everything.price(everything.moves.draw(rng)) for _ in range(arguments.free)]
     rate = len(free) / (time.perf_counter() - began)
-    return [row(space, budgets, [p for p in free if p], len(free), rate, arguments) for budgets in BUDGETS[name]]
+    built = [priced for priced in free if priced]
+    for budgets in BUDGETS[name]:
+        yield row(space, budgets, built, len(free), rate, arguments)
 
 
 def row(
@@ -97,13 +105,14 @@ def row(
     known = len(within) >= FEWEST
     half = len(within) // 2
     mixed = random.Random(0).sample(within, len(within))
+    low, high = wilson(len(within), looked_at)
     return {
         "space": space.name,
         "budgets": ", ".join(budgets),
         "share": spread([1 / share.value for share in shares]),
         "interval": f"{1 / shares[0].high:.3g} to {1 / shares[0].low:.3g}",
         "counted": f"{len(within)} of {looked_at}",
-        "held": f"{sum(s.low <= len(within) / looked_at <= s.high for s in shares)} of {len(shares)}",
+        "agree": f"{sum(s.low <= high and low <= s.high for s in shares)} of {len(shares)}",
         "looked_at": spread([share.looked_at for share in shares]),
         "first_s": spread(firsts),
         "rate": spread(rates),

@@ -103,6 +103,8 @@ def line(progress: Any) -> str:
         parts.append("rejected " + " ".join(f"{gate} {count}" for gate, count in progress.rejected.items()))
     if progress.independent:
         parts.append(f"{progress.independent / progress.drawn:.0%} of decisions fell back to chance")
+    if progress.share is not None and progress.share.value < 0.5:
+        parts.append(progress.share.brief)
     if progress.finished:
         parts.append(f"done in {duration(progress.elapsed_s)}")
     elif progress.interrupted:

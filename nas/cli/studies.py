@@ -234,6 +234,10 @@ def _print_estimate(plan: dict[str, Any]) -> None:
     for name, value in plan.items():
         if name == "estimated_seconds":
             table.add_row("estimated time", f"about {duration(value)}")
+        elif name == "within_budgets":
+            table.add_row("within budgets", value["words"])
+        elif name == "within_cost_budgets":
+            continue  # the same number for programs
         else:
             table.add_row(name.replace("_", " "), _words(value))
     out.print(table)

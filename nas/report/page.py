@@ -15,6 +15,7 @@ from nas.report.best_network import Drawn, best_section
 from nas.report.earlier import earlier_section
 from nas.report.finalized import finalized_section
 from nas.report.maps import maps_section
+from nas.report.provenance import within_budgets
 from nas.report.rows import is_trained
 from nas.report.sections import SECTIONS, environment_section, study_section
 from nas.report.standing import verdict
@@ -61,7 +62,7 @@ def page(
     last = {"Maps": maps_section(maps, data)} if maps else {}
     sections = {name: text for name, text in {**first, **scaled, **best, **made, **last}.items() if text}
     sections |= {"Environment": environment_section(env), "Study": study_section(aims)}
-    return assembled(f"{aims.name}: search report", _header(records, aims, list(sections)), sections, data)
+    return assembled(f"{aims.name}: search report", _header(records, aims, list(sections), env), sections, data)
 
 
 def assembled(title: str, header: str, sections: Mapping[str, str], data: Mapping[str, Any]) -> str:
@@ -128,14 +129,14 @@ def _hash(script: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _header(records: Sequence[Record], aims: Aims, sections: Sequence[str]) -> str:
+def _header(records: Sequence[Record], aims: Aims, sections: Sequence[str], env: Mapping[str, Any]) -> str:
     found = verdict(records, aims)
     budget = f", {esc(budgets_text(aims))}" if aims.budgets else ""
     return f"""<header>
 <p class="name">Search report: <strong>{esc(aims.name)}</strong>{budget}</p>
 <h1>{esc(found.headline)}</h1>
 <p class="sentence">{esc(found.sentence)}</p>
-<p class="facts">{esc(_facts(records, aims)) if records else ""}</p>
+<p class="facts">{esc(_facts(records, aims, env)) if records else ""}</p>
 {contents(sections)}
 </header>"""
 
@@ -146,7 +147,7 @@ def contents(sections: Sequence[str]) -> str:
     return f'<nav aria-label="Sections"><ul>{items}</ul></nav>'
 
 
-def _facts(records: Sequence[Record], aims: Aims) -> str:
+def _facts(records: Sequence[Record], aims: Aims, env: Mapping[str, Any]) -> str:
     candidates = [r for r in records if r.role == "candidate"]
     rejected = sum(r.gate is not None or r.state == "duplicate" for r in candidates)
     trained = sum(is_trained(r) for r in candidates)
@@ -161,4 +162,5 @@ def _facts(records: Sequence[Record], aims: Aims) -> str:
     ends = [r.finished for r in records if r.finished is not None]
     parts += [f"{duration(max(ends) - min(starts))} from first to last"] if starts and ends else []
     objectives = join(o.text.replace(o.name, label(o.name)) for o in aims.objectives)
+    parts += [words] if (words := within_budgets(env)) else []
     return f"{opening(objectives)}. {'; '.join(parts)}."

@@ -14,6 +14,7 @@ from nas.store.record import Record
 _PROPOSED = {
     "start": "a network that the search was started at",
     "warm start": "a network of an earlier study",
+    "spread": "one of the first networks, spread from the smallest to the budgets",
     "near": "a neighbour of a good network, taken where the sampler drew only what was known or too costly",
     "anywhere": "drawn at random, where the sampler drew only what was known or too costly",
     "reachable": "the first network found within the budgets, where all others missed them",
@@ -32,6 +33,7 @@ def provenance(record: Record, records: Sequence[Record], aims: Aims, env: Mappi
         ("arch_id", record.arch_id),
         ("retrained from", f"trial {source}, of the front" if source is not None else ""),
         ("proposed by", _proposed(first)),
+        ("draws", within_budgets(env)),
         ("nearest before it", _nearest(first, records)),
         ("seeds", _seeds(record, aims)),
         ("started", _moment(record.started)),
@@ -55,6 +57,12 @@ def _proposed(record: Record) -> str:
     drawn, independent = record.origin.get("drawn"), record.origin.get("independent")
     chance = f"; {independent} of {drawn} decisions drawn at random, for it cannot model them" if independent else ""
     return f"sampler {by}{chance}"
+
+
+def within_budgets(env: Mapping[str, Any]) -> str:
+    """Which share of draws is within the budgets, as the search noted it; empty where it did not, or had none."""
+    share = env.get("within_budgets")
+    return str(share.get("words") or "") if isinstance(share, Mapping) and share.get("budgets") else ""
 
 
 def _nearest(record: Record, records: Sequence[Record]) -> str:

@@ -6,6 +6,7 @@ from nas.search.goals import Budget, GoalError, Goals, Objective
 from nas.search.proposals import FixedProposals, Lesson, Network, SpaceProposals
 from nas.search.rungs import Rungs, Scheduling
 from nas.search.samplers import SAMPLERS, SamplerError, choose_sampler, make_sampler
+from nas.search.share import Share
 from nas.search.supply import Patience
 from nas.search.tally import Best, Progress
 from nas.search.trials import Candidate
@@ -28,6 +29,7 @@ __all__ = [
     "Rungs",
     "SamplerError",
     "Scheduling",
+    "Share",
     "SpaceProposals",
     "TooManyFailures",
     "choose_sampler",

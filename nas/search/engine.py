@@ -16,6 +16,7 @@ from typing import Any, Self
 from optuna.trial import FrozenTrial
 
 from nas.errors import NasError
+from nas.search.feasible import FeasibleSet
 from nas.search.gates import REPORTED, Gates, Measure, Price
 from nas.search.goals import GoalError, Goals
 from nas.search.halving import PAUSE, Halving, Outcome
@@ -112,15 +113,18 @@ class Engine:
 
     def __enter__(self) -> Self:
         known = Known()
+        space = self.proposals.space if isinstance(self.proposals, SpaceProposals) else None
+        self._feasible = FeasibleSet(space, self.gates, self._seed) if space is not None else None
         with quiet(), storage_errors():
-            self._study = self.proposals.open(self.results, self.goals)
+            self._study = self.proposals.open(self.results, self.goals, self._feasible)
             most = self.asked if self.proposals.left is None else None
             stock = take_stock(self._study, self.results, self.proposals.role, self.gates, known, most)
         self._use(stock)
         if isinstance(self.proposals, SpaceProposals):
             learn_again(stock, self.proposals, self.gates)
         rng = random.Random(f"{self._seed}/{stock.trials}")
-        supply = make_supply(self.proposals, self.gates, known, rng, self._patience)
+        spread = self.proposals.to_spread if isinstance(self.proposals, SpaceProposals) else range(0)
+        supply = make_supply(self.proposals, self.gates, known, rng, self._patience, self._feasible, spread)
         self._intake = Intake(self._study, self.proposals, self.gates, self.results, self.rungs, known, supply)
         if self._halving.promotes:  # whom to promote can be told only when all who pause are known
             for _ in range(stock.begun):
@@ -261,8 +265,14 @@ class Engine:
                 ready=len(self._ready),
                 finished=self._all_done(),
                 interrupted=interrupted,
-                note=self._intake.supply.note if self._given_up else "",
+                note=self._note(),
+                share=self._feasible.share if self._feasible is not None else None,
             )
+
+    def _note(self) -> str:
+        if self._feasible is not None and self._feasible.looking:
+            return "looking for networks within the budgets"
+        return self._intake.supply.note if self._given_up else ""
 
     # Training
 

@@ -119,15 +119,19 @@ class Gates:
 
     def surely_over(
         self, forecast: Forecast | None, values: Mapping[str, float], decisions: Mapping[str, Any]
-    ) -> list[str]:
-        """The budgets that a network exceeds whatever its latency is, within what the predictor is sure of."""
+    ) -> dict[str, float]:
+        """The budgets that a network exceeds whatever its latency is, within what the predictor is sure of.
+
+        Each with the least that it is exceeded by.
+        """
         if forecast is None or self._predictor is None or not self._predictor.reliable:
-            return []
+            return {}
         at = [
             self.goals.excesses({**values, "latency_ms": ms}, decisions)
             for ms in (forecast.least, forecast.p50, forecast.most)
         ]
-        return [key for key in at[0] if all(excesses[key] > 0 for excesses in at)]
+        least = {key: min(excesses[key] for excesses in at) for key in at[0]}
+        return {key: excess for key, excess in least.items() if excess > 0}
 
     def learn(self, plan: Plan, latency: Mapping[str, Any], forecast: Mapping[str, float]) -> None:
         """Tell the predictor of a measurement, and what was forecast before it."""

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
 from nas.errors import DeviceGone, InvalidArchitecture, NasError, StoreError
+from nas.search.feasible import FeasibleSet
 from nas.search.gates import Gates, Rejected, unbuildable
 from nas.search.goals import GoalError
 from nas.search.predicted import as_numbers
@@ -201,13 +202,21 @@ class Intake:
         )
 
 
-def make_supply(proposals: Proposals, gates: Gates, known: Known, rng: Any, patience: Patience) -> Supply:
+def make_supply(
+    proposals: Proposals,
+    gates: Gates,
+    known: Known,
+    rng: Any,
+    patience: Patience,
+    feasible: FeasibleSet | None = None,
+    spread: range = range(0),
+) -> Supply:
     """A supply that leaves out what is known."""
 
     def seen(decisions: Mapping[str, Any], plan: Plan) -> bool:
         return as_key(decisions) in known.decisions or proposals.key(Draw(None, decisions), plan) in known.keys
 
-    return Supply(proposals, gates, seen, rng, patience)
+    return Supply(proposals, gates, seen, rng, patience, feasible, spread)
 
 
 def drop(study: Study, gates: Gates, trial: FrozenTrial, reason: str) -> None:

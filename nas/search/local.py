@@ -9,52 +9,13 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from nas.arch import Plan
-from nas.errors import InvalidArchitecture
-from nas.search.gates import Gates, Rejected
+from nas.search.feasible import FeasibleSet
+from nas.search.gates import Gates
+from nas.search.priced import Priced, price
 from nas.search.spaces import Decisions, Space
-
-
-@dataclass(frozen=True)
-class Priced:
-    """A network that can be built, with its costs and by how much they exceed each budget that they decide.
-
-    `predicted_ms` is the latency that is forecast, where it can be; `slow`: it surely exceeds a budget.
-    """
-
-    decisions: Mapping[str, Any]
-    plan: Plan
-    values: Mapping[str, float]
-    excesses: Mapping[str, float]
-    predicted_ms: float | None = None
-    slow: bool = False
-
-    @property
-    def feasible(self) -> bool:
-        return all(excess <= 0 for excess in self.excesses.values())
-
-    @property
-    def size(self) -> float:
-        """What stands in for latency before it is measured: its forecast, or MACs."""
-        if self.predicted_ms is not None:
-            return self.predicted_ms
-        return float(next((self.values[name] for name in ("macs", "params") if name in self.values), 0.0))
-
-
-def price(space: Space, gates: Gates, decisions: Mapping[str, Any]) -> Priced | None:
-    """The network with its costs, None when it cannot be built."""
-    try:
-        plan = space.decode(decisions)
-        values = gates.cost(plan, decisions, enforce=False)
-    except (InvalidArchitecture, Rejected):
-        return None
-    forecast = gates.forecast(plan)
-    predicted_ms = forecast.p50 if forecast is not None else None
-    slow = bool(gates.surely_over(forecast, values, decisions))
-    return Priced(decisions, plan, values, gates.goals.excesses(values, decisions), predicted_ms, slow)
 
 
 class LocalProposals:
@@ -69,6 +30,7 @@ class LocalProposals:
         gates: Gates,
         seen: Callable[[Mapping[str, Any], Plan], bool],
         *,
+        feasible: FeasibleSet | None = None,
         tries: int = 400,
         seconds: float = 5.0,
     ) -> None:
@@ -76,6 +38,7 @@ class LocalProposals:
         self.gates = gates
         self.looked_at = 0
         self.by = ""  # how the last network was found: `near` a good one, or `anywhere`
+        self._feasible = feasible or FeasibleSet(space, gates)
         self._seen = seen
         self._tries = tries
         self._seconds = seconds
@@ -94,14 +57,12 @@ class LocalProposals:
         deadline = time.monotonic() + self._seconds
         neighbours = self._near(good, rng) if near else ()
         source = itertools.chain(
-            ((decisions, "near") for decisions in neighbours),
-            ((decisions, "anywhere") for decisions in self._anywhere(rng)),
+            ((price(self.space, self.gates, decisions), "near") for decisions in neighbours),
+            ((self._feasible.draw(rng), "anywhere") for _ in itertools.count()),
         )
-        for decisions, by in itertools.islice(source, self._tries):
+        for priced, by in itertools.islice(source, self._tries):
             self.looked_at += 1
-            priced = price(self.space, self.gates, decisions)
-            good_enough = priced is not None and priced.feasible and not priced.slow
-            if priced is not None and good_enough and not self._seen(decisions, priced.plan):
+            if priced is not None and priced.within and not self._seen(priced.decisions, priced.plan):
                 found.append((priced, by))
             if len(found) >= wanted or time.monotonic() > deadline:
                 break
@@ -115,7 +76,3 @@ class LocalProposals:
         neighbours = list(self.space.neighbours(rng.choice(good)))
         rng.shuffle(neighbours)
         yield from neighbours[: self._tries // 2]
-
-    def _anywhere(self, rng: random.Random) -> Iterator[Decisions]:
-        while True:
-            yield self.space.sample(rng)

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 
 from nas.search.surrogate.features import Params
 from nas.search.surrogate.history import Key, as_key
-from nas.search.surrogate.sources import Source, drawn, everything, fresh, values_of
+from nas.search.surrogate.sources import Source, drawn, everything, values_of
 
 _STEPS = (0.1, 0.01)  # of a number of many values, both ways
 _MANY = 32  # values of a number, beyond which steps are made instead of trying all
@@ -96,7 +96,7 @@ def _moved(source: Source, params: Params, asked: frozenset[Key], changed: str, 
 def unasked(source: Source, asked: frozenset[Key], rng: random.Random) -> dict[str, Any]:
     """A draw at random that was not asked for, as long as there is one that can be found."""
     for _ in range(_FRESH):
-        found = fresh(source, rng)
+        found = source.fresh(rng)
         if as_key(found) not in asked and source.allows(found):
             return found
     left = [row for row in everything(source, _LISTED) or () if as_key(row) not in asked]

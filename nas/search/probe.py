@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nas.errors import BudgetUnreachable, InvalidArchitecture, NasError
+from nas.errors import BudgetUnreachable
+from nas.search.descent import descend
+from nas.search.feasible import FeasibleSet
 from nas.search.gates import Gates, Rejected
-from nas.search.local import Priced, price
+from nas.search.priced import Priced, price
 from nas.search.spaces import Space
+from nas.search.unreachable import nearest_message
 from nas.store.attributes import latency_values
 
 Order = Callable[[Priced], tuple[bool, float]]
@@ -27,7 +30,8 @@ def find_reachable(
     gates: Gates,
     rng: random.Random,
     *,
-    samples: int = 1000,
+    feasible: FeasibleSet | None = None,
+    samples: int = 300,
     measured: int = 5,
     further: int = 20,
     seconds: float = 15.0,
@@ -35,67 +39,25 @@ def find_reachable(
 ) -> Mapping[str, Any]:
     """Decisions of a network that passes every gate, searched for on purpose among small ones.
 
-    Looks at a random sample, then goes from the best of it to better neighbours for as long as there are any; of those
-    within the budgets on costs it measures the smallest (`measured` of them), and where none passes goes on from the
-    fastest, to at most `further` others and for `measuring` seconds. `seconds` bounds the part without measurements.
-    Raises `BudgetUnreachable` with the smallest value seen of what no network met, and the network that had it;
-    `NasError` when no network of the space can be built at all.
+    Goes from the smallest of some draws of `feasible` (networks within the budgets on costs) to smaller neighbours for
+    as long as there are any; of all these it measures the smallest (`measured` of them), and where none passes goes on
+    from the fastest, to at most `further` others and for `measuring` seconds. `seconds` bounds the part without
+    measurements. Raises `BudgetUnreachable` with the smallest value seen of what no network met, and the network that
+    had it; `NasError` when no network of the space can be built at all.
     """
+    feasible = feasible or FeasibleSet(space, gates, rng.getrandbits(31))
     deadline = time.monotonic() + seconds
-    pool = _sample(space, gates, rng, samples, deadline - seconds / 2)
-    spread = {key: max(abs(p.excesses[key]) for p in pool) or 1.0 for key in pool[0].excesses}
-
-    def violation(priced: Priced) -> float:
-        return sum(max(0.0, excess) / spread.get(key, 1.0) for key, excess in priced.excesses.items())
-
-    start = sorted(pool, key=lambda p: (violation(p), p.size))[:3]
-    reached = [_descend(space, gates, p, lambda q: (violation(q), q.size), deadline) for p in start]
-    pool += reached
-    within = [p for p in pool if p.feasible]
-    if not within:
-        raise BudgetUnreachable(_message(pool, violation, len(pool)))
+    feasible.look()
+    within = list(feasible.known)
+    while len(within) < samples and time.monotonic() < deadline - seconds / 2:
+        within.append(feasible.draw(rng))
+    smallest = sorted(within, key=lambda p: p.size)[:3]
+    within += [descend(space, gates, p, lambda q: (not feasible.within(q), q.size), deadline) for p in smallest]
     if not gates.measures:
         return min(within, key=lambda p: p.size).decisions
     expected = _order([budget.text for budget in gates.goals.budgets], lambda p: (False, p.size))
     smallest = list({p.plan.arch_id: p for p in sorted(within, key=expected)}.values())[:measured]
     return _Measured(space, gates).search(smallest, within, further, measuring)
-
-
-def _sample(space: Space, gates: Gates, rng: random.Random, samples: int, deadline: float) -> list[Priced]:
-    pool: list[Priced] = []
-    for count in range(samples):
-        priced = price(space, gates, space.sample(rng))
-        if priced is not None:
-            pool.append(priced)
-        if time.monotonic() > deadline and (pool or count >= samples // 2):
-            break
-    if not pool:
-        decisions = space.sample(rng)
-        try:
-            space.decode(decisions)
-            why = "its costs cannot be told"
-        except InvalidArchitecture as error:
-            why = str(error)
-        raise NasError(f"some network of the space must be buildable, but none of {count + 1} samples was: {why}")
-    return pool
-
-
-def _descend(
-    space: Space, gates: Gates, start: Priced, badness: Callable[[Priced], tuple[float, float]], deadline: float
-) -> Priced:
-    """The first network on the way of best neighbours that has no better one, or where time ran out."""
-    best = start
-    while True:
-        around = []
-        for decisions in itertools.islice(space.neighbours(best.decisions), 500):
-            if (priced := price(space, gates, decisions)) is not None:
-                around.append(priced)
-            if time.monotonic() > deadline:
-                break
-        better = min(around, key=badness, default=best)
-        if badness(better) >= badness(best) or time.monotonic() > deadline:
-            return best
-        best = better
 
 
 class _Measured:
@@ -123,7 +85,7 @@ class _Measured:
             if self._passes(candidate):
                 return candidate.decisions
             best = min(best, self._tried[candidate.plan.arch_id], key=_over)
-        raise BudgetUnreachable(_message(list(self._tried.values()), _over, len(within)))
+        raise BudgetUnreachable(nearest_message(list(self._tried.values()), _over, len(within)))
 
     def _passes(self, priced: Priced) -> bool:
         try:
@@ -169,28 +131,3 @@ def _expected(priced: Priced) -> tuple[bool, float]:
         return False, priced.predicted_ms
     sizes = [priced.values[name] for name in ("macs", "activations") if priced.values.get(name)]
     return True, math.exp(sum(math.log(size) for size in (*sizes, len(priced.plan.steps))) / (len(sizes) + 1))
-
-
-def _message(pool: list[Priced], violation: Callable[[Priced], float], looked_at: int) -> str:
-    nearest = min(pool, key=violation)
-    lines = []
-    for key, excess in nearest.excesses.items():
-        if excess <= 0:
-            continue
-        least = min(pool, key=lambda p: p.excesses.get(key, float("inf")))
-        shown = ", ".join(f"{name} {least.values[name]:.6g}" for name in least.values if name in key) or "its value"
-        lines.append(
-            f"`{key}` was exceeded by at least {least.excesses[key]:.4g}: the smallest seen is {shown} at network "
-            f"{least.plan.arch_id} ({describe(least.decisions)})"
-        )
-    return (
-        f"no network of the space meets the budgets (looked at {looked_at}, the smallest on purpose); "
-        + "; ".join(lines)
-        + "; raise the budget, or let the space have smaller networks"
-    )
-
-
-def describe(decisions: Mapping[str, Any], longest: int = 12) -> str:
-    """Decisions in one line, the first dozen of them."""
-    parts = [f"{name}={label}" for name, label in itertools.islice(decisions.items(), longest)]
-    return ", ".join(parts) + (f", and {len(decisions) - longest} more" if len(decisions) > longest else "")

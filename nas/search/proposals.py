@@ -15,9 +15,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
+from nas.search.feasible import FeasibleSet
 from nas.search.goals import Goals
+from nas.search.random_sampler import RandomSampler
 from nas.search.replaying import ReplayingSampler
-from nas.search.samplers import count_independent, make_sampler
+from nas.search.samplers import count_independent, make_sampler, startup
 from nas.search.spaces import Parameters, Space, Walks
 from nas.store import Results, Role
 from nas.store.attributes import END, NETWORK, get, put
@@ -25,6 +27,7 @@ from nas.store.attributes import END, NETWORK, get, put
 START = "start"  # the attribute of a trial that the search started at: the network's name, and its decisions
 WARM = "warm start"
 ORIGIN = "origin"  # of a trial that no sampler drew: what proposed it
+SPREAD, REACHABLE = "spread", "reachable"  # what proposes networks before a sampler does
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class Proposals(Protocol):
         """How many networks of a list have no trial yet, None where there is no list."""
         ...
 
-    def open(self, results: Results, goals: Goals) -> Study:
-        """The Optuna study of this role."""
+    def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
+        """The Optuna study of this role; `feasible` is what a sampler may draw from."""
         ...
 
     def ask(
@@ -97,7 +100,8 @@ class SpaceProposals:
     `sampler` is a name of `SAMPLERS`, `module:attribute`, or a sampler; `options` are its keyword arguments. `start`
     are decisions by the name of the network that they give; each gets one trial. So do those of `warm`, networks of
     earlier studies, behind them. `lessons` are handed to a sampler that can learn from others' studies, by its method
-    `learn_from(name, params, values)`.
+    `learn_from(name, params, values)`. With `spread` what a sampler would draw by chance before it begins to
+    learn is spread over the budgets instead.
     """
 
     role: Role = "candidate"
@@ -114,6 +118,7 @@ class SpaceProposals:
         start: Mapping[str, Mapping[str, Any]] | None = None,
         warm: Mapping[str, Mapping[str, Any]] | None = None,
         lessons: Sequence[Lesson] = (),
+        spread: bool = True,
     ) -> None:
         self.space = space
         self._by = dict.fromkeys(start or {}, START)
@@ -126,6 +131,7 @@ class SpaceProposals:
         self.seed = seed
         self._wanted = (sampler, options)
         self._sampler = sampler if isinstance(sampler, str) else type(sampler).__name__
+        self._startup = startup(sampler, options) if spread else 0
         make_sampler(sampler, options, seed=seed)  # a wrong name or option is found before anything is written
         self._parameters = Parameters()
         self._by_name = {decision.name: decision for decision in space.decisions}
@@ -135,21 +141,29 @@ class SpaceProposals:
         """Whether a network that the search starts at has no trial yet."""
         return bool(self._waiting)
 
-    def open(self, results: Results, goals: Goals) -> Study:
+    def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
         study = results.study(self.role, goals.directions)
         trials = study.get_trials(deepcopy=False)
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
-        if isinstance(study.sampler, ReplayingSampler):
-            study.sampler.bind(Walks(self.space, self._parameters))
+        if isinstance(study.sampler, ReplayingSampler | RandomSampler):
+            study.sampler.bind(Walks(self.space, self._parameters, feasible))
         learn = getattr(study.sampler, "learn_from", None)
         if learn is not None:
             for lesson in self._lessons:
                 learn(lesson.name, [self._encoded(each) for each in lesson.decisions], lesson.values)
+        by = [get(trial.user_attrs, ORIGIN).get("by") for trial in trials]
+        self._spread_asked = by.count(SPREAD)
+        self._sampled = any(each not in (START, WARM, SPREAD, REACHABLE) for each in by)
         tried = [get(trial.user_attrs, START) for trial in trials if not _left_untried(trial)]
         known = {as_key(start["decisions"]) for start in tried if start}
         self._waiting = [name for name, decisions in self.start.items() if as_key(decisions) not in known]
         self.study = study
         return study
+
+    @property
+    def to_spread(self) -> range:
+        """Which of the networks spread over the budgets are to be asked for yet, and at its end how many there are."""
+        return range(0) if self._sampled else range(self._spread_asked, self._startup - len(self.start))
 
     def ask(self, trial: optuna.Trial | None = None, decisions: Mapping[str, Any] | None = None, by: str = "") -> Draw:
         attributes: dict[str, Any] = {}
@@ -214,7 +228,7 @@ class FixedProposals:
     def left(self) -> int:
         return len(self._names)
 
-    def open(self, results: Results, goals: Goals) -> Study:
+    def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
         self.study = results.study(self.role, goals.directions, optuna.samplers.RandomSampler(seed=0))
         trials = self.study.get_trials(deepcopy=False)
         kept = [t for t in trials if not t.state.is_finished() or get(t.user_attrs, END).get("entered")]

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 
 from nas.errors import NasError, nearest
 from nas.search.evolution import AgeingSampler, LocalSearchSampler
+from nas.search.random_sampler import RandomSampler
 from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.sampler import SurrogateSampler
 
@@ -24,12 +25,15 @@ class SamplerError(NasError):
     """A sampler was asked for that there is not, or with options it does not take."""
 
 
+_POPULATION = 20
+
+
 def _nsga2(**options: Any) -> BaseSampler:
-    return samplers.NSGAIISampler(**{"population_size": 20} | options)
+    return samplers.NSGAIISampler(**{"population_size": _POPULATION} | options)
 
 
 def _nsga3(**options: Any) -> BaseSampler:
-    return samplers.NSGAIIISampler(**{"population_size": 20} | options)
+    return samplers.NSGAIIISampler(**{"population_size": _POPULATION} | options)
 
 
 def _gp(**options: Any) -> BaseSampler:
@@ -42,7 +46,7 @@ def _qmc(**options: Any) -> BaseSampler:
 
 # name -> (factory, the class whose options it takes). One line adds a sampler.
 SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
-    "random": (samplers.RandomSampler, samplers.RandomSampler),
+    "random": (RandomSampler, RandomSampler),
     "tpe": (samplers.TPESampler, samplers.TPESampler),
     "nsga2": (_nsga2, samplers.NSGAIISampler),
     "nsga3": (_nsga3, samplers.NSGAIIISampler),
@@ -106,6 +110,17 @@ def make_sampler(
     if not isinstance(made, BaseSampler):
         raise SamplerError(f"'{sampler}' must be an Optuna sampler, but it is a {type(made).__name__}")
     return made
+
+
+def startup(sampler: str | BaseSampler, options: Mapping[str, Any] | None = None) -> int:
+    """How many trials a sampler of `SAMPLERS` draws by chance before it begins to learn; 0 where it never learns."""
+    if not isinstance(sampler, str) or sampler not in SAMPLERS:
+        return 0
+    parameters = inspect.signature(SAMPLERS[sampler][1]).parameters
+    for name, usual in (("n_startup_trials", None), ("population_size", _POPULATION)):
+        if name in parameters:
+            return int((options or {}).get(name, usual or parameters[name].default))
+    return 0
 
 
 def count_independent(trial: optuna.Trial, sampler: BaseSampler, names: Iterable[str]) -> int:

@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from nas.arch import Plan
 from nas.errors import InvalidArchitecture
+from nas.search.surrogate.sources import walked
 from nas.space.expression import Expression
 
 Decisions = dict[str, Any]
@@ -51,6 +52,18 @@ class Space(Protocol):
         ...
 
     def neighbours(self, decisions: Mapping[str, Any]) -> Iterator[Decisions]: ...
+
+
+class Feasible(Protocol):
+    """Networks within budgets; `nas.search.feasible.FeasibleSet` is them."""
+
+    def draw(self, rng: random.Random) -> Any:
+        """One of them; has its `decisions`."""
+        ...
+
+    def allows(self, decisions: Mapping[str, Any]) -> bool:
+        """Whether a network is one of them."""
+        ...
 
 
 class Parameters:
@@ -118,10 +131,14 @@ class Parameters:
 
 
 class Walks:
-    """A space as the parameters of Optuna that it leads to; what the surrogate sampler takes candidates from."""
+    """A space as the parameters of Optuna that it leads to; what a sampler that is bound to it takes candidates from.
 
-    def __init__(self, space: Space, parameters: Parameters) -> None:
+    `feasible` are the networks within the budgets known before a measurement; without it, all that can be built.
+    """
+
+    def __init__(self, space: Space, parameters: Parameters, feasible: Feasible | None = None) -> None:
         self._space = space
+        self._feasible = feasible
         self._parameters = parameters
         self._by_name = {decision.name: decision for decision in space.decisions}
         self.distributions = {decision.name: parameters.distribution(decision) for decision in space.decisions}
@@ -138,9 +155,17 @@ class Walks:
         self._space.walk(answer)
         return found
 
+    def fresh(self, rng: random.Random) -> dict[str, Any]:
+        """A draw of what is within the budgets; where nothing is known of these, of all that can be answered."""
+        if self._feasible is None:
+            return walked(self, rng)
+        return self._parameters.encode(self._feasible.draw(rng).decisions, self._by_name)
+
     def allows(self, params: Mapping[str, Any]) -> bool:
-        """Whether it can be built."""
+        """Whether it can be built and is within the budgets."""
         labels = {name: self._parameters.label(self._by_name[name], value) for name, value in params.items()}
+        if self._feasible is not None:
+            return self._feasible.allows(labels)
         try:
             self._space.decode(labels)
         except InvalidArchitecture:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from nas.search.goals import Goals, dominates
 from nas.search.learning_curves import Foretold
+from nas.search.share import Share
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Progress:
     `paused` ones wait at a rung, `hopeless` ones of the pruned were ended by their learning curve; `foretold` is the
     latest prediction of one. `rejected` counts by gate (see `GATES`) what never entered. `best` is by objective.
     `independent` of `drawn` parameters were drawn without the sampler's model. `eta_s` is None until something is done.
-    `note` says what a person should know: why a search ended before all it was asked for.
+    `note` says what a person should know: why a search ended before all it was asked for. `share` of draws are within
+    the budgets that are known before a measurement, None until it is told.
     """
 
     role: str
@@ -50,6 +52,7 @@ class Progress:
     finished: bool = False
     interrupted: bool = False
     note: str = ""
+    share: Share | None = None
 
     @property
     def done(self) -> int:
@@ -123,6 +126,7 @@ class Tally:
         finished: bool,
         interrupted: bool,
         note: str,
+        share: Share | None = None,
     ) -> Progress:
         elapsed = time.monotonic() - self._started
         done = self.done + paused  # for the time that is left, what pauses is as good as done: most of it is
@@ -150,4 +154,5 @@ class Tally:
             finished=finished,
             interrupted=interrupted,
             note=note,
+            share=share,
         )

@@ -1,6 +1,7 @@
 """The language: trees with places, expressions, spaces of networks. Knows neither torch nor what a block does."""
 
 from nas.space.about import About, read_about
+from nas.space.contradictions import check_consistent
 from nas.space.counting import Size
 from nas.space.decisions import BadDecisions, Decision, Decisions, Draw, Label
 from nas.space.expression import Expression, ExpressionError, parse
@@ -37,6 +38,7 @@ __all__ = [
     "TrainFields",
     "answered_alike",
     "approach",
+    "check_consistent",
     "choice",
     "decided_plan",
     "each",

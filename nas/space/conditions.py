@@ -7,6 +7,7 @@ from itertools import islice, product
 from typing import Any
 
 from nas.errors import nearest
+from nas.space.contradictions import check_consistent
 from nas.space.domains import literal_values
 from nas.space.expression import Expression, ExpressionError, parse
 from nas.space.facts import NoFact, find
@@ -44,6 +45,7 @@ def compile_constraints(node: Node | None, tables: Tables) -> tuple[tuple[Constr
         _check_words(expression.term, labels, item)
         _check_value(expression, labels, item)
         structural.append(Constraint(expression, facts, item))
+    check_consistent(costs)
     return tuple(structural), tuple(costs)
 
 

@@ -33,6 +33,11 @@ class Expression:
         self.names = names_of(self.term)
         self._value = compile_value(self.term, self._source)
 
+    @property
+    def node(self) -> Node | None:
+        """Where it was written; None where that is not known."""
+        return self._source.node
+
     @cached_property
     def evaluate(self) -> Callable[[Mapping[str, Any]], Any]:
         """`evaluate(env)`: the value where every name has the value that `env` gives.

@@ -12,8 +12,8 @@ from nas.space import Decision
 
 # Settings that may change between runs of one results folder: they add to what is there and contradict nothing.
 MAY_GROW = (
-    "search.trials", "search.start", "search.warm_start", "search.proxies", "finalists", "baselines", "run", "predictor", "data.path",
-    "evaluator.table", "grid.seeds", "compare.seeds", "recipe.distill.teacher",
+    "search.trials", "search.start", "search.warm_start", "search.spread", "search.proxies", "finalists", "baselines",
+    "run", "predictor", "data.path", "evaluator.table", "grid.seeds", "compare.seeds", "recipe.distill.teacher",
 )  # fmt: skip
 
 # What settings came to in studies from before there were such settings.

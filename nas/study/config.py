@@ -15,6 +15,7 @@ from nas.errors import NasError
 from nas.files import find_file
 from nas.measure import Device, Protocol, load_device
 from nas.search import Budget, Objective, Scheduling, choose_sampler
+from nas.space import Expression, check_consistent, parse
 from nas.space.model import parse_model
 from nas.space.text import Node, read, wrap
 from nas.train import Recipe
@@ -46,6 +47,9 @@ class SearchSettings(Section):
         default_factory=list,
         description="results folders of earlier studies: the best of their networks are tried first, and a sampler "
         "that can learns from all of them",
+    )
+    spread: bool = pydantic.Field(
+        True, description="what a sampler draws before it learns is spread from the smallest network to the budgets"
     )
     trials: int = pydantic.Field(32, ge=1, description="networks that enter training; the rejected do not count")
     rungs: list[int] = pydantic.Field(
@@ -195,6 +199,11 @@ class StudyConfig(Section):
                 raise
             raise self._node.at(path).fail(str(error)) from error
 
+    def check_consistent(self, constraints: Sequence[Expression] = ()) -> None:
+        """Raises `SpecError` where budgets contradict each other, or constraints of the space; it names both places."""
+        place = self._node.at if self._node is not None else lambda path: None
+        check_consistent([*constraints, *(parse(text, place(["budgets", i])) for i, text in enumerate(self.budgets))])
+
     def resolved(self) -> dict[str, Any]:
         """The study as plain JSON with nothing left to look up, as it is recorded."""
         return self.model_dump(mode="json")
@@ -229,6 +238,7 @@ def read_study_as(model: type[C], source: str | Path, overrides: Mapping[str, An
     for key, check in (("objectives", Objective.parse), ("budgets", Budget.parse)):
         for index, text in enumerate(getattr(config, key)):
             config.told_at((key, index), partial(check, text))
+    config.check_consistent()
     changes: dict[str, Any] = {}
     if config.evaluator is not None:
         config = _on_table(config, path.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from typing import Any
 from nas.arch import Plan
 from nas.build import build
 from nas.data import Dataset, Split
-from nas.errors import InvalidArchitecture
 from nas.search import Goals, Rungs
+from nas.search.feasible import FeasibleSet
 from nas.search.gates import Gates
-from nas.search.probe import find_reachable
 from nas.store import Results
+from nas.study.config import StudyConfig
 from nas.study.few import few_networks, possible_trials
 from nas.study.meters import study_meter
 from nas.study.noting import differences
@@ -26,7 +27,6 @@ from nas.study.spaces import price
 from nas.train import Recipe, Trainer
 
 NETWORKS = 3
-SAMPLES = 200
 IMAGES = 256
 
 
@@ -37,7 +37,9 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
     `BudgetUnreachable` when no network is found that meets the budgets on costs.
     """
     config = study.config
-    plans, share = _within_costs(study)
+    feasible, rng = feasible_set(study.space, config, price), random.Random(config.search.seed)
+    plans = [feasible.draw(rng).plan for _ in range(NETWORKS)]
+    share = feasible.look()
     epoch_s = sorted(epoch_seconds(study, plan) for plan in plans)[len(plans) // 2]
     measure_s, latency_ms = measure_seconds(study, plans[0])
     trials = max(0, possible_trials(study.space, config.search.trials) - _done(study, folder))
@@ -55,7 +57,8 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "space": study.space.name,
         "decisions": len(study.space.decisions),
         "networks": few_networks(study.space, config.search.trials) or str(study.space.size()),
-        "within_cost_budgets": share,
+        "within_cost_budgets": share.value,
+        "within_budgets": share.to_json(),
         "device": study.device.name,
         "objectives": config.objectives,
         "budgets": config.budgets,
@@ -86,22 +89,10 @@ def mean_epochs(rungs: Rungs) -> float:
     return total
 
 
-def _within_costs(study: OpenStudy) -> tuple[list[Plan], float]:
-    """A few networks within the budgets that costs decide, and their share among samples."""
-    rng, found = random.Random(study.config.search.seed), []
-    goals = Goals.parse(study.config.objectives, study.config.budgets, study.space.cost_constraints)
-    for _ in range(SAMPLES):
-        decisions = study.space.sample(rng)
-        try:
-            plan = study.space.decode(decisions)
-        except InvalidArchitecture:
-            continue
-        if all(excess <= 0 for excess in goals.excesses(price(plan), decisions).values()):
-            found.append(plan)
-    share = len(found) / SAMPLES
-    if not found:  # looked for on purpose, as the search will
-        found = [study.space.decode(find_reachable(study.space, Gates(goals, price, reported=goals.names), rng))]
-    return found[:NETWORKS], share
+def feasible_set(space: Any, config: StudyConfig, price: Callable[[Plan], Mapping[str, float]]) -> FeasibleSet:
+    """The networks of a study that are within the budgets that costs decide, as its search will draw them."""
+    goals = Goals.parse(config.objectives, config.budgets, space.cost_constraints)
+    return FeasibleSet(space, Gates(goals, price, reported=goals.names), config.search.seed)
 
 
 def epoch_seconds(study: OpenStudy, plan: Plan) -> float:

@@ -93,6 +93,7 @@ def open_study(
         config.told_at(at, lambda: Teacher(Path(distill.teacher), dataset, torch.device("cpu")))
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
     space = open_space(config.space, recipe=config.training, **given)
+    config.check_consistent(space.cost_constraints)
     found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
     check_whole(space, space.decode(found))
     start = find_starts(config, space, dataset.resolution, results)

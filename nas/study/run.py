@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nas.errors import BudgetUnreachable, SpecError
 from nas.measure import DeviceLock
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
-from nas.search import Engine, FixedProposals, Network, Progress, Rungs, SpaceProposals
+from nas.search import Engine, FixedProposals, Network, Progress, Rungs, Share, SpaceProposals
 from nas.store import Record, Results, Role
 from nas.store.files import read_json, write_json
 from nas.store.record import OUTSIDE
@@ -31,6 +32,8 @@ from nas.study.work import REPORTED, TrainWork
 from nas.train import Recipe
 
 OnProgress = Callable[[Progress], None]
+
+SHARE = "within_budgets"  # in env.json
 
 
 def run_study(
@@ -108,7 +111,7 @@ def _driving(
         # One Ray for all steps: starting it takes longer than many a trial.
         runner = cluster(_resources(config)) if config.run.runner == "ray" else nullcontext()
         with runner, study_meter(config) as meter:
-            write_json(results.env_file, {**environment_of(meter), **software()})
+            write_environment(results, {**environment_of(meter), **software()})
             yield results, meter, with_note(meter, noted(said, on_progress))
 
 
@@ -124,6 +127,7 @@ def _search(
         start=study.start,
         warm=study.warm.first,
         lessons=study.warm.lessons,
+        spread=settings.spread,
     )
     learner, about = learner_for(study, meter)
     write_json(results.env_file, {**read_json(results.env_file), **about})
@@ -150,7 +154,34 @@ def _search(
     def tell(progress: Progress) -> None:
         on_progress(replace(progress, note=progress.note or begun))
 
-    run(engine, work, _resources(study.config), study.config.run.runner, tell, attended=meter.attended())
+    run(
+        engine,
+        work,
+        _resources(study.config),
+        study.config.run.runner,
+        with_share(results, tell),
+        attended=meter.attended(),
+    )
+
+
+def with_share(results: Results, tell: OnProgress) -> OnProgress:
+    """Tells, and writes beside the environment which share of draws is within the budgets, once that is known."""
+    noted: list[Share] = []
+
+    def told(progress: Progress) -> None:
+        if progress.share is not None and progress.share not in noted:
+            noted.append(progress.share)
+            write_environment(results, read_json(results.env_file) or {}, progress.share)
+        tell(progress)
+
+    return told
+
+
+def write_environment(results: Results, env: Mapping[str, Any], share: Share | None = None) -> None:
+    """Write `env.json`; the share of draws within the budgets that a run before noted stays until there is another."""
+    before = (read_json(results.env_file) or {}).get(SHARE)
+    kept = share.to_json() if share is not None else before
+    write_json(results.env_file, {**env, **({SHARE: kept} if kept else {})})
 
 
 def train_networks(

@@ -20,15 +20,15 @@ from nas.search.goals import check_names
 from nas.space import Decisions, Space
 from nas.space.expression import Expression
 from nas.store import Results
-from nas.store.files import write_json
 from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
+from nas.study.estimate import feasible_set
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
 from nas.study.noting import differences, note_study, noted
 from nas.study.proxies import check_settings, keep_scores
 from nas.study.results import Finished, stored_plan, write_results
-from nas.study.run import nothing_left
+from nas.study.run import nothing_left, with_share, write_environment
 from nas.study.software import software
 from nas.study.spaces import check_whole, open_space, price
 from nas.study.starting import find_starts
@@ -138,6 +138,7 @@ def open_table_study(config: StudyConfig, *, results: Path = Path("results"), fo
     rungs = config.told_at(["search", "rungs"], lambda: _rungs(search.rungs, epochs, search.reduction))
     given: dict[str, Any] = {"classes": settings.classes} if settings.classes else {}
     space = open_space(config.space, recipe=config.training, **given)
+    config.check_consistent(space.cost_constraints)
     check_whole(space, space.decode(space.sample(random.Random(search.seed))))
     table = open_table(config, space)
     goals = Goals.parse(config.objectives, config.budgets)
@@ -177,7 +178,8 @@ def run_table_study(
     results = Results(folder, storage=config.search.storage, name=config.name)
     with nothing_left(folder), results.driving():
         said = note_study(results, config, study.space, adopt=adopt)
-        write_json(results.env_file, {"table": str(study.table.path), "rows": len(study.table.rows), **software()})
+        about = {"table": str(study.table.path), "rows": len(study.table.rows)}
+        write_environment(results, {**about, **software()})
         study.warm.note(results)
         _search(study, results, noted(said, on_progress))
     finished = write_results(results)
@@ -200,6 +202,7 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
             start=study.start,
             warm=study.warm.first,
             lessons=study.warm.lessons,
+            spread=settings.spread,
         ),
         price=answers.price,
         measure=answers.measure,
@@ -220,13 +223,15 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
     def tell(progress: Progress) -> None:
         on_progress(replace(progress, note=progress.note or begun))
 
-    run(engine, answers, Resources(config.run.concurrent), "simulated", tell)
+    run(engine, answers, Resources(config.run.concurrent), "simulated", with_share(results, tell))
 
 
 def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
     """What would run, each a plain number or text; writes nothing."""
     config, table = study.config, study.table
     trials = possible_trials(study.space, config.search.trials)
+    answers = Answers(study.space, table)
+    share = feasible_set(answers, config, answers.price).look()
     mean_s = float(table.seconds.mean()) * study.rungs.total
     return {
         "study": config.name,
@@ -236,6 +241,8 @@ def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
         "space": study.space.name,
         "decisions": len(study.space.decisions),
         "networks": few_networks(study.space, config.search.trials) or str(study.space.size()),
+        "within_cost_budgets": share.value,
+        "within_budgets": share.to_json(),
         "objectives": config.objectives,
         "budgets": config.budgets,
         "sampler": config.search.sampler_words,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_engine import BUDGETS, Killed, check, make, search, train
+from test_engine import BLIND, BUDGETS, Killed, check, make, search, train
 from tiny import TinySpace, latency, price
 
 from nas.arch import Plan
@@ -66,7 +66,7 @@ def by_prediction(records: list[Record]) -> list[Record]:
 
 def test_only_what_is_surely_over_is_turned_away_unmeasured(results: Results) -> None:
     measured: list[str] = []
-    records = search(results, predictor=Knows(), measure=measuring(measured), trials=30)
+    records = search(results, sampler=BLIND, predictor=Knows(), measure=measuring(measured), trials=30)
     check(records, 30)
     turned_away = by_prediction(records)
     assert turned_away
@@ -145,7 +145,7 @@ def test_a_driver_that_goes_on_tells_it_again_what_was_measured(results: Results
 
 def test_progress_counts_it_also_after_a_restart(results: Results) -> None:
     for trials in (12, 16):
-        with results.driving(), make(results, predictor=Knows(), trials=trials) as engine:
+        with results.driving(), make(results, sampler=BLIND, predictor=Knows(), trials=trials) as engine:
             train(engine)
             progress = engine.progress()
         assert progress.rejected["predicted"] == len(by_prediction(results.records())) > 0

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from nas.search.surrogate.features import Encoder, Matrix, Params
 from nas.search.surrogate.history import Key, as_key
-from nas.search.surrogate.sources import Source, drawn, everything, fresh, values_of
+from nas.search.surrogate.sources import Source, drawn, everything, values_of, walked
 
 Places = NDArray[np.int64]
 
@@ -41,13 +41,13 @@ class Candidates:
         self.features: Matrix = self.encoder.encode(self.rows)
         self.scores: Matrix = np.full(len(self.rows), np.inf)
         rng = random.Random(0)
-        self.at_large = self.encoder.encode([fresh(source, rng) for _ in range(_AT_LARGE)])
+        self.at_large = self.encoder.encode([walked(source, rng) for _ in range(_AT_LARGE)])
 
     def grow(self, parents: Sequence[Params], rng: random.Random) -> None:
         """Add fresh draws, and networks near `parents` that differ in a few answers or take after two of them."""
         if self.whole:
             return
-        added = [fresh(self.source, rng) for _ in range(_FRESH)]
+        added = [self.source.fresh(rng) for _ in range(_FRESH)]
         if parents:
             added += [self._child(parents, rng) for _ in range(_OFFSPRING)]
         new = []

@@ -36,6 +36,10 @@ class Source(Protocol):
         """Calls `draw` once for each parameter that is reached, in a stable order."""
         ...
 
+    def fresh(self, rng: random.Random) -> dict[str, Any]:
+        """A draw at random of what is known not to be in vain."""
+        ...
+
     def allows(self, params: Params) -> bool:
         """Whether this is known not to be in vain."""
         ...
@@ -78,6 +82,9 @@ class Observed:
                 found[name] = draw(name, distribution)
         return found
 
+    def fresh(self, rng: random.Random) -> dict[str, Any]:
+        return walked(self, rng)
+
     def allows(self, params: Params) -> bool:
         return True
 
@@ -102,7 +109,13 @@ def _value(value: Any) -> tuple[str, Any]:
     return type(value).__name__, value
 
 
-def fresh(source: Source, rng: random.Random) -> dict[str, Any]:
+class Walkable(Protocol):
+    """What a walk needs of a source."""
+
+    def walk(self, draw: Draw) -> dict[str, Any]: ...
+
+
+def walked(source: Walkable, rng: random.Random) -> dict[str, Any]:
     """A walk in which each value has the same chance."""
     return source.walk(lambda name, distribution: drawn(distribution, rng))
 

@@ -44,7 +44,7 @@ def results(tmp_path: Path) -> Results:
 
 
 def engine(results: Results, space: Any, trials: int, sampler: str = "tpe") -> Engine:
-    proposals = SpaceProposals(space, sampler, seed=3)
+    proposals = SpaceProposals(space, sampler, seed=3, spread=False)
     options = {"price": price, "measure": latency, "objectives": OBJECTIVES, "rungs": Rungs((1, 2))}
     return Engine(results, proposals, trials=trials, look_ahead=0, **options)
 

@@ -325,7 +325,7 @@ def test_in_the_engine_no_network_comes_twice_and_stopping_changes_nothing(name:
         for trials in targets:
             engine = Engine(
                 results,
-                SpaceProposals(TinySpace(), name),
+                SpaceProposals(TinySpace(), name, spread=False),
                 price=price,
                 measure=latency,
                 objectives=["maximize accuracy", "minimize latency_ms"],

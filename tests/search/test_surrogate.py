@@ -218,6 +218,8 @@ def test_scales_keep_order_and_come_back() -> None:
     assert np.isfinite(bound.standard(np.array([np.inf]))).all()
     low, high = bound.chance(bound.standard(np.array([-1.0, 2.0])), np.array([0.1, 0.1]))
     assert low > 0.5 > high
+    low, high = bound.exceeded(bound.standard(np.array([-1.0, 2.0])), np.array([0.1, 0.1]))
+    assert low == 0 < high
 
 
 def test_small_spaces_are_listed() -> None:

@@ -109,14 +109,21 @@ class Models:
             learner.learn(self._encoder.encode(rows), bound.standard(excesses), seed)
 
     def score(self, features: Matrix, running: Matrix) -> Matrix:
-        """Expected hypervolume improvement times the probability to be feasible; while nothing is, only the latter."""
-        chance, feasible = np.ones(len(features)), np.ones(len(running), bool)
+        """Expected hypervolume improvement times the probability to be feasible.
+
+        While nothing is feasible, that probability, less what exceeds the constraints even with some luck: all may be so
+        far from feasible that no probability tells them apart.
+        """
+        chance, exceeded = np.ones(len(features)), np.zeros(len(features))
+        feasible = np.ones(len(running), bool)
         for name, bound in self._bounds.items():
             learner = self._bounding[name]
-            feasible &= learner.believe(running) <= -bound.center / bound.spread
-            chance *= bound.chance(*learner.predict(features))
+            feasible &= learner.believe(running) <= bound.met
+            mean, deviation = learner.predict(features)
+            chance *= bound.chance(mean, deviation)
+            exceeded += bound.exceeded(mean, deviation)
         if not self._front:
-            return chance
+            return chance - exceeded
         front = np.array([each.values for each in self._front])
         points, means, deviations = [], [], []
         for objective, (scale, best) in enumerate(zip(self._scales, front.T, strict=True)):

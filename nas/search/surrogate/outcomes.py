@@ -76,4 +76,13 @@ class Bound:
 
     def chance(self, mean: Matrix, deviation: Matrix) -> Matrix:
         """The probability that the constraint is met."""
-        return np.asarray(ndtr((-self.center / self.spread - mean) / deviation))
+        return np.asarray(ndtr((self.met - mean) / deviation))
+
+    def exceeded(self, mean: Matrix, deviation: Matrix) -> Matrix:
+        """By how much the constraint is exceeded if a value is better than expected by one standard deviation."""
+        return np.maximum(mean - deviation - self.met, 0.0)
+
+    @property
+    def met(self) -> float:
+        """The value up to which the constraint is met."""
+        return -self.center / self.spread

@@ -14,9 +14,10 @@ from nas.search.surrogate.history import History
 from nas.search.surrogate.models import Models, best_of
 from nas.search.surrogate.sources import Source
 
-_BATCH = 512  # the most promising candidates, which further proposals of a batch choose from
+_BATCH = 128  # the most promising candidates, which further proposals of a batch choose from
+_FEWEST = 512  # candidates that are looked at, however many trials are finished
 _PARENTS = 32
-_WORK = 600_000  # candidates looked at, times finished trials, which bounds the time of a step
+_WORK = 400_000  # candidates looked at, times finished trials, which bounds the time of a step
 _TRIES = 50  # candidates that may be in vain before one is proposed all the same
 
 
@@ -43,7 +44,7 @@ class Search:
             places = self._candidates.open(history.asked)
             if not len(places):
                 return None
-            most = max(_BATCH, _WORK // (len(history.told) + len(history.hints)))
+            most = max(_FEWEST, _WORK // (len(history.told) + len(history.hints)))
             places = self._candidates.looked_at(places, most, rng)
             self._learnt = learnt
             self._batch = np.zeros(0, int)

@@ -1,0 +1,156 @@
+"""What the surrogate learns from elsewhere: rungs of its own study, and earlier studies, as far as they tell."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from nas.search.surrogate.ensemble import Ensemble
+from nas.search.surrogate.features import Encoder, Group
+from nas.search.surrogate.history import FEWEST, RUNGS, Hint, History
+from nas.search.surrogate.models import Learner, Models
+from nas.search.surrogate.related import Related
+from nas.search.surrogate.sampler import SurrogateSampler
+
+DOWN = (StudyDirection.MINIMIZE, StudyDirection.MINIMIZE)
+DIGITS = {f"op{place}": CategoricalDistribution(tuple("abc")) for place in range(5)}
+WORTH = {"a": 0.0, "b": 1.0, "c": 3.0}
+
+
+def cells(count: int, seed: int = 0) -> list[dict[str, str]]:
+    rng = random.Random(seed)
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    while len(found) < count:
+        cell = {name: rng.choice("abc") for name in DIGITS}
+        found[tuple(cell.values())] = cell
+    return list(found.values())
+
+
+def error(cell: dict[str, str]) -> float:
+    return 30.0 - sum((1 + 0.3 * place) * WORTH[op] for place, op in enumerate(cell.values()))
+
+
+def cost(cell: dict[str, str]) -> float:
+    return 1.0 + sum(WORTH[op] for op in cell.values())
+
+
+def trial(cell: dict[str, str], number: int, *, done: bool, low: float | None = None) -> FrozenTrial:
+    found = create_trial(
+        state=TrialState.COMPLETE if done else TrialState.RUNNING,
+        params=cell,
+        distributions=DIGITS,
+        values=[error(cell), cost(cell)] if done else None,
+        user_attrs={} if low is None else {RUNGS: {"2": [low, cost(cell)]}},
+    )
+    found.number = number
+    return found
+
+
+def history(trials: list[FrozenTrial], earlier: tuple[Hint, ...] = ()) -> History:
+    return History.of(trials, DOWN, {}, -1, {}, earlier)
+
+
+def test_a_paused_trial_gives_a_hint_and_is_not_running() -> None:
+    first, second = cells(2)
+    found = history([trial(first, 0, done=False, low=50.0), trial(second, 1, done=False)])
+    assert [hint.values for hint in found.hints] == [(50.0, cost(first))]
+    assert found.running == (second,)
+    assert len(found.asked) == 2
+
+
+def test_a_failed_trial_gives_no_hint() -> None:
+    (cell,) = cells(1)
+    failed = trial(cell, 0, done=False, low=50.0)
+    failed.state = TrialState.FAIL
+    assert not history([failed]).hints
+
+
+def test_few_with_values_look_for_the_front_of_the_best_known_rung() -> None:
+    paused = [trial(cell, number, done=number == 0, low=60 + error(cell)) for number, cell in enumerate(cells(FEWEST))]
+    aimed = history(paused).aimed_at
+    assert [each.values for each in aimed] == [(60 + error(cell), cost(cell)) for cell in cells(FEWEST)]
+    assert history(paused).elsewhere(0) == ([], {})
+
+
+def test_what_training_does_not_change_is_known_at_the_rung() -> None:
+    trials = [trial(cell, n, done=n < FEWEST, low=60 + error(cell)) for n, cell in enumerate(cells(3 * FEWEST))]
+    found = history(trials)
+    assert found.aimed_at == found.measured
+    given, others = found.elsewhere(1)
+    assert len(given) == 3 * FEWEST
+    assert not others
+    given, others = found.elsewhere(0)
+    assert not given
+    assert [len(hints) for hints in others.values()] == [3 * FEWEST]
+
+
+@pytest.mark.parametrize(("tells", "least", "most"), [(True, 0.5, 1.5), (False, -0.4, 0.4)])
+def test_trust_follows_what_another_task_tells(tells: bool, least: float, most: float) -> None:
+    encoder = Encoder(DIGITS)
+    known, new = cells(60), cells(90, 1)[60:]
+    noise = np.random.default_rng(0).permutation(len(known))
+    theirs = np.array([10 + 0.5 * error(known[n if tells else noise[n]]) for n in range(len(known))])
+    here = known[:20]
+    values = np.array([error(cell) for cell in here])
+    standard = (values - values.mean()) / values.std()
+    related, learner = Related(lambda: Learner(encoder)), Learner(encoder)
+    features = encoder.encode(here)
+    rest = related.learn({"other": (encoder.encode(known), theirs)}, features, standard, 0)
+    assert least < related.trust["other"] < most
+    learner.learn(features, rest, 0)
+    rows = encoder.encode(new)
+    expected = learner.predict(rows)[0] + related.predict(rows)[0]
+    assert np.corrcoef(expected, [error(cell) for cell in new])[0, 1] > (0.95 if tells else 0.6)
+
+
+def test_an_earlier_study_begins_a_search_better() -> None:
+    def best(sampler: SurrogateSampler) -> float:
+        study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
+        found = []
+        for _ in range(12):
+            asked = study.ask()
+            cell = {name: asked.suggest_categorical(name, "abc") for name in DIGITS}
+            study.tell(asked, [error(cell), cost(cell)])
+            found.append(error(cell) + cost(cell))
+        return float(np.mean(sorted(found)[:5]))
+
+    known = cells(60)
+    taught = [SurrogateSampler(seed=seed) for seed in range(3)]
+    for each in taught:
+        each.learn_from("before", known, [[5 + 0.8 * error(cell), 3 * cost(cell)] for cell in known])
+    assert np.mean([best(each) for each in taught]) < np.mean([best(SurrogateSampler(seed=s)) for s in range(3)])
+
+
+def test_while_nothing_is_feasible_the_less_hopeless_is_asked_for() -> None:
+    known = cells(40)
+    trials = [trial(cell, number, done=True) for number, cell in enumerate(known)]
+    for each, cell in zip(trials, known, strict=True):
+        each.system_attrs = {"constraints:c": 1000 + error(cell)}
+    encoder = Encoder(DIGITS)
+    new = cells(140, 1)[40:]
+    models = Models(encoder, 2, encoder.encode(new))
+    models.learn(history(trials), 0)
+    scores = models.score(encoder.encode(new), encoder.encode([]))
+    assert np.isfinite(scores).all()
+    assert len(np.unique(scores)) > 20
+    assert np.corrcoef(scores, [error(cell) for cell in new])[0, 1] < -0.8
+
+
+def test_an_ensemble_learns_and_repeats() -> None:
+    encoder = Encoder(DIGITS)
+    rows = encoder.encode(cells(60))
+    values = np.array([error(cell) for cell in cells(60)])
+    values = (values - values.mean()) / values.std()
+    first, second = (Ensemble(encoder.groups, encoder.width) for _ in range(2))
+    for each in (first, second):
+        each.fit(rows, values, 200)
+    assert np.corrcoef(first.predict(rows), values)[0, 1] > 0.98
+    assert (first.predict(rows) == second.predict(rows)).all()
+    assert first.predict(rows[:0]).shape == (0,)
+    assert Ensemble((Group(0, 1, 2, ordered=True),), 2).predict(np.zeros((3, 2))).shape == (3,)

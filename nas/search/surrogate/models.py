@@ -111,8 +111,8 @@ class Models:
     def score(self, features: Matrix, running: Matrix) -> Matrix:
         """Expected hypervolume improvement times the probability to be feasible.
 
-        While nothing is feasible, that probability, less what exceeds the constraints even with some luck: all may be so
-        far from feasible that no probability tells them apart.
+        While nothing is feasible, that probability, less what exceeds the constraints even with some luck: all may be
+        so far from feasible that no probability tells them apart.
         """
         chance, exceeded = np.ones(len(features)), np.zeros(len(features))
         feasible = np.ones(len(running), bool)

@@ -35,6 +35,7 @@ from benchmarks.search_quality import Score, Table, TableError
 from nas.errors import NasError, nearest
 from nas.search import make_sampler
 from nas.search.promotions import Promotions
+from nas.search.replaying import ReplayingSampler
 from nas.search.rungs import Rungs, Scheduler, Standings
 
 PATIENCE = 20  # asks in a row for networks that are known, after which one is drawn that is not
@@ -111,7 +112,7 @@ class Search:
     def _next(self, networks: int, rng: random.Random, idle: bool) -> tuple[int, int, int] | None:
         """What a free worker trains: a trial, from which epoch, and to which."""
         ending = len(self.rows) >= min(networks, len(self.fidelities.table.rows))
-        promoted = self.scheduler.next(self.paused, last=ending and idle)
+        promoted = self.scheduler.next(self.paused, last=ending and idle, prefer=self._prefer)
         if promoted is not None:
             passed = self.scheduler.passed(promoted)
             assert passed is not None
@@ -121,6 +122,10 @@ class Search:
         if ending:
             return None
         return self._ask(rng), 0, self.rungs.epochs[0]
+
+    def _prefer(self, trials: Sequence[int]) -> int | None:
+        sampler = self.study.sampler
+        return sampler.promising(self.study, trials) if isinstance(sampler, ReplayingSampler) else None
 
     def _ask(self, rng: random.Random) -> int:
         """A trial for a network that is not known yet; repeats are told what is known and cost nothing."""

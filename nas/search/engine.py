@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from nas.search.halving import PAUSE, Halving, Outcome
 from nas.search.intake import Intake, Known, make_supply
 from nas.search.predicted import Forecaster
 from nas.search.proposals import Proposals, SpaceProposals
+from nas.search.replaying import ReplayingSampler
 from nas.search.rungs import Rungs, Scheduling
 from nas.search.stock import Stock, learn_again, take_stock
 from nas.search.supply import Patience
@@ -279,7 +280,7 @@ class Engine:
     def _next_item(self) -> InTraining | None:
         """What trains next: a paused network that is promoted, else a new one that is ready. Holds the lock."""
         last = self._no_more() and not self._ready and not self._running
-        trial = self._halving.promote(self._paused, last=last)
+        trial = self._halving.promote(self._paused, last=last, prefer=self._prefer)
         if trial is not None:
             item = self._paused.pop(trial)
         elif self._ready:
@@ -289,6 +290,11 @@ class Engine:
             return None
         self._halving.aim(item)
         return item
+
+    def _prefer(self, trials: Sequence[int]) -> int | None:
+        """Which of these paused trials the sampler expects most of, None where it cannot tell."""
+        sampler = self._study.sampler
+        return sampler.promising(self._study, trials) if isinstance(sampler, ReplayingSampler) else None
 
     def _stop_paused(self) -> list[tuple[InTraining, Outcome]]:
         """Nothing will be trained any more: those that were never promoted, and how they end. Holds the lock."""

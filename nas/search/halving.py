@@ -9,7 +9,7 @@ from typing import Any, Literal
 from nas.search.goals import GoalError, Goals
 from nas.search.learning_curves import Foretold, LearningCurves
 from nas.search.promotions import Promotions
-from nas.search.rungs import Rungs, Scheduler, Scheduling, Standings
+from nas.search.rungs import Prefer, Rungs, Scheduler, Scheduling, Standings, undecided
 from nas.search.trials import InTraining
 from nas.space.expression import MissingName
 from nas.store import State
@@ -76,10 +76,10 @@ class Halving:
         assert rung is not None
         return "pruned", f"stopped at {self.rungs.name(rung)}: not among the best one in {self.rungs.reduction:g}"
 
-    def promote(self, paused: Mapping[int, InTraining], *, last: bool) -> int | None:
-        """Which paused trial goes on now, None for none. `last`: nothing new will be trained any more."""
+    def promote(self, paused: Mapping[int, InTraining], *, last: bool, prefer: Prefer = undecided) -> int | None:
+        """Which paused trial goes on now, None for none. `last`, `prefer`: see `Scheduler.next`."""
         trial = next((trial for trial, item in paused.items() if not item.compared), None)
-        trial = self._scheduler.next(paused, last=last) if trial is None else trial
+        trial = self._scheduler.next(paused, last=last, prefer=prefer) if trial is None else trial
         if trial is not None:
             self._scheduler.promote(trial)
         return trial

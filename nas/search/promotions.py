@@ -4,7 +4,8 @@ After ASHA (Li et al., "A System for Massively Parallel Hyperparameter Tuning", 
 pauses there. Whenever a trainer is free, the highest rung that has one gives its best network that is among the top
 `1 / reduction` of all that ever reached the rung and has not been promoted yet; where no rung has one, a new network is
 begun. So a network is compared with those that come after it too. Other than there, a rung never has promoted more than
-one in `reduction`: of few networks, the early ones that were soon surpassed would make that half of them.
+one in `reduction`: of few networks, the early ones that were soon surpassed would make that half of them. And a sampler
+with a model may choose whom, for it may know better than the rung what becomes of a network.
 
 With several objectives the order is that of Schmucker et al. ("Multi-objective Asynchronous Successive Halving", 2021):
 non-dominated fronts one after the other, and within a front an epsilon-net, each next network the one farthest from all
@@ -22,7 +23,7 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 
-from nas.search.rungs import Rungs, Verdict
+from nas.search.rungs import Prefer, Rungs, Verdict, undecided
 
 Numbers = npt.NDArray[np.float64]
 
@@ -65,15 +66,21 @@ class Promotions:
         waits = highest is not None and trial not in self._rungs[highest].promoted
         return "pause" if waits and highest != len(self._rungs) - 1 else "go on"
 
-    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
+    def next(self, paused: Collection[int], *, last: bool = False, prefer: Prefer = undecided) -> int | None:
         """Which of the paused trials to promote now, None for none.
 
-        `last`: nothing new will be trained any more, so each rung gives at least one, however few reached it. Who does
-        not pause, having ended, still has a place.
+        `prefer` may choose one of those within the budgets, whatever their order. `last`: nothing new will be trained
+        any more, so each rung gives at least one, however few reached it. Who does not pause, having ended, still has a
+        place.
         """
         for rung in reversed(self._rungs[:-1]):
             places = max(int(last), int(len(rung.gains) / self.rungs.reduction))
-            if len(rung.promoted) < places and (found := _best(rung, places, paused)) is not None:
+            if len(rung.promoted) >= places:
+                continue
+            waiting = [trial for trial in paused if rung.excess.get(trial) == 0 and trial not in rung.promoted]
+            found = prefer(waiting) if waiting else None
+            found = _best(rung, places, paused) if found is None else found
+            if found is not None:
                 return found
         return None
 

@@ -85,9 +85,7 @@ class ReplayingSampler(BaseSampler):
             return {}
         with self._lock:
             trials = study.get_trials(deepcopy=False)
-            unfinished = {each.number for each in trials if not each.state.is_finished()}
-            self._given = {number: given for number, given in self._given.items() if number in unfinished}
-            history = History.of(trials, study.directions, self._given, trial.number, self._past, self.earlier(study))
+            history = self.history(study, trials, trial.number)
             source = self._source or Observed(trials)
             rng = random.Random(f"{self._seed}/{trial.number}")
             found = None
@@ -98,6 +96,16 @@ class ReplayingSampler(BaseSampler):
                 found = unasked(source, history.asked, rng)
             self._given[trial.number] = found
             return found
+
+    def promising(self, study: Study, trials: Sequence[int]) -> int | None:
+        """Which of these trials, by number, should train on from its rung; None where there is no model to tell."""
+        return None
+
+    def history(self, study: Study, trials: Sequence[FrozenTrial], without: int | None = None) -> History:
+        """What is known; `without` is the trial that is asked for."""
+        unfinished = {each.number for each in trials if not each.state.is_finished()}
+        self._given = {number: given for number, given in self._given.items() if number in unfinished}
+        return History.of(trials, study.directions, self._given, without, self._past, self.earlier(study))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -10,7 +10,7 @@ plain order. Ties go on. The variant that promotes is in `promotions`.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
@@ -55,6 +55,14 @@ class Rungs:
         return f"rung {rung + 1} of {len(self.epochs)}, epoch {self.epochs[rung]}"
 
 
+Prefer = Callable[[Sequence[int]], int | None]
+
+
+def undecided(trials: Sequence[int]) -> int | None:
+    """No preference among trials."""
+    return None
+
+
 class Scheduler(Protocol):
     """Decides at rungs. Pure: no clock, no trainer, no storage; the engine tells it what happens."""
 
@@ -74,8 +82,11 @@ class Scheduler(Protocol):
         """
         ...
 
-    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
-        """Which of the paused trials to promote now, None for none. `last`: nothing new will be trained any more."""
+    def next(self, paused: Collection[int], *, last: bool = False, prefer: Prefer = undecided) -> int | None:
+        """Which of the paused trials to promote now, None for none.
+
+        `last`: nothing new will be trained any more. `prefer` may choose, of several that can go on.
+        """
         ...
 
     def promote(self, trial: int) -> None:
@@ -111,7 +122,7 @@ class Standings:
             self._points[-1].setdefault(trial, gains)
         return "go on" if goes_on else "stop"
 
-    def next(self, paused: Collection[int], *, last: bool = False) -> int | None:
+    def next(self, paused: Collection[int], *, last: bool = False, prefer: Prefer = undecided) -> int | None:
         """None: nothing is ever paused."""
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +343,21 @@ def test_several_trainers_wait_for_those_that_may_be_promoted(results: Results) 
         assert engine.drained
     assert {r.state for r in trained(results)} == {"complete", "pruned"}
     assert len(trained(results)) == 18
+
+
+def test_a_preference_chooses_among_those_within_the_budgets() -> None:
+    asked: list[list[int]] = []
+
+    def prefer(trials: Sequence[int]) -> int | None:
+        asked.append(sorted(trials))
+        return max(trials)
+
+    promotions = Promotions(Rungs((1, 3), 2))
+    for trial, (gain, excess) in enumerate([(0.9, 0.0), (0.5, 0.0), (0.8, 0.0), (1.0, 2.0)]):
+        promotions.enter(trial, 1, (gain,), excess)
+    assert promotions.next(range(4), prefer=prefer) == 2
+    promotions.promote(2)
+    assert promotions.next([0, 1, 3]) == 0
+    promotions.promote(0)
+    assert promotions.next([1, 3], prefer=prefer) is None
+    assert asked == [[0, 1, 2]]

@@ -154,3 +154,22 @@ def test_an_ensemble_learns_and_repeats() -> None:
     assert (first.predict(rows) == second.predict(rows)).all()
     assert first.predict(rows[:0]).shape == (0,)
     assert Ensemble((Group(0, 1, 2, ordered=True),), 2).predict(np.zeros((3, 2))).shape == (3,)
+
+
+def test_of_paused_trials_that_is_promising_which_should_end_on_the_front() -> None:
+    sampler = SurrogateSampler(seed=0)
+    study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
+    dominated, best = (dict(zip(DIGITS, ops, strict=True)) for ops in ("cbbba", "abbbc"))
+    ended = [cell for cell in cells(40) if cell not in (dominated, best)]
+    for number, cell in enumerate(ended):
+        study.add_trial(trial(cell, number, done=True, low=60 + error(cell)))
+    numbers = []
+    for cell in (dominated, best):
+        study.enqueue_trial(cell)
+        asked = study.ask(DIGITS)
+        asked.set_user_attr(RUNGS, {"2": [60 + error(cell), cost(cell)]})
+        numbers.append(asked.number)
+    assert sampler.promising(study, numbers) == numbers[1]
+    fresh = optuna.create_study(directions=["minimize", "minimize"], sampler=SurrogateSampler(seed=0))
+    fresh.enqueue_trial(best)
+    assert SurrogateSampler(seed=0).promising(fresh, [fresh.ask(DIGITS).number]) is None

@@ -70,7 +70,7 @@ class History:
         trials: Sequence[FrozenTrial],
         directions: Sequence[StudyDirection],
         given: Mapping[int, Params],
-        without: int,
+        without: int | None,
         past: dict[int, Past],
         earlier: Sequence[Hint] = (),
     ) -> History:

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial
 
 from nas.search.replaying import ReplayingSampler
 from nas.search.surrogate.features import Params
-from nas.search.surrogate.history import Hint, History, small_is_better
-from nas.search.surrogate.sources import Source
+from nas.search.surrogate.history import FEWEST, Hint, History, small_is_better
+from nas.search.surrogate.sources import Observed, Source
 
 if TYPE_CHECKING:
     from nas.search.surrogate.search import Search
@@ -67,11 +67,26 @@ class SurrogateSampler(ReplayingSampler):
         return len(history.aimed_at)
 
     def propose(self, source: Source, history: History, rng: random.Random) -> dict[str, Any] | None:
+        return self._searching(source, history).propose(history, rng)
+
+    def _searching(self, source: Source, history: History) -> Search:
         from nas.search.surrogate.search import Search  # torch
 
         if self._search is None or self._search[0] != source.signature:  # the space shows new sides
             self._search = (source.signature, Search(source, history.objectives))
-        return self._search[1].propose(history, rng)
+        return self._search[1]
+
+    def promising(self, study: Study, trials: Sequence[int]) -> int | None:
+        """That which is expected to add most to the front, once there is a front of networks trained to the end."""
+        with self._lock:
+            every = study.get_trials(deepcopy=False)
+            history = self.history(study, every)
+            if len(history.measured) < FEWEST:
+                return None
+            search = self._searching(self._source or Observed(every), history)
+            rng = random.Random(f"{self._seed}/{len(history.measured)}")
+            scores = search.scores(history, [every[number].params for number in trials], rng)
+            return trials[int(scores.argmax())]
 
     def bind(self, source: Source) -> None:
         super().bind(source)

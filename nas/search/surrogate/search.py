@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.search.surrogate.candidates import Candidates
-from nas.search.surrogate.features import Params
+from nas.search.surrogate.features import Matrix, Params
 from nas.search.surrogate.history import History
 from nas.search.surrogate.models import Models, best_of
 from nas.search.surrogate.sources import Source
@@ -33,12 +34,9 @@ class Search:
 
     def propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
-        learnt = (*(each.number for each in history.told), *((hint.task, hint.number) for hint in history.hints))
-        places: NDArray[np.int64] = np.zeros(0, int)
-        if learnt == self._learnt:
-            places = self._candidates.open(history.asked, self._batch)
+        self._learn(history, rng)
+        places = self._candidates.open(history.asked, self._batch)
         if not len(places):
-            self._models.learn(history, rng.getrandbits(31))
             front = sorted(best_of(history.aimed_at), key=lambda told: -told.number)[:_PARENTS]
             self._candidates.grow([*(told.params for told in front), *self._promising], rng)
             places = self._candidates.open(history.asked)
@@ -46,7 +44,6 @@ class Search:
                 return None
             most = max(_FEWEST, _WORK // (len(history.told) + len(history.hints)))
             places = self._candidates.looked_at(places, most, rng)
-            self._learnt = learnt
             self._batch = np.zeros(0, int)
         running = self._candidates.encoder.encode(history.running)
         scores = self._models.score(self._candidates.features[places], running)
@@ -58,3 +55,17 @@ class Search:
             self._promising = [self._candidates.rows[place] for place in order[:_PARENTS]]
         rows: list[dict[str, Any]] = [self._candidates.rows[place] for place in order[:_TRIES]]
         return next((row for row in rows if self._candidates.source.allows(row)), rows[0])
+
+    def scores(self, history: History, rows: Sequence[Params], rng: random.Random) -> Matrix:
+        """What is expected of these networks, large is better."""
+        self._learn(history, rng)
+        encode = self._candidates.encoder.encode
+        return self._models.score(encode(rows), encode(history.running))
+
+    def _learn(self, history: History, rng: random.Random) -> None:
+        """Learn what is known, if that has changed; a batch of what was known before is no longer good."""
+        learnt = (*(each.number for each in history.told), *((hint.task, hint.number) for hint in history.hints))
+        if learnt != self._learnt:
+            self._models.learn(history, rng.getrandbits(31))
+            self._learnt = learnt
+            self._batch = np.zeros(0, int)

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder, Group
 from nas.search.surrogate.history import FEWEST, RUNGS, Hint, History
+from nas.search.surrogate.model import GaussianProcess
 from nas.search.surrogate.models import Learner, Models
 from nas.search.surrogate.related import Related
 from nas.search.surrogate.sampler import SurrogateSampler
@@ -152,6 +153,8 @@ def test_an_ensemble_learns_and_repeats() -> None:
         each.fit(rows, values, 200)
     assert np.corrcoef(first.predict(rows), values)[0, 1] > 0.98
     assert (first.predict(rows) == second.predict(rows)).all()
+    apart = np.abs(first.left_out(rows) - values).mean()
+    assert np.abs(first.predict(rows) - values).mean() < apart < 0.5
     assert first.predict(rows[:0]).shape == (0,)
     assert Ensemble((Group(0, 1, 2, ordered=True),), 2).predict(np.zeros((3, 2))).shape == (3,)
 
@@ -173,3 +176,17 @@ def test_of_paused_trials_that_is_promising_which_should_end_on_the_front() -> N
     fresh = optuna.create_study(directions=["minimize", "minimize"], sampler=SurrogateSampler(seed=0))
     fresh.enqueue_trial(best)
     assert SurrogateSampler(seed=0).promising(fresh, [fresh.ask(DIGITS).number]) is None
+
+
+def test_what_is_left_out_is_what_a_process_without_it_expects() -> None:
+    encoder = Encoder(DIGITS)
+    rows = encoder.encode(cells(20))
+    values = np.array([error(cell) for cell in cells(20)])
+    values = (values - values.mean()) / values.std()
+    process = GaussianProcess(encoder.groups)
+    process.condition(rows, values)
+    found = process.left_out()
+    for index in (0, 7, 19):
+        rest = np.arange(20) != index
+        process.condition(rows[rest], values[rest])
+        assert process.predict(rows[[index]])[0][0] - values[index] == pytest.approx(found[index])

@@ -19,11 +19,15 @@ from torch.nn.functional import relu
 from nas.search.surrogate.features import Group, Matrix
 
 _MEMBERS, _HIDDEN = 8, 64
+_FOLDS = 4  # each row is not seen by one in so many networks
 _DECAY, _RATE = 0.3, 0.01
 
 
 class Ensemble:
-    """Multilayer perceptrons with two hidden layers, over operators by place and how often each occurs."""
+    """Multilayer perceptrons with two hidden layers, over operators by place and how often each occurs.
+
+    Each row is left out by some of them, which tell how good the ensemble is.
+    """
 
     def __init__(self, groups: Sequence[Group], width: int) -> None:
         self._groups = tuple(groups)
@@ -40,9 +44,10 @@ class Ensemble:
     def fit(self, x: Matrix, y: Matrix, steps: int) -> None:
         """Learn rows of features and their values by so many steps, from where the networks are."""
         rows, values = self._inputs(x), torch.as_tensor(y, dtype=torch.float32)[:, None]
+        seen = ~_left_out(len(rows))[:, :, None]
         for _ in range(steps):
             self._adam.zero_grad()
-            loss = ((self._forward(rows) - values) ** 2).mean() * _MEMBERS
+            loss = ((self._forward(rows) - values) ** 2 * seen).sum() / max(1, len(rows)) * _FOLDS / (_FOLDS - 1)
             loss.backward()  # type: ignore[no-untyped-call]
             self._adam.step()
 
@@ -50,6 +55,13 @@ class Ensemble:
     def predict(self, x: Matrix) -> Matrix:
         """The mean of what the networks say of each row."""
         return np.asarray(self._forward(self._inputs(x)).mean(0)[:, 0].double())
+
+    @torch.no_grad()
+    def left_out(self, x: Matrix) -> Matrix:
+        """What is said of the rows that were learnt by those networks that did not see them."""
+        absent = _left_out(len(x))
+        found = self._forward(self._inputs(x))[:, :, 0]
+        return np.asarray(((found * absent).sum(0) / absent.sum(0)).double())
 
     def _inputs(self, x: Matrix) -> Tensor:
         rows = torch.as_tensor(x, dtype=torch.float32)
@@ -65,3 +77,8 @@ class Ensemble:
         for weight, bias in hidden:
             found = relu(torch.baddbmm(bias, found, weight))
         return torch.baddbmm(last[1], found, last[0])
+
+
+def _left_out(rows: int) -> Tensor:
+    """Which networks do not see which rows."""
+    return torch.arange(rows) % _FOLDS == torch.arange(_MEMBERS)[:, None] % _FOLDS

@@ -94,6 +94,17 @@ class GaussianProcess:
         self._seen, self._lower, self._whitened = self._learnt
 
     @torch.no_grad()
+    def left_out(self) -> Matrix:
+        """What would be expected of each value that was learnt, had it not been, as a difference from it.
+
+        In closed form, with the hyperparameters as they are (Rasmussen and Williams, 2006, section 5.4.2).
+        """
+        _, lower, whitened = self._learnt
+        inverse = torch.cholesky_inverse(lower)
+        weights = torch.linalg.solve_triangular(lower.T, whitened, upper=True)[:, 0]
+        return np.asarray(-weights / inverse.diagonal())
+
+    @torch.no_grad()
     def believe(self, x: Matrix) -> Matrix:
         """Take rows to have the values expected of them, beside those learnt and instead of any before; gives these.
 

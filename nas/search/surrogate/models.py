@@ -17,6 +17,7 @@ from nas.search.surrogate.related import Related
 _LEARNT = 600  # values that a model is conditioned on
 _FITTED = 120  # values that hyperparameters are fitted to at a time
 _FIRST, _LATER = 60, 3  # steps of fitting hyperparameters when a model begins, and each time that it learns
+_DOUBT = 2.0  # how many values (of a variance of one) the first guess of the ensemble's share is worth
 _AT_ONCE = 512  # rows that are predicted together, few enough for a processor's cache
 _ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15
 _FEWEST = 20  # draws at random whose worst is the reference point, however few are finished
@@ -26,7 +27,8 @@ _MARGIN = 1.1  # the reference point is so many times as far
 class Learner:
     """A model of one quantity that goes on from its last hyperparameters: a Gaussian process beside an ensemble.
 
-    What is expected is the mean of both; where they disagree, less is sure.
+    What is expected is a mean of both, weighted by how well each tells values that it did not learn; where they
+    disagree, less is sure.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -40,13 +42,19 @@ class Learner:
         self._ensemble.fit(features, values, _ENSEMBLE_LATER if self._begun else _ENSEMBLE_FIRST)
         self._begun = True
         self._process.condition(features, values)
+        # The weight that tells the values best by what both say of them without having learnt them (D. H. Wolpert,
+        # 1992: Stacked generalization), held near one half while there are few.
+        near = self._process.left_out()
+        apart = near - (self._ensemble.left_out(features) - values)
+        self._share = float(np.clip((_DOUBT / 2 + near @ apart) / (_DOUBT + apart @ apart), 0.0, 1.0))
 
     def believe(self, running: Matrix) -> Matrix:
         """Take rows to have the values that are expected of them, beside those learnt; gives these values.
 
         So networks like those in training are not asked for (the Kriging believer of D. Ginsbourger et al., 2010).
         """
-        return (self._process.believe(running) + self._ensemble.predict(running)) / 2
+        near, far = self._process.believe(running), self._ensemble.predict(running)
+        return np.asarray(near + self._share * (far - near))
 
     def predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
         """Mean and standard deviation of each row's value as it would be observed."""
@@ -57,7 +65,8 @@ class Learner:
     def _predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
         near, deviation = self._process.predict(features)
         far = self._ensemble.predict(features)
-        return (near + far) / 2, np.sqrt(deviation**2 + ((near - far) / 2) ** 2)
+        apart = far - near
+        return near + self._share * apart, np.sqrt(deviation**2 + self._share * (1 - self._share) * apart**2)
 
 
 class Models:

@@ -70,7 +70,7 @@ def _ranking_table(study: dict[str, Any]) -> Table:
     for row in study["ranking"]:
         told = row["spearman"] is not None
         beats = {True: "yes", False: "not shown", None: ""}[row["beats_params"]]
-        value = f"{row['spearman']:.3f}" if told else "too few to tell"
+        value = f"{row['spearman']:.3f}" if told else "cannot be told"
         bounds = f"[{row['low']:.3f}, {row['high']:.3f}]" if told else ""
         table.add_row(row["proxy"], escape(row["objective"]), str(row["n"]), value, escape(bounds), beats)
     return table

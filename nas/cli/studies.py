@@ -248,7 +248,8 @@ def _words(value: Any) -> str:
         case float():
             return f"{value:.4g}"
         case dict():
-            return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
+            said = {key.replace("_", " "): _words(item) for key, item in value.items()}
+            return ", ".join(f"{key} {words}" for key, words in said.items() if words)
         case list() | tuple():
             return ", ".join(_words(item) for item in value)
     return str(value)

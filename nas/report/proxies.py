@@ -23,12 +23,14 @@ esc = html.escape
 class Ranking:
     """How one proxy ranks by one objective.
 
-    `found` is None where there is too little to tell. `beats` is whether the correlation is surely stronger than that
-    of the number of parameters; None of costs, which a proxy is compared with.
+    So many `networks` have a score. `found` is None where they are too few to tell, or all alike. `beats` is whether
+    the correlation is surely stronger than that of the number of parameters; None of costs, which a proxy is compared
+    with.
     """
 
     proxy: str
     objective: str
+    networks: int
     found: RankCorrelation | None
     beats: bool | None
 
@@ -37,7 +39,7 @@ class Ranking:
         return {
             "proxy": self.proxy,
             "objective": self.objective,
-            "n": found.n if found else 0,
+            "n": self.networks,
             "spearman": found.value if found else None,
             "low": found.low if found else None,
             "high": found.high if found else None,
@@ -77,7 +79,7 @@ def _ranking(done: Sequence[Record], proxy: str, objective: Objective) -> Rankin
     scores, counts, values = ([row[at] for row in rows] for at in range(3))
     found = rank_correlation(scores, values)
     beats = None if proxy in COSTS or found is None else surely_stronger(scores, counts, values)
-    return Ranking(proxy, objective.name, found, beats)
+    return Ranking(proxy, objective.name, len(rows), found, beats)
 
 
 def ranking_table(found: Sequence[Ranking], aims: Aims) -> str:

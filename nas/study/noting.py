@@ -103,9 +103,8 @@ class Resumed:
         stays = "; ".join(f"{key} must stay{': ' + why if why else ''}" for key, why in list(fixed.items())[:3])
         way = ""
         if adopt is False and not fixed:
-            way = (
-                "run again with --adopt to go on so: networks that are in the space stay, others leave the search; or "
-            )
+            what = ": networks that are in the space stay, others leave the search" if self.space_changed else ""
+            way = f"run again with --adopt to go on so{what}; or "
         elif adopt:
             way = f"--adopt changes the space and the sampler only ({stays}); "
         return (

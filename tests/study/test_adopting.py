@@ -129,7 +129,9 @@ def test_without_being_asked_it_is_refused_with_what_changed(run, study):
     assert "\n  space: s1.repeat: from 1 to 2 -> from 1 to 3" in text
     assert "\n  space: s1.out: one of 4, 8, 16 -> one of 8, 32" in text
     assert "\n  space: s1.block.basic.attention (one of none, se) is new" in text
-    assert "run again with --adopt" in text
+    assert "run again with --adopt to go on so: networks that are in the space stay" in text
+    with pytest.raises(StoreError, match="run again with --adopt to go on so; or"):
+        run(study | {"search": study["search"] | {"sampler": "tpe"}})
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,8 @@ def compare(groups: Mapping[str, Sequence[Ran]]) -> Compared:
 
     Hypervolumes are of the candidates' fronts, from one point: the budget on an objective where all studies have the
     same budgets; else zero for what is maximized and never negative; else a tenth beyond the worst network of all.
-    The target is the lowest of the groups' mean hypervolumes: how many trials each needs for it says who is quicker.
+    The target is the lowest of the groups' mean hypervolumes above 0: how many trials each needs for it says who is
+    quicker.
     Raises `NasError` for studies with other objectives, or without a network trained to the end.
     """
     runs = [run for group in groups.values() for run in group]
@@ -158,7 +159,8 @@ def compare(groups: Mapping[str, Sequence[Ran]]) -> Compared:
     aims = Aims(first.aims.name, first.aims.objectives, first.aims.budgets if alike else ())
     reference = reference_point([record for run in runs for record in run.candidates], aims)
     steps = {name: [over_time(run.candidates, run.aims, reference) for run in group] for name, group in groups.items()}
-    target = min(float(np.mean([each[-1].hypervolume for each in found])) for found in steps.values())
+    means = [float(np.mean([each[-1].hypervolume for each in found])) for found in steps.values()]
+    target = min((mean for mean in means if mean > 0), default=0.0)
     found = [Group(name, group, steps[name], target) for name, group in groups.items()]
     return Compared(
         aims, reference, target, found, differing_settings({name: group[0].study for name, group in groups.items()})
@@ -175,7 +177,7 @@ def _numbers(run: Ran, steps: Sequence[Progress], target: float) -> dict[str, An
     starts = [record.started for record in run.candidates if record.started is not None]
     ends = [record.finished for record in run.candidates if record.finished is not None]
     wall = max(ends) - min(starts) if starts and ends else None
-    reached = next((step for step in steps if step.hypervolume >= target), None)
+    reached = next((step for step in steps if step.hypervolume >= target > 0), None)
     return {
         "folder": run.folder,
         "seed": (run.study.get("search") or {}).get("seed"),

@@ -49,7 +49,8 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
     typical = sorted(price(plan)["macs"] for plan in plans)[len(plans) // 2]
     shares = [price(plan)["macs"] / typical for plan in study.baselines.values()]
     fixed_s = (config.finalists.count + sum(shares)) * final_recipe(config).epochs * epoch_s
-    seconds = (candidates_s + fixed_s) / config.run.concurrent + (trials + fixed) * measure_s
+    at_a_time = config.run.concurrent if config.run.runner == "ray" else 1
+    seconds = (candidates_s + fixed_s) / at_a_time + (trials + fixed) * measure_s
     return {
         "study": config.name,
         "results": str(folder),
@@ -72,7 +73,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         "finalists": config.finalists.count,
         **differences(folder, config, study.space),
         "runner": config.run.runner,
-        "trials_at_a_time": config.run.concurrent,
+        "trials_at_a_time": at_a_time,
         "seconds_an_epoch": epoch_s,
         "seconds_a_measurement": measure_s,
         "latency_ms_of_one": latency_ms,

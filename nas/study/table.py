@@ -67,11 +67,13 @@ def open_table(config: StudyConfig, space: Space) -> Table:
     """The table of a study, checked against its space.
 
     Raises `SpecError` with the place in the study for a file that is no table, a column that it lacks, keys that are
-    not unique or whose digits do not fit the space, architectures that it lacks, and values that are no finite numbers.
+    not unique or whose digits do not fit the space, architectures that it lacks, values that are no finite numbers, and
+    names that mean something else.
     """
     settings = config.evaluator
     assert settings is not None
     path, at = Path(settings.table), "evaluator"
+    config.told_at([at, "epochs"], partial(_check_reports, settings))
     columns = config.told_at([at, "table"], partial(_columns, path))
     digits = config.told_at([at, "digits"] if settings.digits else [at], partial(_digits, settings, space))
     rows = config.told_at([at, "key"], partial(_rows, path, columns, settings.key, digits))
@@ -89,6 +91,16 @@ def open_table(config: StudyConfig, space: Space) -> Table:
     if (least := float(seconds.min())) < 0:
         config.told_at([at, "seconds_per_epoch"], partial(_negative, path, keys[int(seconds.argmin())], least))
     return Table(path, digits, rows, costs, epochs, seconds)
+
+
+def _check_reports(settings: EvaluatorSettings) -> None:
+    if (least := min(settings.epochs)) < 1:
+        raise DataError(f"epochs must be at least 1, but got {least}")
+    for name in sorted({name for values in settings.epochs.values() for name in values}):
+        if name in ("epoch", "seconds"):
+            raise DataError(f"no value may be called '{name}', which every report has; choose another name")
+        if name in settings.costs:
+            raise DataError(f"'{name}' must be one of costs or what training reports, but is given as both")
 
 
 def _negative(path: Path, key: str, least: float) -> None:

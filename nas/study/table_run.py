@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -147,6 +147,9 @@ def open_table_study(config: StudyConfig, *, results: Path = Path("results"), fo
     for key, wanted in (("objectives", goals.objectives), ("budgets", goals.budgets)):
         for index, goal in enumerate(wanted):
             config.told_at([key, index], lambda goal=goal: check_names(goal, known))  # type: ignore[misc]
+    before = known - {*table.epochs[epochs[-1]]}
+    for rung in rungs.epochs[:-1]:
+        config.told_at(["search", "rungs"], partial(_check_rung, rung, goals, {*before, *table.epochs[rung]}))
     answers = Answers(space, table)
     start = find_starts(config, space, space.input.height, results)
     for index, name in enumerate(config.search.start):
@@ -165,6 +168,15 @@ def _rungs(rungs: list[int], epochs: list[int], reduction: int) -> Rungs:
             f"rungs must be epochs that the table has ({', '.join(map(str, epochs))}), but {missing[0]} is not"
         )
     return Rungs((*rungs, epochs[-1]), reduction)
+
+
+def _check_rung(rung: int, goals: Goals, known: Collection[str]) -> None:
+    for objective in goals.objectives:
+        if missing := sorted(objective.names - set(known)):
+            raise NasError(
+                f"networks are compared at a rung by '{objective.text}', but the table has no {missing[0]} after "
+                f"{rung} epochs; add it under evaluator.epochs, or leave the rung out"
+            )
 
 
 def run_table_study(

@@ -157,3 +157,15 @@ def test_where_nothing_was_within_the_budgets_no_study_has_the_largest_hypervolu
     said = compared(tmp_path, "a", "b").said
     assert said[0].startswith("No study has a hypervolume above 0")
     assert not any("largest" in sentence for sentence in said)
+
+
+def test_a_study_with_nothing_within_its_budgets_sets_no_target(tmp_path):
+    for name, budgets in {"any": [], "none": ["accuracy >= 0.99"]}.items():
+        file = write_study(tmp_path / "files" / name, name=name, budgets=budgets, search={"trials": 4})
+        run_table_study(open_table_study(read_study(file)), tmp_path / name, lambda progress: None)
+    found = compared(tmp_path, "any", "none")
+    some, nothing = found.groups
+    assert found.target == some.over("hypervolume").mean > 0
+    assert some.over("trials_to_target").mean >= 1
+    assert nothing.over("trials_to_target") is None
+    assert any("none did not reach it" in sentence for sentence in found.said)

@@ -189,6 +189,21 @@ def _with(row: int, column: str, value: object) -> pd.DataFrame:
         (None, {"evaluator": {"digits": ["out"]}}, "'out' is no decision of made_up"),
         (None, {"evaluator": {"seconds_per_epoch": "s - 3"}}, "seconds must not be negative, but .* has -1 for 00"),
         (None, {"search": {"rungs": [3]}}, r"rungs must be epochs that the table has \(2, 10\), but 3 is not"),
+        (
+            None,
+            {
+                "evaluator": {"epochs": {2: {"loss": "early"}, 10: {"accuracy": "final / 100"}}},
+                "search": {"rungs": [2]},
+            },
+            "at search.rungs: .* by 'accuracy', but the table has no accuracy after 2 epochs",
+        ),
+        (
+            None,
+            {"evaluator": {"epochs": {0: {"accuracy": "early"}, 10: {"accuracy": "final"}}}},
+            "epochs must be at least 1, but got 0",
+        ),
+        (None, {"evaluator": {"epochs": {2: {"accuracy": "early", "epoch": "s"}}}}, "no value may be called 'epoch'"),
+        (None, {"evaluator": {"epochs": {2: {"accuracy": "early", "latency_ms": "s"}}}}, "'latency_ms' .* as both"),
         (None, {"objectives": ["maximize f1"]}, "names 'f1', which is no value"),
         (None, {"baselines": ["zoo/lenet5"]}, "'baselines' must be left out"),
         (None, {"data": {"name": "digits"}}, "'data' must be left out"),

@@ -9,9 +9,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
-from nas.search.surrogate.features import Params
-from nas.search.surrogate.history import Key, as_key
-from nas.search.surrogate.sources import Source, drawn, everything, values_of
+from nas.search.history import Key, as_key
+from nas.search.sources import Params, Source, drawn, everything, values_of
 
 _STEPS = (0.1, 0.01)  # of a number of many values, both ways
 _MANY = 32  # values of a number, beyond which steps are made instead of trying all

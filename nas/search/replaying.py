@@ -13,9 +13,9 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from nas.search.history import Hint, History, Past
 from nas.search.neighbours import unasked
-from nas.search.surrogate.history import Hint, History, Past
-from nas.search.surrogate.sources import Observed, Source, drawn
+from nas.search.sources import Observed, Source, drawn
 
 _PATIENCE = 3  # times the startup trials, after which infeasible ones alone are learnt from
 
@@ -62,6 +62,7 @@ class ReplayingSampler(BaseSampler):
         self._lock = threading.RLock()
         self._given: dict[int, dict[str, Any]] = {}
         self._past: dict[int, Past] = {}
+        self.fell_back: set[int] = set()  # trials that had no proposal though there was something to learn from
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_lock": None, "_past": {}}
@@ -92,6 +93,8 @@ class ReplayingSampler(BaseSampler):
             begun = self.known(history) >= self._n_startup_trials
             if begun or len(history.told) >= _PATIENCE * self._n_startup_trials:
                 found = self.propose(source, history, rng)
+                if found is None:
+                    self.fell_back.add(trial.number)
             if found is None:
                 found = unasked(source, history.asked, rng)
             self._given[trial.number] = found

@@ -60,9 +60,6 @@ SAMPLERS: dict[str, tuple[Callable[..., BaseSampler], type[BaseSampler]]] = {
 # These treat each parameter by itself whatever the others are, so a condition costs them nothing.
 _MODEL_CONDITIONS = (samplers.RandomSampler, samplers.TPESampler, samplers.BruteForceSampler, samplers.GridSampler)
 
-# These propose every parameter that they expect to be reached.
-_PROPOSE_ALL = (ReplayingSampler,)
-
 # These go on where the storage says they stopped, as long as their seed stays.
 _RESUMES_BY_SEED = (samplers.QMCSampler, AgeingSampler, LocalSearchSampler)
 
@@ -132,8 +129,10 @@ def count_independent(trial: optuna.Trial, sampler: BaseSampler, names: Iterable
     if isinstance(sampler, _MODEL_CONDITIONS):
         return 0
     if proposed := trial.relative_params:
-        # NSGA-II leaves out of a proposal what it mutates; ours leave out what they think is not reached.
-        known = proposed if isinstance(sampler, _PROPOSE_ALL) else trial.relative_search_space or {}
+        if isinstance(sampler, ReplayingSampler):
+            known = {} if trial.number in sampler.fell_back else proposed
+        else:  # NSGA-II leaves out of a proposal what it mutates
+            known = trial.relative_search_space or {}
         return sum(name not in known for name in names)
     if trial.relative_search_space or not trial.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         return 0

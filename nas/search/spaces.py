@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from nas.arch import Plan
 from nas.errors import InvalidArchitecture
-from nas.search.surrogate.sources import walked
+from nas.search.sources import walked
 from nas.space.expression import Expression
 
 Decisions = dict[str, Any]

@@ -19,10 +19,10 @@ from nas.search import Engine, SpaceProposals, make_sampler
 from nas.search.evolution import AgeingSampler, LocalSearchSampler
 from nas.search.evolution.ageing import population_of
 from nas.search.evolution.ranking import crowding, ranked
+from nas.search.history import History, Told, as_key
 from nas.search.neighbours import moves, others
 from nas.search.replaying import ReplayingSampler
 from nas.search.spaces import Parameters, Walks
-from nas.search.surrogate.history import History, Told, as_key
 from nas.store import Record, Results
 
 Values = list[float]

@@ -168,3 +168,16 @@ def test_continuous_range() -> None:
     found = [parameters.suggest(study.ask(), choice) for _ in range(50)]
     assert all(1e-4 <= value <= 1e-1 for value in found)
     assert sum(value < 10**-2.5 for value in found) > 12
+
+
+@pytest.mark.parametrize("name", ["local", "surrogate"])
+def test_ours_count_as_chance_where_nothing_is_left_to_propose(name: str) -> None:
+    sampler = make_sampler(name, {"n_startup_trials": 2}, seed=0)
+    study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
+    counts = []
+    for _ in range(6):
+        trial = study.ask()
+        value = trial.suggest_categorical("op", ["a", "b", "c", "d"])
+        counts.append(count_independent(trial, sampler, ["op"]))
+        study.tell(trial, [ord(value), -ord(value)])
+    assert counts == [0, 0, 0, 0, 1, 1]

@@ -13,11 +13,11 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from nas.search.sources import Observed, everything, values_of
 from nas.search.surrogate.acquisition import expected_improvement, non_dominated
 from nas.search.surrogate.features import Encoder
 from nas.search.surrogate.outcomes import Bound, Scale
 from nas.search.surrogate.sampler import SurrogateSampler
-from nas.search.surrogate.sources import Observed, everything, values_of
 
 Values = list[float]
 

@@ -11,9 +11,9 @@ from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from nas.search.history import FEWEST, RUNGS, Hint, History
 from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder, Group
-from nas.search.surrogate.history import FEWEST, RUNGS, Hint, History
 from nas.search.surrogate.model import GaussianProcess
 from nas.search.surrogate.models import Learner, Models
 from nas.search.surrogate.related import Related

@@ -27,7 +27,7 @@ def base(tmp_path_factory):
     studies = {
         "random0": {"search": {"trials": 6, "seed": 0}},
         "random1": {"search": {"trials": 6, "seed": 1}},
-        "nsga": {"search": {"trials": 8, "sampler": "nsga2"}},
+        "nsga": {"search": {"trials": 24, "sampler": "nsga2"}},
         "other": {"objectives": ["maximize accuracy"], "search": {"trials": 3}},
         "nothing": {"budgets": ["latency_ms <= 0.5"], "search": {"trials": 3}},
     }

@@ -9,10 +9,10 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from nas.search.evolution.ranking import crowding, ranked
+from nas.search.history import History, Told
 from nas.search.neighbours import moves
 from nas.search.replaying import ReplayingSampler
-from nas.search.surrogate.history import History, Told
-from nas.search.surrogate.sources import Source
+from nas.search.sources import Source
 
 _TOURNAMENTS = 20  # parents that are tried, where all neighbours of one are known
 

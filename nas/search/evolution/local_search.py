@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from nas.search.evolution.ranking import ranked
+from nas.search.history import History, Key, Told, as_key
 from nas.search.neighbours import moves
 from nas.search.replaying import ReplayingSampler
-from nas.search.surrogate.history import History, Key, Told, as_key
-from nas.search.surrogate.sources import Source
+from nas.search.sources import Source
 
 
 class LocalSearchSampler(ReplayingSampler):

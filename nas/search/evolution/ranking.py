@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import moocore
 import numpy as np
 
-from nas.search.surrogate.history import Told
+from nas.search.history import Told
 
 
 def ranked(told: Iterable[Told]) -> list[list[Told]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from nas.search.surrogate.features import Matrix
+from nas.search.sources import Matrix
 
 # More boxes than can be summed in time come of large fronts in many dimensions; these many points are kept.
 _MOST_POINTS = {1: 1, 2: 1000, 3: 40, 4: 16}

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from nas.search.surrogate.features import Encoder, Matrix, Params
-from nas.search.surrogate.history import Key, as_key
-from nas.search.surrogate.sources import Source, drawn, everything, values_of, walked
+from nas.search.history import Key, as_key
+from nas.search.sources import Matrix, Params, Source, drawn, everything, values_of, walked
+from nas.search.surrogate.features import Encoder
 
 Places = NDArray[np.int64]
 

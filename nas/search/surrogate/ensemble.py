@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu
 
-from nas.search.surrogate.features import Group, Matrix
+from nas.search.sources import Matrix
+from nas.search.surrogate.features import Group
 
 _MEMBERS, _HIDDEN = 8, 64
 _FOLDS = 4  # each row is not seen by one in so many networks

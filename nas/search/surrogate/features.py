@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-Params = Mapping[str, Any]
-Matrix = NDArray[np.float64]
+from nas.search.sources import Matrix, Params
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nas.search.surrogate.features import Group, Matrix
+from nas.search.sources import Matrix
+from nas.search.surrogate.features import Group
 
 _FLOOR = 1e-4  # of the noise variance, where values have a variance of one
 _NOISE_SCALE = 1.5  # of the logarithm of a hyperparameter under its prior; 1 of all others but the embeddings

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nas.search.history import History, Told, chosen
+from nas.search.sources import Matrix
 from nas.search.surrogate.acquisition import expected_improvement, non_dominated
 from nas.search.surrogate.ensemble import Ensemble
-from nas.search.surrogate.features import Encoder, Matrix
-from nas.search.surrogate.history import History, Told, chosen
+from nas.search.surrogate.features import Encoder
 from nas.search.surrogate.model import GaussianProcess
 from nas.search.surrogate.outcomes import Bound, Scale
 from nas.search.surrogate.related import Related

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from nas.search.surrogate.features import Matrix
+from nas.search.sources import Matrix
 
 # In robust standard deviations from the median: how bad a value may be, and how good, before it counts as just that;
 # and from where on a value is worth nothing, so that what is as bad as can be is surely not worth it.

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from nas.search.surrogate.features import Matrix
+from nas.search.sources import Matrix
 from nas.search.surrogate.outcomes import Scale
 
 _TRUST, _DOUBT = 0.7, 0.5  # mean and standard deviation of the multiple, before anything is known

@@ -10,10 +10,9 @@ import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from nas.search.history import FEWEST, Hint, History, small_is_better
 from nas.search.replaying import ReplayingSampler
-from nas.search.surrogate.features import Params
-from nas.search.surrogate.history import FEWEST, Hint, History, small_is_better
-from nas.search.surrogate.sources import Observed, Source
+from nas.search.sources import Observed, Params, Source
 
 if TYPE_CHECKING:
     from nas.search.surrogate.search import Search

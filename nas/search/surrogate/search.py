@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.search.history import History
+from nas.search.sources import Matrix, Params, Source
 from nas.search.surrogate.candidates import Candidates
-from nas.search.surrogate.features import Matrix, Params
-from nas.search.surrogate.history import History
 from nas.search.surrogate.models import Models, best_of
-from nas.search.surrogate.sources import Source
 
 _BATCH = 128  # the most promising candidates, which further proposals of a batch choose from
 _FEWEST = 512  # candidates that are looked at, however many trials are finished

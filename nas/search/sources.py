@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
-from nas.search.surrogate.features import Params
-
 _ENOUGH = 300  # trials show what depends on what
 
+Params = Mapping[str, Any]
+Matrix = NDArray[np.float64]
 Draw = Callable[[str, BaseDistribution], Any]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.search.surrogate.features import Matrix, Params
+from nas.search.sources import Matrix, Params
 
 Key = frozenset[tuple[str, str, Any]]
 FEWEST = 10  # values of a task before it is learnt from

@@ -134,7 +134,7 @@ def shown(row: Mapping[str, Any], queries: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = ", ".join([*SAMPLERS, *(PREFIX + name for name in SYNE)])
+    known = ", ".join(["auto", *SAMPLERS, *(PREFIX + name for name in SYNE)])
     parser.add_argument("--table", type=Path, required=True, help="a parquet file")
     parser.add_argument("--arch", required=True, help="the column of digits")
     parser.add_argument("--accuracy", help="the column of accuracies in percent")

@@ -58,9 +58,8 @@ def take_stock(study: Study, results: Results, role: Role, gates: Gates, known: 
     """
     finished: list[Past] = []
     left: list[FrozenTrial] = []
-    for _ in study.get_trials(
-        deepcopy=False, states=(TrialState.WAITING,)
-    ):  # put in the queue by a driver that died before it asked
+    # Put in the queue by a driver that died before it asked.
+    for _ in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         study.ask()
     trials = study.get_trials(deepcopy=False)
     for trial in trials:

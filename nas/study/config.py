@@ -74,6 +74,13 @@ class SearchSettings(Section):
     )
 
     @property
+    def halving(self) -> dict[str, Any]:
+        """What becomes of networks at rungs, empty where there are none."""
+        if not self.rungs:
+            return {}
+        return {"scheduling": self.scheduling, "reduction": self.reduction, "extrapolate": self.extrapolate}
+
+    @property
     def chosen_sampler(self) -> str:
         """What `auto` comes to."""
         return choose_sampler(self.sampler, self.trials)

@@ -69,6 +69,7 @@ def estimate(study: OpenStudy, folder: Path) -> dict[str, Any]:
         **({"warm_start": study.warm.to_json()} if study.warm.studies else {}),
         "trials_left": trials,
         "rungs": list(study.rungs.epochs),
+        **config.search.halving,
         "baselines": list(study.baselines),
         "finalists": config.finalists.count,
         **differences(folder, config, study.space),

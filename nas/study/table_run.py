@@ -262,6 +262,7 @@ def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:
         **({"warm_start": study.warm.to_json()} if study.warm.studies else {}),
         "trials": trials,
         "rungs": list(study.rungs.epochs),
+        **config.search.halving,
         **differences(folder, config, study.space),
         "simulated_workers": config.run.concurrent,
         "simulated_seconds_a_network": mean_s,

@@ -125,7 +125,7 @@ def test_a_study_uses_it_and_refuses_it_when_it_no_longer_holds(
     budget = read_calibration(tmp_path / "mine.json").predictor.ms
     tiny_study |= {
         "space": "space.yaml", "measure": {}, "budgets": [f"latency_ms <= {sorted(budget)[3]:.3f}"],
-        "predictor": "mine.json",
+        "predictor": "mine.json", "search": tiny_study["search"] | {"sampler": "optuna.samplers:RandomSampler"},
     }  # fmt: skip
     nas("search", write_study(tiny_study))
     status = json.loads(nas("status", "tiny", "--json"))

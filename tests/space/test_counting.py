@@ -143,7 +143,7 @@ def test_counting_agrees_with_enumeration(space: Space) -> None:
     else:
         assert len(found) <= size.value <= total
     rng = random.Random(1)
-    for _ in range(10 if found else 0):
+    for _ in range(10 if any(map(space.contains, found)) else 0):  # scaled too small, none may be buildable
         decisions = space.sample(rng)
         assert space.walk(lambda decision, made=decisions: made[decision.name]) == decisions  # type: ignore[misc]
         assert space.contains(decisions)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,17 @@ from nas.errors import BudgetUnreachable, SpecError
 from nas.measure import DeviceLock
 from nas.report import best, front
 from nas.schedule import Resources, cluster, run
-from nas.search import Engine, FixedProposals, Network, Progress, Rungs, Share, SpaceProposals
+from nas.search import Engine, FixedProposals, Network, Progress, Rungs, Share
 from nas.store import Record, Results, Role
 from nas.store.files import read_json, write_json
 from nas.store.record import OUTSIDE
 from nas.study.config import StudyConfig
-from nas.study.few import few_networks
 from nas.study.keep import keep_best
 from nas.study.meters import AnyMeter, environment_of, study_meter, with_note
 from nas.study.noting import note_study, noted
 from nas.study.open import OpenStudy
 from nas.study.predicting import learner_for
+from nas.study.proposing import proposals_of, telling_of
 from nas.study.proxies import keep_scores
 from nas.study.results import Finished, finalized_best, stored_plan, write_results
 from nas.study.software import software
@@ -119,21 +118,11 @@ def _search(
     study: OpenStudy, results: Results, meter: AnyMeter, on_progress: OnProgress, skip_unreadable: bool
 ) -> None:
     settings = study.config.search
-    proposals = SpaceProposals(
-        study.space,
-        settings.chosen_sampler,
-        settings.options,
-        seed=settings.seed,
-        start=study.start,
-        warm=study.warm.first,
-        lessons=study.warm.lessons,
-        spread=settings.spread,
-    )
     learner, about = learner_for(study, meter)
     write_json(results.env_file, {**read_json(results.env_file), **about})
     engine = Engine(
         results,
-        proposals,
+        proposals_of(study, study.space),
         price=price,
         measure=lambda plan, budget_ms: meter.measure(plan.architecture, budget_ms, extras=study.goals.extras),
         objectives=study.config.objectives,
@@ -148,18 +137,12 @@ def _search(
         admitted=keep_scores(results, settings.proxies),
     )
     work = _work(study, study.config.training, skip_unreadable)
-    said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""
-    begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, settings.trials)) if part)
-
-    def tell(progress: Progress) -> None:
-        on_progress(replace(progress, note=progress.note or begun))
-
     run(
         engine,
         work,
         _resources(study.config),
         study.config.run.runner,
-        with_share(results, tell),
+        with_share(results, telling_of(study, on_progress)),
         attended=meter.attended(),
     )
 

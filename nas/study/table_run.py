@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from nas.cost import Cost
 from nas.errors import NasError
 from nas.report import best
 from nas.schedule import Job, Resources, run
-from nas.search import Engine, Goals, Progress, Rungs, SpaceProposals, make_sampler
+from nas.search import Engine, Goals, Progress, Rungs, make_sampler
 from nas.search.gates import MEASURED_NAMES
 from nas.search.goals import check_names
 from nas.space import Decisions, Space
@@ -26,6 +26,7 @@ from nas.study.estimate import feasible_set
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
 from nas.study.noting import differences, note_study, noted
+from nas.study.proposing import proposals_of, telling_of
 from nas.study.proxies import check_settings, keep_scores
 from nas.study.results import Finished, stored_plan, write_results
 from nas.study.run import nothing_left, with_share, write_environment
@@ -206,16 +207,7 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
     answers = Answers(study.space, study.table)
     engine = Engine(
         results,
-        SpaceProposals(
-            answers,
-            settings.chosen_sampler,
-            settings.options,
-            seed=settings.seed,
-            start=study.start,
-            warm=study.warm.first,
-            lessons=study.warm.lessons,
-            spread=settings.spread,
-        ),
+        proposals_of(study, answers),
         price=answers.price,
         measure=answers.measure,
         objectives=config.objectives,
@@ -229,13 +221,13 @@ def _search(study: TableStudy, results: Results, on_progress: Callable[[Progress
         reported=tuple(study.table.epochs[study.rungs.total]),
         admitted=keep_scores(results, settings.proxies),
     )
-    said = f"sampler {settings.sampler_words}" if settings.chosen_sampler != settings.sampler else ""
-    begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, settings.trials)) if part)
-
-    def tell(progress: Progress) -> None:
-        on_progress(replace(progress, note=progress.note or begun))
-
-    run(engine, answers, Resources(config.run.concurrent), "simulated", with_share(results, tell))
+    run(
+        engine,
+        answers,
+        Resources(config.run.concurrent),
+        "simulated",
+        with_share(results, telling_of(study, on_progress)),
+    )
 
 
 def table_plan(study: TableStudy, folder: Path) -> dict[str, Any]:

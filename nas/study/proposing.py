@@ -1,0 +1,53 @@
+"""Where the candidates of a study come from, whether it trains them or looks them up in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from nas.search import Progress, SpaceProposals
+from nas.search.spaces import Space as SearchSpace
+from nas.space import Decisions, Space
+from nas.study.config import StudyConfig
+from nas.study.few import few_networks
+from nas.study.warm import WarmStart
+
+
+class Opened(Protocol):
+    """A study with everything it names looked up."""
+
+    @property
+    def config(self) -> StudyConfig: ...
+
+    @property
+    def space(self) -> Space: ...
+
+    @property
+    def start(self) -> Mapping[str, Decisions]: ...
+
+    @property
+    def warm(self) -> WarmStart: ...
+
+
+def proposals_of(study: Opened, space: SearchSpace) -> SpaceProposals:
+    """What the study's sampler draws from a space, behind what it starts at."""
+    search = study.config.search
+    return SpaceProposals(
+        space,
+        search.chosen_sampler,
+        search.options,
+        seed=search.seed,
+        start=study.start,
+        warm=study.warm.first,
+        lessons=study.warm.lessons,
+        spread=search.spread,
+    )
+
+
+def telling_of(study: Opened, on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Tells progress with how the search proposes, while there is nothing else to note."""
+    search = study.config.search
+    said = f"sampler {search.sampler_words}" if search.chosen_sampler != search.sampler else ""
+    begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, search.trials)) if part)
+    return lambda progress: on_progress(replace(progress, note=progress.note or begun))

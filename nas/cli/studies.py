@@ -31,7 +31,8 @@ def search(
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read, and count them.")
     ] = False,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Go on in the space as it is now, where the study began in another.")
+        bool,
+        typer.Option("--adopt", help="Go on with the space and the sampler as they are now, where others were before."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run and about how long; write nothing.")

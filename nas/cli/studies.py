@@ -239,6 +239,8 @@ def _print_estimate(plan: dict[str, Any]) -> None:
             table.add_row("within budgets", value["words"])
         elif name == "within_cost_budgets":
             continue  # the same number for programs
+        elif name == "changes":
+            table.add_row(name, escape("\n".join(value)))
         else:
             table.add_row(name.replace("_", " "), _words(value))
     out.print(table)

@@ -31,6 +31,15 @@ def test_search_on_a_table_and_compare(nas, run_nas, tmp_path):
     assert "in results/ there are: made_up, more" in err
 
 
+def test_a_dry_run_says_each_change_in_a_line(nas, tmp_path):
+    nas("search", write_study(tmp_path, search={"trials": 5}))
+    search = {"trials": 5, "sampler": "ageing", "options": {"population_size": 4, "tournament_size": 2}}
+    shown = nas("search", write_study(tmp_path, search=search), "--adopt", "--dry-run")
+    lines = [line.split("│")[-2].strip() for line in shown.splitlines() if "│" in line]
+    assert 'search.sampler: "random" -> "ageing"' in lines
+    assert "search.options.population_size: nothing -> 4" in lines
+
+
 def test_no_network_within_the_budgets(run_nas, tmp_path):
     file = write_study(tmp_path, search={"trials": 5}, budgets=["latency_ms <= 0.5"])
     code, _, err = run_nas("search", file)

@@ -113,8 +113,12 @@ def _print_finished(folder: Path, finished: Any, as_json: bool) -> None:
         _print_tables(finished.records, finished.study)
         out.print(found.sentence)
         out.print(f"report {folder / 'report.html'}", highlight=False)
-        if found.found:
-            out.print(f"model  {folder / 'best'}", highlight=False)
+        if found.found:  # of a table there is a network, but nothing was trained
+            trained = (folder / "best" / "weights.safetensors").is_file()
+            out.print(
+                f"model  {folder / 'best'}" if trained else f"best   {folder / 'best' / 'network.yaml'}",
+                highlight=False,
+            )
     if not found.found:
         raise typer.Exit(3)
 

@@ -19,7 +19,12 @@ def test_search_on_a_table_and_compare(nas, run_nas, tmp_path):
     assert not (tmp_path / "results").exists()
     front = json.loads(nas("search", file, *data, "--json"))
     assert front["best"]["values"]["accuracy"] <= 0.75
-    assert "The best network" in nas("search", file, *data, "--trials", "7", "--out", "results/more")
+    told = nas("search", file, *data, "--trials", "7", "--out", "results/more")
+    assert "The best network" in told
+    assert "best   results/more/best/network.yaml" in told
+    assert "model" not in told
+    there = {file.name for file in (tmp_path / "results" / "more" / "best").iterdir()}
+    assert there == {"network.yaml", "architecture.json", "record.json"}
     found = json.loads(nas("compare", "a=made_up", "b=more", "--json", "--out", "page.html"))
     assert [group["label"] for group in found["groups"]] == ["a", "b"]
     assert found["groups"][1]["trained"]["mean"] == 7

@@ -34,6 +34,9 @@ def test_search_on_a_table_and_compare(nas, run_nas, tmp_path):
     code, _, err = run_nas("compare", "made_up", "none")
     assert code == 2
     assert "in results/ there are: made_up, more" in err
+    nas("search", file, *data, "--trials", "5", "--out", "results/more")  # it has more already
+    status = json.loads(nas("status", "more", "--json"))
+    assert sum(status["trained"].values()) == status["asked"] == 7
 
 
 def test_a_dry_run_says_each_change_in_a_line(nas, tmp_path):

@@ -205,8 +205,13 @@ def test_all_gates_turn_away_until_something_is_reached(name: str) -> None:
 
 
 def test_options_must_make_sense() -> None:
-    with pytest.raises(ValueError, match="at most population_size, but got 9 and 8"):
-        AgeingSampler(population_size=8, tournament_size=9)
+    for sizes, words in (
+        ({"population_size": 8, "tournament_size": 9}, r"they are 8 and 9 \(20 and 5 where not given\)"),
+        ({"population_size": 3}, r"population_size must be at least tournament_size, but they are 3 and 5 "),
+        ({"tournament_size": 0}, "tournament_size must be at least 1, but got 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            AgeingSampler(**sizes)
     with pytest.raises(ValueError, match="n_startup_trials must be at least 1, but got 0"):
         LocalSearchSampler(n_startup_trials=0)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -349,3 +350,8 @@ def test_in_the_engine_no_network_comes_twice_and_stopping_changes_nothing(name:
     assert {record.origin["by"] for record in complete} == {name}
     assert all(record.origin["independent"] == 0 for record in records)
     assert [record.decisions for record in records] == [record.decisions for record in searched("whole", 80)]
+
+
+def test_a_key_keeps_apart_what_python_holds_equal() -> None:
+    assert len({as_key({"a": value}) for value in (1, True, 1.0, "1")}) == 4
+    assert as_key({"a": np.float64(1.5), "b": 2}) == as_key({"b": 2, "a": 1.5})

@@ -31,9 +31,9 @@ def test_search_on_a_table_and_compare(nas, run_nas, tmp_path):
     assert found["differences"] == [{"key": "search.trials", "values": {"a": 5, "b": 7}}]
     assert (tmp_path / "page.html").stat().st_size > 1e6
     assert "hypervolume" in nas("compare", "made_up", "more")
-    code, _, err = run_nas("compare", "made_up", "none")
+    code, _, err = run_nas("compare", "made_up", "mad_up")
     assert code == 2
-    assert "in results/ there are: made_up, more" in err
+    assert "in results/: did you mean 'made_up'? allowed: made_up, more" in " ".join(err.split())
     nas("search", file, *data, "--trials", "5", "--out", "results/more")  # it has more already
     status = json.loads(nas("status", "more", "--json"))
     assert sum(status["trained"].values()) == status["asked"] == 7

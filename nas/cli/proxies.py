@@ -31,7 +31,7 @@ def proxies(
     names = only or list(PROXIES)
     check_proxies(names)
     studies = [open_results(target) for target in targets if is_results(target, RESULTS)]
-    plans = [find_network(target) for target in targets if not is_results(target, RESULTS)]
+    plans = [find_network(target, or_study=True) for target in targets if not is_results(target, RESULTS)]
     with counting("networks") as tell:
         networks = [network_scores(plan, names) for plan in plans]
         ranked = [study_scores(results, names, tell) for results in studies]

@@ -31,7 +31,8 @@ def search(
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read, and count them.")
     ] = False,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Go on in the space as it is now, where the study began in another.")
+        bool,
+        typer.Option("--adopt", help="Go on with the space and the sampler as they are now, where others were before."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run and about how long; write nothing.")
@@ -112,8 +113,12 @@ def _print_finished(folder: Path, finished: Any, as_json: bool) -> None:
         _print_tables(finished.records, finished.study)
         out.print(found.sentence)
         out.print(f"report {folder / 'report.html'}", highlight=False)
-        if found.found:
-            out.print(f"model  {folder / 'best'}", highlight=False)
+        if found.found:  # of a table there is a network, but nothing was trained
+            trained = (folder / "best" / "weights.safetensors").is_file()
+            out.print(
+                f"model  {folder / 'best'}" if trained else f"best   {folder / 'best' / 'network.yaml'}",
+                highlight=False,
+            )
     if not found.found:
         raise typer.Exit(3)
 
@@ -238,6 +243,8 @@ def _print_estimate(plan: dict[str, Any]) -> None:
             table.add_row("within budgets", value["words"])
         elif name == "within_cost_budgets":
             continue  # the same number for programs
+        elif name == "changes":
+            table.add_row(name, escape("\n".join(value)))
         else:
             table.add_row(name.replace("_", " "), _words(value))
     out.print(table)

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from nas.report.aims import Aims, bounds_of
-from nas.report.standing import Standing, best_baseline, standings
+from nas.report.standing import Standing, best_baseline, standings, unlisted
 from nas.report.table import columns, gap, trusted, unequal_epochs
 from nas.report.words import axis_label, bare, interval, network, opening, quantity
 from nas.store.record import Record
@@ -37,7 +37,8 @@ def comparison(records: Sequence[Record], aims: Aims) -> str:
     )
     return f"""<section id="comparison" aria-labelledby="comparison-title">
 <h2 id="comparison-title">{TITLE}</h2>
-<p class="lead">Bars are the intervals, on one scale a column; a dashed line is the budget.{esc(_equal(epochs))}</p>
+<p class="lead">Bars are the intervals, on one scale a column; a dashed line is the budget.{esc(_equal(epochs))}\
+{_others(unlisted(records, aims, rows))}</p>
 <div class="scroll" tabindex="0" role="region" aria-label="{TITLE}">
 <table class="standings"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>
 </div></section>
@@ -46,6 +47,10 @@ def comparison(records: Sequence[Record], aims: Aims) -> str:
 
 def _equal(unequal: bool) -> str:
     return " Networks are compared with a baseline that was trained for as many epochs only." if unequal else ""
+
+
+def _others(more: int) -> str:
+    return f" {more} more on the front: see the table of all networks below." if more else ""
 
 
 def _row(

@@ -63,6 +63,12 @@ def standings(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> lis
     return [Standing(r, kind, inside(r, aims), _gap(r, known, aims)) for kind, r in rows]  # type: ignore[arg-type]
 
 
+def unlisted(records: Sequence[Record], aims: Aims, rows: Sequence[Standing]) -> int:
+    """How many networks of the front have no row."""
+    listed = {(row.record.role, row.record.trial) for row in rows}
+    return sum((r.role, r.trial) not in listed for r in front(records, aims))
+
+
 def ranked(records: Sequence[Record], aims: Aims) -> list[Record]:
     """By the first objective, best first; those without a value last."""
 

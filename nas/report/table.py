@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nas.report.aims import Aims, bounds_of, read_aims
-from nas.report.standing import Standing, best_baseline, standings
+from nas.report.standing import Standing, best_baseline, standings, unlisted
 from nas.report.words import axis_label, bare, budgets_text, difference, kind_of, network, quantity
 from nas.store.record import Record
 
@@ -22,6 +22,7 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
 
     Columns: network, each objective, latency with half the width of its interval, MACs, parameters, epochs where they
     differ, inside the budget or not, difference of the first objective to the best baseline, which the caption names.
+    It also says how many networks of the front are not listed, and where they are.
     Intervals of accuracies are in the verdict and the report, where there is room.
     """
     from rich import box
@@ -34,7 +35,9 @@ def summary_table(records: Sequence[Record], study: Mapping[str, Any] | Aims) ->
     rows = standings(records, aims)
     epochs = unequal_epochs(rows)
     title = Text(f"{aims.name}: {budgets_text(aims) or 'no budget'}")
-    caption = Text(against_text(known, rows))
+    more = unlisted(records, aims, rows)
+    others = f"and {more} more on the front: see report.html, front.json" if more else ""
+    caption = Text("\n".join(filter(None, (others, against_text(known, rows)))))
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,

@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.arch import Plan
 from nas.errors import InvalidArchitecture
-from nas.search.goals import Goals
+from nas.search.goals import Goals, broken
 from nas.search.predicted import Forecast, Forecaster, as_numbers, audited
 from nas.store.attributes import EXTRA_NAMES, latency_values
 
@@ -107,11 +107,11 @@ class Gates:
         self, plan: Plan, forecast: Forecast | None, values: Mapping[str, float], decisions: Mapping[str, Any]
     ) -> None:
         """The gate of the predictor; raises `Rejected` for what is surely over a budget, but for some (`audited`)."""
-        broken = self.surely_over(forecast, values, decisions)
-        if not broken or forecast is None or audited(plan):
+        over = self.surely_over(forecast, values, decisions)
+        if not over or forecast is None or audited(plan):
             return
         reason = (
-            f"{', '.join(broken)}: predicted {forecast.p50:.4g} ms, surely between {forecast.least:.4g} and "
+            f"{', '.join(over)}: predicted {forecast.p50:.4g} ms, surely between {forecast.least:.4g} and "
             f"{forecast.most:.4g} ms"
         )
         constraints = self.goals.excesses({**values, "latency_ms": forecast.p50}, decisions)
@@ -177,10 +177,10 @@ class Gates:
         latency: Mapping[str, Any] | None = None,
     ) -> None:
         constraints = self.goals.excesses(values, decisions)
-        broken = {key: excess for key, excess in constraints.items() if excess > 0}
-        if broken:
+        over = {key: excess for key, excess in constraints.items() if excess > 0}
+        if over:
             reason = "; ".join(
-                f"{key} is exceeded by {excess:.4g}{self._range_note(key, values)}" for key, excess in broken.items()
+                f"{key} is {broken(key)} by {excess:.4g}{self._range_note(key, values)}" for key, excess in over.items()
             )
             doubt = " (the measurement is not trusted)" if latency and not latency.get("trusted", True) else ""
             raise Rejected(gate, reason + doubt, values, constraints, latency or {})

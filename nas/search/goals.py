@@ -6,11 +6,13 @@ import hashlib
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, Self
 
 from nas.errors import NasError, nearest
+from nas.space.compiling import names_of
 from nas.space.expression import Expression, ExpressionError, MissingName, parse
+from nas.space.terms import All, Compare, Either, Term
 from nas.store.attributes import EXTRA_NAMES
 
 Direction = Literal["minimize", "maximize"]
@@ -204,3 +206,23 @@ def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
             return False
         better = better or x > y
     return better
+
+
+@cache
+def broken(text: str) -> Literal["exceeded", "missed"]:
+    """What is said of a budget that does not hold: `exceeded` where it only says how large values may be."""
+    try:
+        return "exceeded" if _bounds_above(parse(text).term) else "missed"
+    except ExpressionError:  # a name that was shortened
+        return "missed"
+
+
+def _bounds_above(term: Term) -> bool:
+    match term:
+        case All(terms) | Either(terms):
+            return all(map(_bounds_above, terms))
+        case Compare("<" | "<=", left, _):
+            return bool(names_of(left))
+        case Compare(">" | ">=", left, _):
+            return not names_of(left)
+    return False

@@ -184,8 +184,12 @@ def small_is_better(values: Sequence[float], directions: Sequence[StudyDirection
 
 
 def as_key(params: Params) -> Key:
-    """Parameters as something to look up by; values that Python holds equal (`1`, `True`) stay apart."""
-    return frozenset((name, type(value).__name__, value) for name, value in params.items())
+    """Parameters, or decisions, as something to look up by; values that Python holds equal (`1`, `True`) stay apart."""
+    return frozenset((name, _kind(value), value) for name, value in params.items())
+
+
+def _kind(value: Any) -> str:
+    return "float" if isinstance(value, float) else type(value).__name__  # numpy's floats are read back as Python's
 
 
 def chosen(told: Sequence[Told], most: int, seed: int) -> list[Told]:

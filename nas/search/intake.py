@@ -15,8 +15,9 @@ from nas.errors import DeviceGone, InvalidArchitecture, NasError, StoreError
 from nas.search.feasible import FeasibleSet
 from nas.search.gates import Gates, Rejected, unbuildable
 from nas.search.goals import GoalError
+from nas.search.history import Key, as_key
 from nas.search.predicted import as_numbers
-from nas.search.proposals import Draw, Proposals, as_key
+from nas.search.proposals import Draw, Proposals
 from nas.search.rungs import Rungs
 from nas.search.supply import Patience, Supply
 from nas.search.trials import Candidate, InTraining, end_trial
@@ -39,7 +40,7 @@ class Known:
 
     def __init__(self) -> None:
         self.keys: dict[str, int] = {}
-        self.decisions: dict[tuple[tuple[str, str], ...], int] = {}
+        self.decisions: dict[Key, int] = {}
 
     def forget(self, trial: int) -> None:
         """A network that was not turned away for what it is may be proposed again."""

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from nas.arch import Plan
 from nas.search.feasible import FeasibleSet
 from nas.search.goals import Goals
+from nas.search.history import as_key
 from nas.search.random_sampler import RandomSampler
 from nas.search.replaying import ReplayingSampler
 from nas.search.samplers import count_independent, make_sampler, startup
@@ -270,8 +271,3 @@ def network_key(arch_id: str, train: Mapping[str, Any]) -> str:
         return arch_id
     text = json.dumps(train, sort_keys=True)
     return f"{arch_id}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def as_key(decisions: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Decisions as something to look up by; labels that Python holds equal (`1`, `true`) stay apart."""
-    return tuple(sorted((name, json.dumps(label)) for name, label in decisions.items()))

@@ -22,7 +22,14 @@ from nas.search.surrogate.sampler import SurrogateSampler
 
 
 class SamplerError(NasError):
-    """A sampler was asked for that there is not, or with options it does not take."""
+    """A sampler was asked for that there is not, or with options it does not take.
+
+    `at` is where in the settings of a search: `("sampler",)`, `("options",)`, or `("options", NAME)`.
+    """
+
+    def __init__(self, message: str, *, at: tuple[str, ...] = ("sampler",)) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 _POPULATION = 20
@@ -64,6 +71,15 @@ _MODEL_CONDITIONS = (samplers.RandomSampler, samplers.TPESampler, samplers.Brute
 _RESUMES_BY_SEED = (samplers.QMCSampler, AgeingSampler, LocalSearchSampler)
 
 
+# Kinds of options that are checked, in words, by how signatures name them.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "str": ((str,), "text"),
+    "None": ((type(None),), "nothing"),
+}
+
 AUTO = "auto"
 _MODELLED = 500  # trials; beyond, the surrogate learns from a part of them only
 
@@ -83,7 +99,7 @@ def make_sampler(
     `past` is how many trials the study has: the seed is mixed with it, so that a resumed search does not draw again
     what it drew before. Raises `SamplerError`.
     """
-    options = dict(options or {})
+    given = options = dict(options or {})
     if isinstance(sampler, BaseSampler):
         if options:
             raise SamplerError("options must be given to a sampler that is made here, but it is an object already")
@@ -93,17 +109,22 @@ def make_sampler(
         return make_sampler(factory, options)
     parameters = inspect.signature(signature_of).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    for name in options:
+    for name, value in options.items():
         if name not in parameters and not takes_any:
-            raise SamplerError(f"sampler '{sampler}' has no option '{name}'; {nearest(name, parameters)}")
+            message = f"sampler '{sampler}' has no option '{name}'; {nearest(name, parameters)}"
+            raise SamplerError(message, at=("options", name))
+        if name in parameters and (kind := _kind_missed(parameters[name].annotation, value)):
+            message = f"option '{name}' of sampler '{sampler}' must be {kind}, but got {_found(value)}"
+            raise SamplerError(message, at=("options", name))
     if "seed" in parameters and "seed" not in options:
-        options["seed"] = seed if past == 0 or signature_of in _RESUMES_BY_SEED else _mixed(seed, past)
+        options = options | {"seed": seed if past == 0 or signature_of in _RESUMES_BY_SEED else _mixed(seed, past)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             made = factory(**options)
     except (TypeError, ValueError) as error:
-        raise SamplerError(f"sampler '{sampler}' must be made with options it takes, but {error}") from error
+        message = f"sampler '{sampler}' must be made with options it takes: {error}"
+        raise SamplerError(message, at=("options",) if given else ("sampler",)) from error
     if not isinstance(made, BaseSampler):
         raise SamplerError(f"'{sampler}' must be an Optuna sampler, but it is a {type(made).__name__}")
     return made
@@ -152,6 +173,23 @@ def _find(name: str) -> tuple[Any, Any]:
     except (ImportError, AttributeError) as error:
         raise SamplerError(f"sampler '{name}' must be importable as module:attribute, but {error}") from error
     return found, found
+
+
+def _kind_missed(annotation: Any, value: Any) -> str:
+    """What a value is not but must be by a parameter's annotation; empty where it is, or may be what is not checked."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    names = [name.strip() for name in text.split("|")]
+    if any(name not in _KINDS or _is_any(value, _KINDS[name][0]) for name in names):
+        return ""
+    return " or ".join(_KINDS[name][1] for name in names)
+
+
+def _is_any(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))  # Python's bool is an int
+
+
+def _found(value: Any) -> str:
+    return "nothing" if value is None else repr(value)
 
 
 def _mixed(seed: int, past: int) -> int:

@@ -13,8 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.errors import InvalidArchitecture
 from nas.search.gates import Gates
 from nas.search.goals import GoalError, Goals
+from nas.search.history import as_key
 from nas.search.intake import Known, drop
-from nas.search.proposals import Draw, Proposals, as_key
+from nas.search.proposals import Draw, Proposals
 from nas.search.trials import end_trial
 from nas.space.expression import MissingName
 from nas.store import Record, Results, Role

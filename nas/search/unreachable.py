@@ -10,6 +10,7 @@ from typing import Any
 
 from nas.search.descent import descend
 from nas.search.gates import Gates
+from nas.search.goals import broken
 from nas.search.priced import Priced
 from nas.search.spaces import Space
 
@@ -57,7 +58,7 @@ def explain(space: Space, gates: Gates, pool: Sequence[Priced], looked_at: int, 
     found += alone.values()
     hopeless = [key for key in keys if alone[key].over.get(key, 0.0) > 0]
     if hopeless:
-        said = [_exceeded(key, alone[key]) for key in hopeless]
+        said = [_missed(key, alone[key]) for key in hopeless]
         return f"{_head(looked_at)}; {'; '.join(said)}; {_advice(hopeless)}"
     together: Sequence[str] = keys
     nearest = least(None)
@@ -67,7 +68,7 @@ def explain(space: Space, gates: Gates, pool: Sequence[Priced], looked_at: int, 
             together, nearest = pair, best
             break
     met = [f"`{key}` is met by {_network([key], alone[key])}" for key in together]
-    short = [f"`{key}` exceeded by {excess:.4g}" for key, excess in nearest.over.items() if key in together]
+    short = [f"`{key}` {broken(key)} by {excess:.4g}" for key, excess in nearest.over.items() if key in together]
     return (
         f"{_head(looked_at)}: each can be met alone, but {_listed(together)} not together: {'; '.join(met)}; "
         f"the nearest to all of them found has {', '.join(short)}: {_network(together, nearest)}; change one of "
@@ -91,7 +92,7 @@ def nearest_message(pool: Sequence[Priced], violation: Violation, looked_at: int
         return min(pool, key=lambda p: p.excesses.get(key, float("inf")))
 
     exceeded = [key for key, excess in min(pool, key=violation).excesses.items() if excess > 0]
-    return f"{_head(looked_at)}; {'; '.join(_exceeded(key, least(key)) for key in exceeded)}; {_advice(exceeded)}"
+    return f"{_head(looked_at)}; {'; '.join(_missed(key, least(key)) for key in exceeded)}; {_advice(exceeded)}"
 
 
 def _head(looked_at: int) -> str:
@@ -104,10 +105,10 @@ def _advice(keys: Sequence[str]) -> str:
     return "raise the budget, or let the space have smaller networks"
 
 
-def _exceeded(key: str, least: Priced) -> str:
+def _missed(key: str, least: Priced) -> str:
     excess = least.excesses.get(key, least.foreseen.get(key, 0.0))
     word = "smallest" if ">" not in key else "nearest" if "<" in key else "largest"
-    return f"`{key}` was exceeded by at least {excess:.4g}: the {word} seen is {_network([key], least)}"
+    return f"`{key}` was {broken(key)} by at least {excess:.4g}: the {word} seen is {_network([key], least)}"
 
 
 def _network(texts: Collection[str], priced: Priced) -> str:

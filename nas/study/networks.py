@@ -12,7 +12,7 @@ from nas.errors import NasError
 from nas.files import find_file
 from nas.space import About, decided_plan, network_tree, read, read_about
 from nas.store import Record, Results
-from nas.study.results import find_trial, is_results, open_results, stored_plan, trial_name
+from nas.study.results import find_trial, is_results, open_results, stored_plan, studies_near, trial_name
 from nas.study.spaces import catalogue, check_whole, open_space
 
 RESULTS = Path("results")
@@ -26,17 +26,19 @@ def find_network(
     channels: int | None = None,
     resolution: int | None = None,
     resolution_from: str = "",
+    or_study: bool = False,
 ) -> Plan:
     """The network that `name` means, with `classes`, `channels` and `resolution` where given instead of its own.
 
-    `resolution_from` says in errors where the resolution comes from. A trial is called by its study and its number.
+    `resolution_from` says in errors where the resolution comes from, and `or_study` that a whole study might have been
+    named as well. A trial is called by its study and its number.
     Raises `NasError` that says what was looked for and what there is.
     """
     given: dict[str, Any] = {"classes": classes, "channels": channels, "resolution": resolution}
     given["resolution_from"] = resolution_from
     trial = named_trial(name, results)
     if trial is None:
-        return _opened(_file(name, results), given)
+        return _opened(_file(name, results, or_study), given)
     return adapted(_of_trial(*trial), **given)
 
 
@@ -101,10 +103,13 @@ def _of_trial(found: Results, record: Record) -> Plan:
     return replace(stored_plan(found, record), name=trial_name(found, record))
 
 
-def _file(name: str, results: Path) -> Path:
+def _file(name: str, results: Path, or_study: bool) -> Path:
     try:
         return find_file(name, "search_spaces")
-    except NasError:
+    except NasError as error:
         if is_results(name, results):
             raise NasError(names_a_study(name)) from None
-        raise
+        also = "a results folder or the name of one, or " if or_study else ""
+        raise NasError(
+            f"{error}; it may also be {also}a trial of a study (STUDY:best, STUDY:TRIAL); {studies_near(name, results)}"
+        ) from None

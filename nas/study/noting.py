@@ -27,8 +27,8 @@ TRIES = 300  # networks that are looked at for one that answers alike do not giv
 def note_study(results: Results, config: StudyConfig, space: Space, *, adopt: bool | None = None) -> str:
     """Write the resolved study, space included, or check that the one that stands there is the same search.
 
-    With `adopt` the search goes on in a changed space: the study of before is kept as `study.1.yaml` (2, ...), and
-    networks that are not in the new space leave the search, though not the records. Gives what became of them in words.
+    With `adopt` the search goes on with what was changed: the study of before is kept as `study.1.yaml` (2, ...), and
+    networks that are not in a new space leave the search, though not the records. Gives what became of them in words.
     Raises `StoreError` for what differs otherwise; `adopt` is None where there is no search that could go on.
     """
     resolved = _resolved(config, space)
@@ -38,7 +38,8 @@ def note_study(results: Results, config: StudyConfig, space: Space, *, adopt: bo
         if asked.changes:
             if not adopt or any(not each.adoptable for each in asked.changes):
                 raise StoreError(asked.refusal(adopt))
-            said = _adopt(results, asked) if asked.space_changed else ""
+            kept = _keep(results)
+            said = _adopt(results, asked, kept) if asked.space_changed else ""
     write_text(results.study_file, write(resolved))
     return said
 
@@ -117,15 +118,25 @@ def _resolved(config: StudyConfig, space: Space) -> dict[str, Any]:
     return config.resolved() | {"space": space.tree.plain()}
 
 
-def _adopt(results: Results, asked: Resumed) -> str:
+def _keep(results: Results) -> str:
+    """Copy the study that stands there to the next `study.1.yaml` (2, ...), which whoever died here may have done."""
+    text = results.study_file.read_text(encoding="utf-8")
+    count = sum(1 for _ in results.folder.glob("study.*.yaml"))
+    last = results.folder / f"study.{count}.yaml"
+    if last.is_file() and last.read_text(encoding="utf-8") == text:
+        return last.name
+    kept = results.folder / f"study.{count + 1}.yaml"
+    write_text(kept, text)
+    return kept.name
+
+
+def _adopt(results: Results, asked: Resumed, kept: str) -> str:
     space = asked.space
     goals = Goals.parse(asked.config.objectives, asked.config.budgets, space.cost_constraints)
-    number = 1 + sum(1 for _ in results.folder.glob("study.*.yaml"))
-    reason = f"no network of the space since it was changed (before: study.{number}.yaml)"
+    reason = f"no network of the space since it was changed (before: {kept})"
     carrier = Carrier(space, goals, _Places(results, asked.space_before, space), reason)
     study = results.study("candidate", goals.directions)
     trials = carrier.carry(study.get_trials(deepcopy=False))
-    write_text(results.folder / f"study.{number}.yaml", results.study_file.read_text(encoding="utf-8"))
     results.begin_again(trials, goals.directions, space.tree.plain())
     return f"adopted the space: {carrier.kept} networks are in it, {carrier.outside} are not"
 

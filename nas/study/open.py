@@ -19,7 +19,7 @@ from nas.errors import DeviceError, NasError
 from nas.measure import EXTRAS, Device
 from nas.measure.host import allowed_cpus
 from nas.schedule import join_at
-from nas.search import Budget, Goals, Objective, Rungs, make_sampler
+from nas.search import Budget, Goals, Objective, Rungs
 from nas.search.gates import MEASURED_NAMES
 from nas.search.goals import check_names
 from nas.space import Decisions, Space
@@ -28,6 +28,7 @@ from nas.store.storage import check_storage
 from nas.study.config import StudyConfig
 from nas.study.meters import study_meter
 from nas.study.networks import find_network
+from nas.study.proposing import check_sampler
 from nas.study.proxies import check_settings
 from nas.study.spaces import check_whole, open_space, price
 from nas.study.starting import find_starts
@@ -77,9 +78,7 @@ def open_study(
             config.told_at([key, index], partial(check_names, goal, known))
     lock_name = _check_device(config, wanted)
     settings = config.search
-    config.told_at(
-        ["search", "sampler"], lambda: make_sampler(settings.chosen_sampler, settings.options, seed=settings.seed)
-    )
+    check_sampler(config)
     if settings.storage:
         config.told_at(["search", "storage"], partial(check_storage, settings.storage))
     config.told_at(["run", "cpus"], lambda: _check_cpus(config))

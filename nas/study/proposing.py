@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
-from nas.search import Progress, SpaceProposals
+from nas.search import Progress, SamplerError, SpaceProposals, make_sampler
 from nas.search.spaces import Space as SearchSpace
 from nas.space import Decisions, Space
 from nas.study.config import StudyConfig
@@ -28,6 +29,16 @@ class Opened(Protocol):
 
     @property
     def warm(self) -> WarmStart: ...
+
+
+def check_sampler(config: StudyConfig) -> None:
+    """Raises `SpecError` for a sampler that there is not, and for options that it does not take, with the place."""
+    search = config.search
+    make = partial(make_sampler, search.chosen_sampler, search.options, seed=search.seed)
+    try:
+        make()
+    except SamplerError as error:
+        config.told_at(["search", *error.at], make)
 
 
 def proposals_of(study: Opened, space: SearchSpace) -> SpaceProposals:

@@ -11,7 +11,7 @@ from typing import Any
 
 from nas.arch import Architecture, Plan
 from nas.build import lower
-from nas.errors import NasError, StoreError
+from nas.errors import NasError, StoreError, nearest
 from nas.report import best, write_report
 from nas.report.best_network import drawn_networks
 from nas.report.words import reference
@@ -35,14 +35,18 @@ class Finished:
 
 
 def open_results(study: str | Path, base: Path = Path("results")) -> Results:
-    """The results of a study, by its folder or by its name within `base`. Raises `NasError` naming those there are."""
+    """The results of a study, by its folder or by its name within `base`. Raises `NasError` naming those near it."""
     folder = _folder_of(study, base)
     if folder is not None:
         config = read_resolved(folder)
         return Results(folder, storage=config["search"].get("storage"), name=config["name"])
-    there = sorted(path.parent.name for path in base.glob("*/study.yaml"))
-    known = f"in {base}/ there are: {', '.join(there)}" if there else f"there are none in {base}/ yet"
-    raise NasError(f"'{study}' must be a results folder or the name of one; {known}")
+    raise NasError(f"'{study}' must be a results folder or the name of one; {studies_near(study, base)}")
+
+
+def studies_near(study: str | Path, base: Path) -> str:
+    """The end of an error about a study that is not there: the nearest in `base`, and all of them."""
+    there = [path.parent.name for path in base.glob("*/study.yaml")]
+    return f"in {base}/: {nearest(Path(study).name, there)}" if there else f"there are none in {base}/ yet"
 
 
 def is_results(study: str | Path, base: Path) -> bool:

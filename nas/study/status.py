@@ -17,7 +17,11 @@ from nas.study.results import find_trial, network_stages, read_resolved
 
 
 def study_status(results: Results) -> dict[str, Any]:
-    """Counts by state, role and gate, the best within the budgets, and whether a driver is alive."""
+    """Counts by state, role and gate, the best within the budgets, and whether a driver is alive.
+
+    `asked` is of what `trained` counts, as a search counts it: the study's trials, or as many as were trained where
+    those are more, for it asked for more before or has networks of another space again.
+    """
     study = read_resolved(results.folder)
     records = results.records()
     candidates = [record for record in records if record.role == "candidate"]
@@ -25,6 +29,7 @@ def study_status(results: Results) -> dict[str, Any]:
     leader = best(records, study)
     driver = results.driver
     unfinished = "running" if driver else "interrupted"
+    asked = max(study["search"]["trials"], len(trained))
     pauses = {record.trial for record in trained if pauses_at_rung(record, study["search"])}
 
     def state(record: Record) -> str:
@@ -34,8 +39,8 @@ def study_status(results: Results) -> dict[str, Any]:
         "study": study["name"],
         "folder": str(results.folder),
         "running": f"process {driver['pid']} on {driver['host']}" if driver else None,
-        "asked": study["search"]["trials"],
-        "seconds_left": _seconds_left(trained, study["search"]["trials"], driver.get("since")),
+        "asked": asked,
+        "seconds_left": _seconds_left(trained, asked, driver.get("since")),
         "trained": dict(Counter(map(state, trained))),
         "rejected": dict(Counter(record.gate for record in candidates if record.gate)),
         "fallback": None

@@ -14,7 +14,7 @@ from nas.cost import Cost
 from nas.errors import NasError
 from nas.report import best
 from nas.schedule import Job, Resources, run
-from nas.search import Engine, Goals, Progress, Rungs, make_sampler
+from nas.search import Engine, Goals, Progress, Rungs
 from nas.search.gates import MEASURED_NAMES
 from nas.search.goals import check_names
 from nas.space import Decisions, Space
@@ -26,7 +26,7 @@ from nas.study.estimate import feasible_set
 from nas.study.few import few_networks, possible_trials
 from nas.study.keep import keep_best
 from nas.study.noting import differences, note_study, noted
-from nas.study.proposing import proposals_of, telling_of
+from nas.study.proposing import check_sampler, proposals_of, telling_of
 from nas.study.proxies import check_settings, keep_scores
 from nas.study.results import Finished, stored_plan, write_results
 from nas.study.run import nothing_left, with_share, write_environment
@@ -132,7 +132,7 @@ def open_table_study(config: StudyConfig, *, results: Path = Path("results"), fo
     """
     settings, search = config.evaluator, config.search
     assert settings is not None
-    config.told_at(["search", "sampler"], lambda: make_sampler(search.chosen_sampler, search.options, seed=search.seed))
+    check_sampler(config)
     if storage := search.storage:
         config.told_at(["search", "storage"], lambda: check_storage(storage))
     epochs = sorted(settings.epochs)

@@ -14,7 +14,7 @@ import numpy as np
 from nas.errors import DataError, InvalidArchitecture, NasError
 from nas.report.front import nondominated
 from nas.search import Goals, Lesson
-from nas.search.proposals import as_key
+from nas.search.history import as_key
 from nas.space import Decisions, Space
 from nas.store import Results
 from nas.store.files import write_json

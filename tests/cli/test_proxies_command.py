@@ -30,6 +30,12 @@ def test_networks_and_studies(nas, run_nas, tmp_path):
     front = json.loads(nas("report", "made_up", "--json"))
     assert {row["proxy"] for row in front["proxies"]} == {"params", "macs", "synflow", "naswot"}
 
+    code, out, err = run_nas("proxies", "mad_up")
+    assert (code, out) == (2, "")
+    words = "it may also be a results folder or the name of one, or a trial of a study (STUDY:best, STUDY:TRIAL); "
+    words += "in results/: did you mean 'made_up'?"
+    assert words in " ".join(err.split())
+
 
 def test_bad_input(run_nas):
     code, out, err = run_nas("proxies", "zoo/lenet5", "--only", "synflo")

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from nas.report import best, standings, summary_table, verdict
 from nas.report.aims import read_aims
+from nas.report.compared import comparison
 from nas.report.standing import best_baseline, inside
 from nas.store.record import Record
 
@@ -145,6 +146,14 @@ def test_rows_are_best_finalists_front_baselines():
             assert row.against is None
         else:
             assert row.against == pytest.approx(row.record.values["accuracy"] - known.values["accuracy"])
+
+
+def test_what_is_on_the_front_and_not_listed_is_counted():
+    front = [record(trial, 0.9 - 0.01 * trial, 1.4 - 0.1 * trial) for trial in range(8)]
+    assert sum(row.kind in ("best", "front") for row in standings(front, BUDGET)) == 5
+    assert "and 3 more on the front: see report.html, front.json" in printed(front, BUDGET)
+    assert "3 more on the front: see the table of all networks below" in comparison(front, read_aims(BUDGET))
+    assert "more on the front" not in printed(front[:5], BUDGET) + comparison(front[:5], read_aims(BUDGET))
 
 
 def test_inside_names_the_budgets_that_are_exceeded():

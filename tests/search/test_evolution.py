@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -205,8 +206,13 @@ def test_all_gates_turn_away_until_something_is_reached(name: str) -> None:
 
 
 def test_options_must_make_sense() -> None:
-    with pytest.raises(ValueError, match="at most population_size, but got 9 and 8"):
-        AgeingSampler(population_size=8, tournament_size=9)
+    for sizes, words in (
+        ({"population_size": 8, "tournament_size": 9}, r"they are 8 and 9 \(20 and 5 where not given\)"),
+        ({"population_size": 3}, r"population_size must be at least tournament_size, but they are 3 and 5 "),
+        ({"tournament_size": 0}, "tournament_size must be at least 1, but got 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            AgeingSampler(**sizes)
     with pytest.raises(ValueError, match="n_startup_trials must be at least 1, but got 0"):
         LocalSearchSampler(n_startup_trials=0)
 
@@ -344,3 +350,8 @@ def test_in_the_engine_no_network_comes_twice_and_stopping_changes_nothing(name:
     assert {record.origin["by"] for record in complete} == {name}
     assert all(record.origin["independent"] == 0 for record in records)
     assert [record.decisions for record in records] == [record.decisions for record in searched("whole", 80)]
+
+
+def test_a_key_keeps_apart_what_python_holds_equal() -> None:
+    assert len({as_key({"a": value}) for value in (1, True, 1.0, "1")}) == 4
+    assert as_key({"a": np.float64(1.5), "b": 2}) == as_key({"b": 2, "a": 1.5})

@@ -9,7 +9,7 @@ import pytest
 from nas.errors import NasError
 from nas.search import Budget, GoalError, Goals, Objective
 from nas.search.gates import Gates, Rejected
-from nas.search.goals import dominates
+from nas.search.goals import broken, dominates
 from nas.space.expression import parse
 
 
@@ -85,3 +85,27 @@ def test_a_budget_on_macs_says_that_they_are_the_most_where_they_depend_on_the_i
     with pytest.raises(Rejected) as found:
         gates.cost({"macs": 9, "macs_least": 9, "macs_expected": 9}, {})
     assert found.value.reason == "macs <= 5 is exceeded by 4; macs_expected <= 6 is exceeded by 3"
+
+
+def test_a_budget_from_below_is_missed_and_not_exceeded() -> None:
+    gates = Gates(Goals.parse(["maximize accuracy"], ["macs >= 5"]), lambda plan: plan)
+    with pytest.raises(Rejected) as found:
+        gates.cost({"macs": 1}, {})
+    assert found.value.reason == "macs >= 5 is missed by 4"
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("macs < 2 * params", "exceeded"),
+        ("9 >= macs", "exceeded"),
+        ("macs <= 9 and params <= 9", "exceeded"),
+        ("9 < macs", "missed"),
+        ("1 <= macs <= 9", "missed"),
+        ("macs == 9", "missed"),
+        ("not macs > 9", "missed"),
+        ("macs <= 1 + ...0123abcd", "missed"),
+    ],
+)
+def test_what_is_said_of_a_budget_that_does_not_hold(text: str, word: str) -> None:
+    assert broken(text) == word

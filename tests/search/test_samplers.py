@@ -70,6 +70,16 @@ def test_any_other_sampler() -> None:
     [
         ("tpa", {}, "did you mean 'tpe'"),
         ("tpe", {"n_startup": 3}, "did you mean 'n_startup_trials'"),
+        (
+            "tpe",
+            {"n_startup_trials": "many"},
+            "'n_startup_trials' of sampler 'tpe' must be a whole number, but got 'many'",
+        ),
+        ("surrogate", {"n_startup_trials": 2.5}, "must be a whole number, but got 2.5"),
+        ("ageing", {"population_size": True}, "must be a whole number, but got True"),
+        ("nsga2", {"crossover_prob": [0.5]}, r"must be a number, but got \[0.5\]"),
+        ("tpe", {"seed": "x"}, "must be a whole number or nothing"),
+        ("tpe", {"group": None}, "must be true or false, but got nothing"),
         ("optuna.samplers:No", {}, "must be importable"),
         ("no_such_module:x", {}, "must be importable"),
         ("json:dumps", {"obj": 1}, "must be an Optuna sampler"),
@@ -80,6 +90,10 @@ def test_any_other_sampler() -> None:
 def test_wrong_sampler(name: str, options: dict[str, object], message: str) -> None:
     with pytest.raises(SamplerError, match=message):
         make_sampler(name, options)
+
+
+def test_a_whole_number_is_a_number_and_nothing_may_be_given() -> None:
+    make_sampler("nsga2", {"crossover_prob": 1, "mutation_prob": None})
 
 
 def test_conditional_parameters_are_counted_as_independent() -> None:

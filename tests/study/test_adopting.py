@@ -158,6 +158,16 @@ def test_a_dry_run_lists_it_too(run, study, write_study, tmp_path):
     assert found == {"changes": ["space: s1.out: one of 4, 8, 16 -> one of 8, 16"]}
 
 
+def test_another_sampler_keeps_the_study_of_before_and_every_trial(run, study, tmp_path):
+    before, _ = run(study)
+    begun = (tmp_path / "r" / "study.yaml").read_text()
+    after, _ = run(study | {"search": study["search"] | {"sampler": "tpe"}}, adopt=True)
+    assert after == before
+    assert [file.name for file in sorted((tmp_path / "r").glob("study*.yaml"))] == ["study.1.yaml", "study.yaml"]
+    assert (tmp_path / "r" / "study.1.yaml").read_text() == begun
+    assert not (tmp_path / "r" / "adopted.json").exists()
+
+
 @pytest.mark.parametrize("dies_at", ["begin_again", "write_text"])
 def test_killed_while_adopting(run, study, tmp_path, monkeypatch, dies_at):
     before, _ = run(study)
@@ -182,6 +192,7 @@ def test_killed_while_adopting(run, study, tmp_path, monkeypatch, dies_at):
         run(smaller, adopt=True)
     else:
         run(smaller)  # the space was adopted
+    assert [file.name for file in (tmp_path / "r").glob("study.*.yaml")] == ["study.1.yaml"]
     after = {r.trial: r for r in open_results(tmp_path / "r").records("candidate")}
     assert sum(r.state == "complete" for r in after.values()) == 6
     assert {r.gate for r in after.values()} >= {"outside"}

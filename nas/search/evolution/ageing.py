@@ -14,6 +14,7 @@ from nas.search.neighbours import moves
 from nas.search.replaying import ReplayingSampler
 from nas.search.sources import Source
 
+_POPULATION, _TOURNAMENT = 20, 5
 _TOURNAMENTS = 20  # parents that are tried, where all neighbours of one are known
 
 
@@ -32,14 +33,16 @@ class AgeingSampler(ReplayingSampler):
         self,
         *,
         seed: int | None = None,
-        population_size: int = 20,
-        tournament_size: int = 5,
+        population_size: int = _POPULATION,
+        tournament_size: int = _TOURNAMENT,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
-        if not 1 <= tournament_size <= population_size:
+        if tournament_size < 1:
+            raise ValueError(f"tournament_size must be at least 1, but got {tournament_size}")
+        if population_size < tournament_size:
             raise ValueError(
-                "tournament_size must be at least 1 and at most population_size, but got "
-                f"{tournament_size} and {population_size}"
+                f"population_size must be at least tournament_size, but they are {population_size} and "
+                f"{tournament_size} ({_POPULATION} and {_TOURNAMENT} where not given)"
             )
         super().__init__(population_size, seed, constraints_func)
         self._population_size = population_size

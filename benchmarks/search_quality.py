@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.queries < 1 or options.seeds < 1:
         parser.error(f"--queries and --seeds must be at least 1, but got {options.queries} and {options.seeds}")
-    names = [choose_sampler(name, options.queries) for name in options.samplers.split(",")]
+    names = list(dict.fromkeys(choose_sampler(name, options.queries) for name in options.samplers.split(",")))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         pairs = asked_for(options.accuracy, options.cost, options.pair, options.single)

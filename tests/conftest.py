@@ -41,12 +41,11 @@ def pytest_configure():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        for group, members in GROUPS.items():
-            if members.intersection(item.path.relative_to(Path(__file__).parent).parts):
-                item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item):
+    # Not when all are collected: by then pytest-xdist has read the groups.
+    for group, members in GROUPS.items():
+        if members.intersection(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_addoption(parser):

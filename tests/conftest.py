@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,25 @@ TINY_SPACE = {
     "head": ["pool", "classifier"],
 }
 
-# Folders whose tests measure, start Ray or kill processes: they take turns, in one process, where there are several.
-TAKE_TURNS = {"cli", "measure", "schedule", "search", "store", "study"}
+# Folders and files whose tests measure or start Ray, and those that share a browser: each group takes turns, in one
+# process, where there are several.
+GROUPS = {
+    "host": {"cli", "measure", "schedule", "test_meters.py", "test_search_live.py"},
+    "browser": {"browse", "test_browser.py"},
+}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in TAKE_TURNS:
-            item.add_marker(pytest.mark.xdist_group("host"))
+def pytest_configure():
+    """Who started the tests may have had SIGINT ignored, as shells do for what runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_itemcollected(item):
+    # Not when all are collected: by then pytest-xdist has read the groups.
+    for group, members in GROUPS.items():
+        if members.intersection(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_addoption(parser):

@@ -40,7 +40,7 @@ class Case:
     in_shape: Shape
 
     def create(self, seed: int = 0) -> BlockModule:
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` formats the stack for each absent accelerator
         module = blocks.create(self.block, self.in_shape)
         if isinstance(self.in_shape, PyramidShape) or module.gives_pyramid or module.side is not None:
             return Flat(module, self.in_shape, shape_behind(self.block, self.in_shape))
@@ -53,10 +53,15 @@ class Case:
         return f"{self.block.canonical} behind {self.in_shape}"
 
 
-def variations(fields: Mapping[str, Any], specs: Mapping[str, FieldSpec]) -> Iterator[dict[str, Any]]:
-    """The fields with one of them changed at a time: every word, every kind of part, both truth values, numbers."""
+def variations(
+    fields: Mapping[str, Any], specs: Mapping[str, FieldSpec], *, inside: bool = True
+) -> Iterator[dict[str, Any]]:
+    """The fields with one of them changed at a time: every word, every kind of part, both truth values, numbers.
+
+    With `inside` also what is inside of each kind of part; what the fields have inside of their own parts is always.
+    """
     for name, spec in specs.items():
-        for value in _values(spec):
+        for value in _values(spec, inside):
             yield {**fields, name: value}
         given = fields.get(name)
         if spec.kind == "part" and isinstance(given, Mapping):
@@ -65,13 +70,13 @@ def variations(fields: Mapping[str, Any], specs: Mapping[str, FieldSpec]) -> Ite
                 yield {**fields, name: {kind: changed}}
 
 
-def _values(spec: FieldSpec) -> Iterator[Any]:
+def _values(spec: FieldSpec, inside: bool = True) -> Iterator[Any]:
     if spec.kind == "part":
         for kind in blocks.part_names(str(spec.family)):
             inner = blocks.part(str(spec.family), kind)
             varied = ({kind: {field: value}} for field, deeper in inner.items() for value in _values(deeper))
             shared_only = getattr(blocks.PARTS[str(spec.family)][kind], "shared_only", False)
-            for part in itertools.chain((kind,), varied):
+            for part in itertools.chain((kind,), varied if inside else ()):
                 yield {"@@shared": part} if shared_only else part
     elif spec.kind == "str":
         yield from spec.options
@@ -96,10 +101,15 @@ def example_cases(name: str) -> tuple[Case, ...]:
 
 @cache
 def varied_cases(name: str) -> tuple[Case, ...]:
-    """Every field of every example varied, on the first shape where it can be built."""
+    """Every field of every example varied, on the first shape where it can be built.
+
+    What is inside of a part is varied in the first example only, and does the same in the others.
+    """
     spec = blocks.block(name)
     outs = {"fixed": (None,), "classes": (10,), "required": (24,), "free": (32, None)}[spec.out]
-    varied = [fields for example in blocks.BLOCKS[name].examples for fields in variations(example, spec.fields)]
+    first, *others = blocks.BLOCKS[name].examples
+    varied = list(variations(first, spec.fields))
+    varied += [fields for example in others for fields in variations(example, spec.fields, inside=False)]
     cases = (next(_buildable(name, (fields,), outs, (1,)), None) for fields in varied)
     return tuple(dict.fromkeys(case for case in cases if case))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from made_up_meter import StudyMeter
 
 from nas.cli import main
 
@@ -22,6 +23,15 @@ def run_nas(monkeypatch, capsys, tmp_path):
         return caught.value.code or 0, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def meter(monkeypatch):
+    """Measures for studies and ladders in no time."""
+    made_up = StudyMeter()
+    for module in ("meters", "ladder"):
+        monkeypatch.setattr(f"nas.study.{module}.open_meter", lambda *args, **options: made_up)
+    return made_up
 
 
 @pytest.fixture

@@ -260,7 +260,7 @@ def test_a_resolution_among_others_is_told_with_its_option(run_nas, windows, tmp
     assert "mine.yaml:4:31: at input.resolution.choice.0: 65 does not suit the network" in words
 
 
-def test_a_baseline_that_does_not_suit_the_data(run_nas, tiny_study, write_study, windows):
+def test_a_baseline_that_does_not_suit_the_data(run_nas, meter, tiny_study, write_study, windows):
     windows.write_text(WINDOWS.replace("size: 7", "size: 2"))
     code, _, err = run_nas("search", write_study(tiny_study | {"baselines": [str(windows)]}), "--dry-run")
     assert code == 0, err  # the window is as large as the map
@@ -330,7 +330,7 @@ def test_one_class_only(run_nas, tiny_study, write_study, tmp_path):
     assert "at least two classes" in err
 
 
-def test_an_unreadable_image_is_named_or_counted(run_nas, tiny_study, write_study, tmp_path):
+def test_an_unreadable_image_is_named_or_counted(run_nas, meter, tiny_study, write_study, tmp_path):
     root = class_folders(tmp_path / "images", ["cat", "dog", "owl"])
     (root / "dog" / "broken.png").write_bytes(b"not an image")
     tiny_study["data"] = {"name": "folder", "resolution": 8, "channels": 1}
@@ -374,7 +374,7 @@ def test_a_budget_that_nothing_meets(run_nas, tiny_study, write_study, tmp_path)
     assert not (tmp_path / "r").exists(), "nothing stands in the way of the next try"
 
 
-def test_another_study_in_the_folder(run_nas, tiny_study, write_study, tmp_path):
+def test_another_study_in_the_folder(run_nas, meter, tiny_study, write_study, tmp_path):
     folder = tmp_path / "r"
     assert run_nas("search", write_study(tiny_study), "--out", folder)[0] == 0
     tiny_study["budgets"] = ["macs <= 50000"]

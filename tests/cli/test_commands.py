@@ -65,7 +65,7 @@ def test_search_from_start_to_model(nas, tiny_study, write_study, tmp_path):
     assert json.loads(nas("status", "tiny", "--json"))["asked"] == 4
 
 
-def test_a_trial_is_called_by_its_study_and_takes_other_data(nas, run_nas, tiny_study, write_study, tmp_path):
+def test_a_trial_is_called_by_its_study_and_takes_other_data(nas, run_nas, meter, tiny_study, write_study, tmp_path):
     nas("search", write_study(tiny_study | {"finalists": {"count": 0}}))
     own = json.loads(nas("profile", "tiny:0", "--json"))
     assert own["name"] == "tiny:0"

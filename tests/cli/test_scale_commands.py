@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 import torch
 import yaml
-from made_up_meter import StudyMeter
 
 from nas.scale.laws import fit_power_law
 from nas.scale.surface import fit_surface
@@ -24,14 +23,6 @@ BASE = {
     "head": ["pool", "classifier"],
 }
 KEYS = {"name", "phi", "depth", "width", "resolution", "params", "macs", "activations"}
-
-
-@pytest.fixture
-def meter(monkeypatch):
-    made_up = StudyMeter()
-    for module in ("meters", "ladder"):
-        monkeypatch.setattr(f"nas.study.{module}.open_meter", lambda *args, **options: made_up)
-    return made_up
 
 
 def test_the_published_ladder_beside_the_formula(nas):

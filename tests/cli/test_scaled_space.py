@@ -34,7 +34,7 @@ def test_a_network_that_scales_itself_is_profiled(nas, tmp_path):
     assert 3.9 * once < twice < 4 * once
 
 
-def test_a_scaled_network_is_searched_from_end_to_end(nas, tiny_study, write_study, tmp_path):
+def test_a_scaled_network_is_searched_from_end_to_end(nas, meter, tiny_study, write_study, tmp_path):
     study = tiny_study | {"space": tiny_study["space"] | {"scale": SCALE, "constraints": ["scale.phi != 0"]}}
     nas("search", write_study(study), "--out", "results")
     records = list(open_results("results", tmp_path).records())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 from dataclasses import replace
 
@@ -29,15 +30,32 @@ def space():
     return open_space(SPACE)
 
 
-@pytest.fixture(autouse=True)
-def _small_pools(monkeypatch):
-    monkeypatch.setattr("nas.study.calibration_run.LEAST_POOL", 200)
-    monkeypatch.setattr("nas.study.calibrate.LEAST_POOL", 200)
+@pytest.fixture(scope="module", autouse=True)
+def _small_pools():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.study.calibration_run.LEAST_POOL", 200)
+        patch.setattr("nas.study.calibrate.LEAST_POOL", 200)
+        yield
+
+
+@pytest.fixture(scope="module")
+def wanted(space):
+    return Wanted(space, DEVICE, networks=60, hold_out=30)
+
+
+@pytest.fixture(scope="module")
+def finished(wanted, tmp_path_factory):
+    """A calibration of what is wanted, with the folder of its files; to be copied."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    return run(wanted, folder / "c.json")[0], folder
 
 
 @pytest.fixture
-def wanted(space):
-    return Wanted(space, DEVICE, networks=60, hold_out=30)
+def calibrated(finished, tmp_path):
+    """That calibration and its file, which a test may change."""
+    done, folder = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return done, tmp_path / "c.json"
 
 
 def run(wanted, file, meter=None, blocks=None):
@@ -75,10 +93,9 @@ def test_it_predicts_networks_it_never_saw_and_is_read_back_as_it_was_written(wa
         "p50": again.witness.ms, "low": again.witness.low, "high": again.witness.high})  # fmt: skip
 
 
-def test_the_networks_held_out_are_not_learnt_from_before_the_error_is_told(wanted, tmp_path):
+def test_the_networks_held_out_are_not_learnt_from_before_the_error_is_told(wanted, calibrated, tmp_path):
     """A network held out takes ten times as long as it should: it cannot be predicted."""
-    file = tmp_path / "c.json"
-    run(wanted, file)
+    _, file = calibrated
     tests = {line["arch_id"] for line in lines(file) if line["test"]}
     slow = MadeUpMeter(change=lambda architecture: {"p50": 50.0, "low": 49.9, "high": 50.1}
                        if architecture.arch_id in tests else {})  # fmt: skip
@@ -131,18 +148,16 @@ def test_blocks_measured_alone_come_first_and_make_a_small_calibration_better(sp
     assert again.count(plan).prior_ms == pytest.approx(MadeUpMeter().measure(plan.architecture).p50, rel=0.1)
 
 
-def test_more_networks_are_added_to_what_is_there(space, wanted, tmp_path):
-    file, more = tmp_path / "c.json", MadeUpMeter()
-    run(wanted, file)
+def test_more_networks_are_added_to_what_is_there(space, calibrated):
+    (_, file), more = calibrated, MadeUpMeter()
     done, _ = run(Wanted(space, DEVICE, networks=70, hold_out=30), file, more)
     assert more.measured.total() == 11
     assert done.standing.learnt == 70
     assert done.calibration.held_out.n == 30
 
 
-def test_what_was_measured_in_another_environment_is_left_out(wanted, tmp_path):
-    file = tmp_path / "c.json"
-    run(wanted, file)
+def test_what_was_measured_in_another_environment_is_left_out(wanted, calibrated):
+    _, file = calibrated
     other = MadeUpMeter(environment={"torch": "2.1"})
     done, _ = run(wanted, file, other)
     assert other.measured.total() == 91
@@ -152,9 +167,8 @@ def test_what_was_measured_in_another_environment_is_left_out(wanted, tmp_path):
     assert minute.measured.total() == 1
 
 
-def test_a_device_that_is_not_as_fast_as_it_was_is_an_error(wanted, tmp_path):
-    file = tmp_path / "c.json"
-    run(wanted, file)
+def test_a_device_that_is_not_as_fast_as_it_was_is_an_error(wanted, calibrated):
+    _, file = calibrated
     once = iter([{"p50": 9.0, "low": 8.9, "high": 9.1}])
     run(wanted, file, MadeUpMeter(change=lambda architecture: next(once, {})))  # off by chance, and then no more
     with pytest.raises(DeviceError, match=r"network \w{16} took .* ms then and takes .* ms now; .* --anew"):
@@ -218,8 +232,8 @@ def test_a_device_that_is_gone_for_good_ends_it_at_once(wanted, tmp_path):
     assert len(asked) == 1
 
 
-def test_a_budget_below_the_fastest_network_names_it(wanted, tmp_path):
-    done, _ = run(wanted, tmp_path / "c.json")
+def test_a_budget_below_the_fastest_network_names_it(wanted, finished):
+    done, _ = finished
     meter = MadeUpMeter()
     check_budget(done, wanted, meter, 1.1 * done.fastest.ms)
     assert not meter.measured
@@ -229,7 +243,7 @@ def test_a_budget_below_the_fastest_network_names_it(wanted, tmp_path):
         check_budget(done, wanted, meter, 0.01)
     assert meter.measured.total() == 3
     fastest = min(
-        MadeUpMeter().measure(each.plan.architecture).p50 for each in draw_pool(wanted.space, 5000, random.Random(9))
+        MadeUpMeter().measure(each.plan.architecture).p50 for each in draw_pool(wanted.space, 2000, random.Random(9))
     )
     check_budget(done, wanted, meter, 1.02 * fastest)
 
@@ -270,8 +284,8 @@ def test_what_changes_the_networks_changes_the_identity_of_a_space(space):
     assert len({identity(each) for each in (space, *others)}) == 6
 
 
-def test_a_calibration_of_something_else_says_what_changed(space, wanted, tmp_path):
-    done, _ = run(wanted, tmp_path / "c.json")
+def test_a_calibration_of_something_else_says_what_changed(space, finished):
+    done, _ = finished
     calibration = done.calibration
     now = MadeUpMeter().measure(space.decode(calibration.witness.decisions).architecture).to_json()
     check_here(calibration, space, DEVICE, Protocol(), now)

@@ -219,7 +219,8 @@ def test_scales_keep_order_and_come_back(values: tuple[float, ...], logarithmic:
     standard = scale.standard(found)
     assert (np.diff(standard) >= 0).all()
     assert scale.distances(standard[:2]) == pytest.approx(scale.positive(found[:2]))
-    assert scale.far(10.0) <= scale.distances(np.array([10.0]))[0]
+    assert scale.beyond(0.0) >= scale.distances(np.zeros(1))[0]
+    assert scale.beyond(10.0) <= scale.distances(scale.standard(found)).max()
 
 
 def test_sums_are_told_as_they_are_and_products_by_their_logarithms() -> None:

@@ -22,7 +22,6 @@ _DOUBT = 2.0  # how many values (of a variance of one) the first guess of the en
 _AT_ONCE = 512  # rows that are predicted together, few enough for a processor's cache
 _ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15
 _FEWEST = 20  # draws at random whose worst is the reference point, however few are finished
-_MARGIN = 1.1  # the reference point is so many times as far
 
 
 class Learner:
@@ -154,7 +153,7 @@ class Models:
         """The reference point in one objective: about the worst of as many networks at random as are finished."""
         mean, deviation = self._predict(objective, self._at_large)
         share = 1 - 1 / max(_FEWEST, finished)
-        return _MARGIN * self._scales[objective].far(np.quantile(mean + deviation * self._chances, share))
+        return self._scales[objective].beyond(np.quantile(mean + deviation * self._chances, share))
 
 
 def best_of(told: Sequence[Told]) -> list[Told]:

@@ -12,8 +12,11 @@ from nas.search.sources import Matrix
 from nas.search.surrogate.acquisition import Belief, LogNormal, Normal
 
 # In robust standard deviations from the median: how bad a value may be, and how good, before it counts as just that;
-# and from where on a value is worth nothing, so that what is as bad as can be is surely not worth it.
-_WORST, _BEST, _WORTHLESS = 2.0, 4.0, 2.0
+# and from where on a value is worth nothing, so that what is as bad as can be is surely not worth it. Sums have short
+# tails, but logarithms of errors a long one, of networks that do not learn.
+_WORST, _BEST = 3.0, 4.0
+_WORTHLESS_SUM, _WORTHLESS_LOGARITHM = 2.5, 2.0
+_MARGIN = 1.1  # how many times as far is somewhat worse
 _STRENGTHS = (0.1, 1.0, 10.0)  # of the ridge regression
 _TO_DEVIATION = 1.4826  # median absolute deviation of a normal distribution, to its standard deviation
 
@@ -46,7 +49,7 @@ class Scale:
         if not logarithmic:
             low = max(low, 0.0)
         clipped = np.clip(grades, low, high)
-        worthless = middle + _WORTHLESS * width
+        worthless = middle + (_WORTHLESS_LOGARITHM if logarithmic else _WORTHLESS_SUM) * width
         return cls(logarithmic, offset, float(clipped.mean()), float(clipped.std()) + 1e-9, low, high, worthless)
 
     @classmethod
@@ -94,9 +97,11 @@ class Scale:
         make = LogNormal if self.logarithmic else Normal
         return make(self.center + self.spread * mean, self.spread * deviation)
 
-    def far(self, standard: float) -> float:
-        """The distance of a bad standard value, which may not be worse than what is worth nothing."""
-        return float(self._distance(min(self.center + self.spread * standard, self.worthless)))
+    def beyond(self, standard: float) -> float:
+        """A distance somewhat worse than a standard value, but no worse than what is worth nothing."""
+        return float(
+            min(_MARGIN * self._distance(self.center + self.spread * standard), self._distance(self.worthless))
+        )
 
     def _distance(self, grades: Any) -> Matrix:
         return np.asarray(np.exp(grades) if self.logarithmic else np.maximum(grades, 0.0))

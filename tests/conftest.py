@@ -42,7 +42,6 @@ def pytest_configure():
 
 
 def pytest_itemcollected(item):
-    # Not when all are collected: by then pytest-xdist has read the groups.
     for group, members in GROUPS.items():
         if members.intersection(item.path.relative_to(Path(__file__).parent).parts):
             item.add_marker(pytest.mark.xdist_group(group))

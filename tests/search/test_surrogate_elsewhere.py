@@ -148,7 +148,7 @@ def test_an_ensemble_learns_and_repeats() -> None:
     rows = encoder.encode(cells(60))
     values = np.array([error(cell) for cell in cells(60)])
     values = (values - values.mean()) / values.std()
-    first, second = (Ensemble(encoder) for _ in range(2))
+    first, second = (Ensemble(encoder.groups, encoder.width) for _ in range(2))
     for each in (first, second):
         each.fit(rows, values, 200)
     assert np.corrcoef(first.predict(rows), values)[0, 1] > 0.98

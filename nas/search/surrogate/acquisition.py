@@ -1,17 +1,12 @@
 """How much a network is expected to add to the front: expected hypervolume improvement, of any number of objectives.
 
-Objectives are at least zero, small is better, and each is believed by itself. The improvement is the integral, over
-what no point of the front dominates, of the probability to dominate that place too (M. Emmerich et al., 2016:
+Objectives are positive, small is better, and each is log-normal by itself. The improvement is the integral, over what
+no point of the front dominates, of the probability to dominate that place too (M. Emmerich et al., 2016:
 A multicriteria generalization of Bayesian global optimization). That region is cut into boxes, so the integral is a
 sum of products. With one objective this is the expected improvement.
 """
 
 from __future__ import annotations
-
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import moocore
 import numpy as np
@@ -30,44 +25,8 @@ def non_dominated(points: Matrix) -> NDArray[np.bool_]:
     return np.asarray(moocore.is_nondominated(points)) if len(points) else np.zeros(0, bool)
 
 
-class Belief(Protocol):
-    """What is believed of one objective of many networks."""
-
-    def shortfall(self, end: float) -> Matrix:
-        """The expectation of how far each value stays below `end`."""
-        ...
-
-
-@dataclass(frozen=True)
-class Normal:
-    """Means and standard deviations of normal values; what would be below zero counts as zero."""
-
-    mean: Matrix
-    deviation: Matrix
-
-    def shortfall(self, end: float) -> Matrix:
-        return np.maximum(self._below(end) - self._below(0.0), 0.0)
-
-    def _below(self, end: float) -> Matrix:
-        z = (end - self.mean) / self.deviation
-        return np.asarray((end - self.mean) * ndtr(z) + self.deviation * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi))
-
-
-@dataclass(frozen=True)
-class LogNormal:
-    """Means and standard deviations of the logarithm of positive values."""
-
-    mean: Matrix
-    deviation: Matrix
-
-    def shortfall(self, end: float) -> Matrix:
-        z = (np.log(end) - self.mean) / self.deviation
-        worth: Matrix = end * ndtr(z) - np.exp(self.mean + self.deviation**2 / 2) * ndtr(z - self.deviation)
-        return np.maximum(worth, 0.0)
-
-
-def expected_improvement(beliefs: Sequence[Belief], front: Matrix, reference: Matrix) -> Matrix:
-    """Of each network that there are `beliefs` of, one an objective.
+def expected_improvement(mean: Matrix, deviation: Matrix, front: Matrix, reference: Matrix) -> Matrix:
+    """Of each row of `mean` and `deviation`, (n, objectives), both of the logarithm.
 
     `front` are points, (m, objectives), of which those beyond the `reference` point do not count.
     """
@@ -75,10 +34,11 @@ def expected_improvement(beliefs: Sequence[Belief], front: Matrix, reference: Ma
     inside = np.unique(front[(front < reference).all(1)], axis=0)
     inside = _thinned(inside[non_dominated(inside)], _MOST_POINTS.get(objectives, _FEW_POINTS))
     ends = [np.unique(np.append(inside[:, axis], reference[axis])) for axis in range(objectives)]
-    below = []
-    for belief, each in zip(beliefs, ends, strict=True):
-        found = np.stack([belief.shortfall(end) for end in each])
-        below.append(np.vstack([np.zeros_like(found[:1]), found]))  # row 0: the lower end of all boxes
+    # Row 0 is the lower end of all boxes, which nothing is below.
+    below = [
+        np.vstack([np.zeros(len(mean)), *(_shortfall(end, mean[:, axis], deviation[:, axis]) for end in ends[axis])])
+        for axis in range(objectives)
+    ]
     places = np.stack([np.searchsorted(ends[axis], inside[:, axis]) + 1 for axis in range(objectives)], axis=1)
     return _integral(places, below, [len(each) for each in ends])
 
@@ -94,6 +54,13 @@ def _integral(points: NDArray[np.int64], below: list[Matrix], tops: list[int]) -
         total += slab * _integral(points[points[:, -1] <= floor][:, :-1], rest, tops[:-1])
         floor = end
     return total
+
+
+def _shortfall(end: float, mean: Matrix, deviation: Matrix) -> Matrix:
+    """The expectation of how far a log-normal value stays below `end`."""
+    z = (np.log(end) - mean) / deviation
+    found: Matrix = end * ndtr(z) - np.exp(mean + deviation**2 / 2) * ndtr(z - deviation)
+    return np.maximum(found, 0.0)
 
 
 def _thinned(front: Matrix, most: int) -> Matrix:

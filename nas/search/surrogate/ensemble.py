@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from nas.search.sources import Matrix
-from nas.search.surrogate.features import Encoder
+from nas.search.surrogate.features import Group
 
 _MEMBERS, _HIDDEN = 8, 64
 _FOLDS = 4  # each row is not seen by one in so many networks
@@ -29,9 +30,10 @@ class Ensemble:
     Each row is left out by some of them, which tell how good the ensemble is.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        sizes = [encoder.width + sum(group.width for group in encoder.groups), _HIDDEN, _HIDDEN, 1]
+    def __init__(self, groups: Sequence[Group], width: int) -> None:
+        self._groups = tuple(groups)
+        self._usual = math.sqrt(max(1, sum(group.positions for group in groups)))
+        sizes = [width + sum(group.width for group in groups), _HIDDEN, _HIDDEN, 1]
         chance = torch.Generator().manual_seed(0)
         self._weights = [
             (torch.randn(_MEMBERS, a, b, generator=chance) * math.sqrt((2 if b > 1 else 1) / a)).requires_grad_()
@@ -63,7 +65,12 @@ class Ensemble:
         return np.asarray(((found * absent).sum(0) / absent.sum(0)).double())
 
     def _inputs(self, x: Matrix) -> Tensor:
-        return torch.as_tensor(self._encoder.with_counts(x), dtype=torch.float32)
+        rows = torch.as_tensor(x, dtype=torch.float32)
+        counts = []
+        for group in self._groups:
+            block = rows[:, group.start : group.start + group.positions * group.width]
+            counts.append(block.reshape(-1, group.positions, group.width).sum(1) / self._usual)
+        return torch.cat([rows, *counts], 1)
 
     def _forward(self, rows: Tensor) -> Tensor:
         *hidden, last = zip(self._weights, self._biases, strict=True)

@@ -76,17 +76,6 @@ class Encoder:
                     row[at + index] = 1.0
         return found
 
-    def with_counts(self, rows: Matrix) -> Matrix:
-        """Encoded rows, and beside them how often each value occurs in each group."""
-        counts = [
-            rows[:, group.start : group.start + group.positions * group.width]
-            .reshape(-1, group.positions, group.width)
-            .sum(1)
-            for group in self.groups
-        ]
-        usual = math.sqrt(max(1, sum(group.positions for group in self.groups)))
-        return np.hstack([rows, *(count / usual for count in counts)])
-
 
 def _question(name: str, distribution: BaseDistribution) -> Any:
     word = re.sub(r"\d+", "", name.rpartition(".")[2])

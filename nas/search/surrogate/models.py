@@ -22,6 +22,7 @@ _DOUBT = 2.0  # how many values (of a variance of one) the first guess of the en
 _AT_ONCE = 512  # rows that are predicted together, few enough for a processor's cache
 _ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15
 _FEWEST = 20  # draws at random whose worst is the reference point, however few are finished
+_MARGIN = 1.1  # the reference point is so many times as far
 
 
 class Learner:
@@ -33,7 +34,7 @@ class Learner:
 
     def __init__(self, encoder: Encoder) -> None:
         self._process = GaussianProcess(encoder.groups)
-        self._ensemble = Ensemble(encoder)
+        self._ensemble = Ensemble(encoder.groups, encoder.width)
         self._begun = False
 
     def learn(self, features: Matrix, values: Matrix, seed: int) -> None:
@@ -97,8 +98,7 @@ class Models:
             params = [each.params for each in told] + [each.params for each in given if each.number not in known]
             values = [each.values[objective] for each in told if each.values is not None]
             values += [each.values[objective] for each in given if each.number not in known]
-            features = self._encoder.encode(params)
-            scale = Scale.suited(np.array(values), self._encoder.with_counts(features))
+            features, scale = self._encoder.encode(params), Scale.of(np.array(values))
             theirs = {
                 name: (
                     self._encoder.encode([hint.params for hint in hints[-_LEARNT:]]),
@@ -135,25 +135,31 @@ class Models:
         if not self._front:
             return chance - exceeded
         front = np.array([each.values for each in self._front])
-        points, beliefs = [], []
+        points, means, deviations = [], [], []
         for objective, (scale, best) in enumerate(zip(self._scales, front.T, strict=True)):
             expected = self._learners[objective].believe(running) + self._related[objective].predict(running)[0]
-            points.append(np.append(scale.positive(best), scale.distances(expected)[feasible]))
-            beliefs.append(scale.belief(*self._predict(objective, features)))
-        improvement = expected_improvement(beliefs, np.stack(points, axis=1), np.array(self._reference))
+            believed, _ = scale.of_logarithm(expected, np.zeros(len(running)))
+            mean, deviation = self._predict(objective, features)
+            points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
+            means.append(mean)
+            deviations.append(deviation)
+        improvement = expected_improvement(
+            np.stack(means, axis=1), np.stack(deviations, axis=1), np.stack(points, axis=1), np.array(self._reference)
+        )
         return np.asarray(improvement * chance)
 
     def _predict(self, objective: int, features: Matrix) -> tuple[Matrix, Matrix]:
-        """Mean and standard deviation of standard values of one objective."""
+        """Mean and standard deviation of the logarithm of one objective."""
         mean, deviation = self._learners[objective].predict(features)
         elsewhere, variance = self._related[objective].predict(features)
-        return mean + elsewhere, np.sqrt(deviation**2 + variance)
+        return self._scales[objective].of_logarithm(mean + elsewhere, np.sqrt(deviation**2 + variance))
 
     def _far(self, objective: int, finished: int) -> float:
         """The reference point in one objective: about the worst of as many networks at random as are finished."""
         mean, deviation = self._predict(objective, self._at_large)
         share = 1 - 1 / max(_FEWEST, finished)
-        return self._scales[objective].beyond(np.quantile(mean + deviation * self._chances, share))
+        far = np.log(_MARGIN) + np.quantile(mean + deviation * self._chances, share)
+        return float(np.exp(min(far, self._scales[objective].worthless)))
 
 
 def best_of(told: Sequence[Told]) -> list[Told]:

@@ -204,7 +204,13 @@ def test_places_that_ask_the_same_are_one_group() -> None:
     )
     assert [(group.positions, group.width) for group in encoder.groups] == [(2, 3), (1, 2), (1, 2)]
     row = encoder.encode([{"s1.0.op": "b", "rate": 1e-3, "only": "x", "unknown": 1}])[0]
-    assert row.tolist() == pytest.approx([0, 1, 0, 0, 0, 0, 0, 0, 0.5, 1])
+    places, counts = row[: encoder.places].tolist(), row[encoder.places :].tolist()
+    assert places == pytest.approx([0, 1, 0, 0, 0, 0, 0, 0, 0.5, 1])
+    assert counts == pytest.approx([0, 1, 0, 0, 0, 0.5, 1])
+    assert len(row) == encoder.width
+    assert [group.counts for group in encoder.groups] == [10, 13, 15]
+    both = encoder.encode([{"s1.0.op": "b", "s2.1.op": "b"}])[0]
+    assert both[10:13].tolist() == [0, 2, 0]
 
 
 def test_scales_keep_order_and_come_back() -> None:

@@ -156,7 +156,7 @@ def test_an_ensemble_learns_and_repeats() -> None:
     apart = np.abs(first.left_out(rows) - values).mean()
     assert np.abs(first.predict(rows) - values).mean() < apart < 0.5
     assert first.predict(rows[:0]).shape == (0,)
-    assert Ensemble((Group(0, 1, 2, ordered=True),), 2).predict(np.zeros((3, 2))).shape == (3,)
+    assert Ensemble((Group(0, 1, 2, ordered=True, counts=2),), 4).predict(np.zeros((3, 4))).shape == (3,)
 
 
 def test_of_paused_trials_that_is_promising_which_should_end_on_the_front() -> None:
@@ -190,3 +190,24 @@ def test_what_is_left_out_is_what_a_process_without_it_expects() -> None:
         rest = np.arange(20) != index
         process.condition(rows[rest], values[rest])
         assert process.predict(rows[[index]])[0][0] - values[index] == pytest.approx(found[index])
+
+
+def test_believing_one_after_the_other_is_believing_all_at_once() -> None:
+    encoder = Encoder(DIGITS)
+    every = encoder.encode(cells(60))
+    rows, running, looked_at = every[:20], every[20:24], every[24:]
+    values = np.array([error(cell) for cell in cells(20)])
+    values = (values - values.mean()) / values.std()
+    process, fresh = GaussianProcess(encoder.groups), GaussianProcess(encoder.groups)
+    process.condition(rows, values)
+    alone = process.predict(looked_at)[1]
+    for believed in (running[:0], running[:1], running, running, running[2:]):
+        expected = process.believe(believed)
+        found = process.predict(looked_at)
+        fresh.condition(rows, values)
+        assert expected == pytest.approx(fresh.believe(believed))
+        assert np.stack(found) == pytest.approx(np.stack(fresh.predict(looked_at.copy())))
+        assert (found[1] < alone - 1e-6).any() == bool(len(believed))
+    process.condition(rows[:10], values[:10])
+    fresh.condition(rows[:10], values[:10])
+    assert np.stack(process.predict(looked_at)) == pytest.approx(np.stack(fresh.predict(looked_at.copy())))

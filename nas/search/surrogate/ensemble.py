@@ -31,16 +31,19 @@ class Ensemble:
     """
 
     def __init__(self, groups: Sequence[Group], width: int) -> None:
-        self._groups = tuple(groups)
-        self._usual = math.sqrt(max(1, sum(group.positions for group in groups)))
-        sizes = [width + sum(group.width for group in groups), _HIDDEN, _HIDDEN, 1]
+        """`width` is the number of columns of features, of which some count over the positions of `groups`."""
+        self._scale = torch.ones(width)
+        usual = math.sqrt(max(1, sum(group.positions for group in groups)))
+        for group in groups:
+            self._scale[group.counts : group.counts + group.width] = 1 / usual
+        sizes = [width, _HIDDEN, _HIDDEN, 1]
         chance = torch.Generator().manual_seed(0)
         self._weights = [
             (torch.randn(_MEMBERS, a, b, generator=chance) * math.sqrt((2 if b > 1 else 1) / a)).requires_grad_()
             for a, b in itertools.pairwise(sizes)
         ]
         self._biases = [torch.zeros(_MEMBERS, 1, size, requires_grad=True) for size in sizes[1:]]
-        self._adam = torch.optim.AdamW([*self._weights, *self._biases], lr=_RATE, weight_decay=_DECAY)
+        self._adam = torch.optim.AdamW([*self._weights, *self._biases], lr=_RATE, weight_decay=_DECAY, fused=True)
 
     def fit(self, x: Matrix, y: Matrix, steps: int) -> None:
         """Learn rows of features and their values by so many steps, from where the networks are."""
@@ -65,12 +68,7 @@ class Ensemble:
         return np.asarray(((found * absent).sum(0) / absent.sum(0)).double())
 
     def _inputs(self, x: Matrix) -> Tensor:
-        rows = torch.as_tensor(x, dtype=torch.float32)
-        counts = []
-        for group in self._groups:
-            block = rows[:, group.start : group.start + group.positions * group.width]
-            counts.append(block.reshape(-1, group.positions, group.width).sum(1) / self._usual)
-        return torch.cat([rows, *counts], 1)
+        return torch.as_tensor(x, dtype=torch.float32) * self._scale
 
     def _forward(self, rows: Tensor) -> Tensor:
         *hidden, last = zip(self._weights, self._biases, strict=True)

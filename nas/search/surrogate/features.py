@@ -1,4 +1,4 @@
-"""Parameters as vectors: one position each, with the positions that ask the same question side by side."""
+"""Parameters as vectors: one position each, those that ask the same question side by side, and counts over them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ from nas.search.sources import Matrix, Params
 
 @dataclass(frozen=True)
 class Group:
-    """Positions that ask the same question: columns `start` on, `positions` times `width`, position by position."""
+    """Positions that ask the same question: columns `start` on, `positions` times `width`, position by position.
+
+    The sums over positions are in the columns `counts` on.
+    """
 
     start: int
     positions: int
     width: int
     ordered: bool
+    counts: int
 
     @property
     def shared(self) -> bool:
         return self.positions > 1
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.positions * self.width
 
 
 class Encoder:
@@ -33,7 +41,8 @@ class Encoder:
 
     A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one. A
     parameter that was not reached is all zeros. Parameters whose names differ in digits or in what stands before the
-    last dot, and which have the same values to choose from, form a group.
+    last dot, and which have the same values to choose from, form a group; behind all positions stands how often each
+    value occurs in each group. `width` is the number of all columns, `places` of those of positions.
     """
 
     def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
@@ -41,7 +50,7 @@ class Encoder:
         by_question: dict[Any, list[str]] = {}
         for name, distribution in asked.items():
             by_question.setdefault(_question(name, distribution), []).append(name)
-        groups, start = [], 0
+        shapes, start = [], 0
         self._distributions = asked
         self._at: dict[str, int] = {}
         self._labels: dict[str, dict[Any, int]] = {}
@@ -51,12 +60,17 @@ class Encoder:
             if isinstance(first, CategoricalDistribution):
                 labels = {_label(value): index for index, value in enumerate(first.choices)}
             width = len(labels) if labels else 2
-            groups.append(Group(start, len(names), width, ordered=labels is None))
+            shapes.append((start, len(names), width, labels is None))
             for name in names:
                 self._at[name] = start
                 start += width
                 if labels:
                     self._labels[name] = labels
+        self.places = start
+        groups = []
+        for first_column, positions, width, ordered in shapes:
+            groups.append(Group(first_column, positions, width, ordered, start))
+            start += width
         self.groups = tuple(groups)
         self.width = start
 
@@ -74,6 +88,9 @@ class Encoder:
                     row[at + 1] = 1.0
                 elif (index := labels.get(_label(value))) is not None:
                     row[at + index] = 1.0
+        for group in self.groups:
+            block = found[:, group.start : group.stop].reshape(len(rows), group.positions, group.width)
+            found[:, group.counts : group.counts + group.width] = block.sum(axis=1)
         return found
 
 

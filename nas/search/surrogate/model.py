@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -42,11 +43,37 @@ class Points(NamedTuple):
         return Points(*(torch.cat(pair) for pair in zip(self, others, strict=True)))
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """What a column of features belongs to: those of positions to a position, those of counts to a group."""
+
+    position: Tensor  # index
+    group: Tensor  # index
+    shared: Tensor  # those of counts whose group has several positions
+    by_chance: Tensor  # how often a value occurs where all are drawn with the same chance
+    linear: Tensor  # the unit of the linear kernel
+
+    @classmethod
+    def of(cls, groups: Sequence[Group]) -> Self:
+        widths = torch.tensor([group.width for group in groups], dtype=torch.int64)
+        positions = torch.tensor([group.positions for group in groups], dtype=torch.int64)
+        group = torch.arange(len(groups)).repeat_interleave(widths)
+        width_of_position = widths.repeat_interleave(positions)
+        return cls(
+            torch.arange(len(width_of_position)).repeat_interleave(width_of_position),
+            group,
+            (positions[group] > 1).nonzero()[:, 0],
+            (positions / widths).double()[group],
+            positions.double().rsqrt()[group],
+        )
+
+
 class GaussianProcess:
     """Mean zero, values of a variance of about one; see the module for the kernel."""
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self._groups = tuple(groups)
+        self._columns = _Columns.of(groups)
         positions = self._positions = max(1, sum(group.positions for group in groups))
         widths = sum(group.width for group in groups)
         shared = [group for group in groups if group.shared]
@@ -70,7 +97,7 @@ class GaussianProcess:
                 start[f"embedding.{index}"] = torch.eye(group.width) * (1.0 if group.ordered else math.sqrt(0.5))
         self._prior = {name: value.double() for name, value in start.items()}
         self._theta = {name: value.clone().requires_grad_() for name, value in self._prior.items()}
-        self._adam = torch.optim.Adam(self._theta.values(), lr=0.1)
+        self._adam = torch.optim.Adam(self._theta.values(), lr=0.1, fused=True)
 
     def fit(self, x: Matrix, y: Matrix, steps: int) -> None:
         """Move the hyperparameters towards the most probable ones by so many steps of Adam, from where they are."""
@@ -92,7 +119,13 @@ class GaussianProcess:
         seen = self._embed(self._theta, rows)
         lower = _cholesky(self._kernel(self._theta, seen, seen), _noise(self._theta))
         self._learnt = seen, lower, torch.linalg.solve_triangular(lower, values, upper=False)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Believe nothing beside what was learnt."""
         self._seen, self._lower, self._whitened = self._learnt
+        self._believed, self._expected = np.zeros((0, 0)), np.zeros(0)
+        self._looked_at: tuple[Matrix, Points, Tensor] | None = None
 
     @torch.no_grad()
     def left_out(self) -> Matrix:
@@ -109,53 +142,64 @@ class GaussianProcess:
     def believe(self, x: Matrix) -> Matrix:
         """Take rows to have the values expected of them, beside those learnt and instead of any before; gives these.
 
-        What is expected of others stays as it is, for the rows say nothing new, but less is unsure near them.
+        What is expected of others stays as it is, for the rows say nothing new, but less is unsure near them. Rows that
+        follow those of the call before cost as much as they are alone.
         """
-        seen, lower, whitened = self._learnt
-        rows = self._embed(self._theta, torch.as_tensor(x))
-        half = torch.linalg.solve_triangular(lower, self._kernel(self._theta, seen, rows), upper=False)
+        known = len(self._believed)
+        if len(x) < known or not np.array_equal(x[:known], self._believed):
+            self._forget()
+            known = 0
+        rows = self._embed(self._theta, torch.as_tensor(x[known:]))
+        half = torch.linalg.solve_triangular(self._lower, self._kernel(self._theta, self._seen, rows), upper=False)
         corner = _cholesky(self._kernel(self._theta, rows, rows) - half.T @ half, _noise(self._theta))
+        self._expected = np.append(self._expected, (half.T @ self._whitened)[:, 0])
         right = torch.zeros_like(half)
-        self._seen = seen.followed_by(rows)
-        self._lower = torch.cat([torch.cat([lower, right], 1), torch.cat([half.T, corner], 1)])
-        self._whitened = torch.cat([whitened, right[:1].T])
-        return np.asarray((half.T @ whitened)[:, 0])
+        self._seen = self._seen.followed_by(rows)
+        self._lower = torch.cat([torch.cat([self._lower, right], 1), torch.cat([half.T, corner], 1)])
+        self._whitened = torch.cat([self._whitened, right[:1].T])
+        self._believed = x
+        return self._expected
 
     @torch.no_grad()
     def predict(self, x: Matrix) -> tuple[Matrix, Matrix]:
-        """Mean and standard deviation of each row's value as it would be observed, noise included."""
-        points = self._embed(self._theta, torch.as_tensor(x))
-        across = self._kernel(self._theta, points, self._seen)
-        half = torch.linalg.solve_triangular(self._lower, across.T, upper=False)
+        """Mean and standard deviation of each row's value as it would be observed, noise included.
+
+        The same array as in the call before costs little, unless more has been learnt than rows to believe.
+        """
+        if self._looked_at is None or self._looked_at[0] is not x:
+            self._looked_at = x, self._embed(self._theta, torch.as_tensor(x)), torch.zeros(0, len(x)).double()
+        _, points, half = self._looked_at
+        more = slice(len(half), None)
+        across = self._kernel(self._theta, Points(*(each[more] for each in self._seen)), points)
+        across = across - self._lower[more, : len(half)] @ half
+        half = torch.cat([half, torch.linalg.solve_triangular(self._lower[more, more], across, upper=False)])
+        self._looked_at = x, points, half
         variance = (self._itself(self._theta, points) - (half**2).sum(0)).clamp_min(1e-8) + _noise(self._theta)
         return (half.T @ self._whitened)[:, 0].numpy(), variance.sqrt().numpy()
 
     def _embed(self, theta: dict[str, Tensor], rows: Tensor) -> Points:
-        places, counts, linear, inputs, position, column = [], [], [], [], 0, 0
-        for index, group in enumerate(self._groups):
-            block = rows[:, group.start : group.start + group.positions * group.width]
-            block = block.reshape(-1, group.positions, group.width)
-            count = block.sum(1)
-            more = count - group.positions / group.width  # than an operator has by chance
-            linear.append(more * (0.5 * theta["linear"][index]).exp() / math.sqrt(group.positions))
-            inputs.append(more * (0.5 * theta["input_count_length"][column : column + group.width]).exp())
-            if group.shared:
-                counts.append(count)
-                block = block @ theta[f"embedding.{index}"]
-            elif not group.ordered:
-                block = block * math.sqrt(0.5)
-            at = slice(position, position + group.positions)
-            places.append((block * ((0.5 * theta["length"][at]).exp() * math.sqrt(0.5))[:, None]).flatten(1))
-            inputs.append((block * (0.5 * theta["input_length"][at]).exp()[:, None]).flatten(1))
-            position += group.positions
-            column += group.width
-        none = rows[:, :0]
+        columns, stop = self._columns, len(self._columns.position)
+        counts = rows[:, stop:]
+        more = counts - columns.by_chance
+        places = torch.cat([rows[:, :0], *(self._moved(theta, rows, index) for index in range(len(self._groups)))], 1)
+        linear = (0.5 * theta["linear"]).exp()[columns.group] * columns.linear
+        near = (0.5 * theta["length"]).exp()[columns.position] * math.sqrt(0.5)
+        near_inputs = (0.5 * theta["input_length"]).exp()[columns.position]
         return Points(
-            torch.cat(places, 1) if places else none,
-            torch.cat(counts, 1) * (0.5 * theta["count_length"]).exp() if counts else none,
-            torch.cat(linear, 1) if linear else none,
-            torch.cat(inputs, 1) * math.sqrt(2 / self._positions) if inputs else none,
+            places * near,
+            counts[:, columns.shared] * (0.5 * theta["count_length"]).exp(),
+            more * linear,
+            torch.cat([more * (0.5 * theta["input_count_length"]).exp(), places * near_inputs], 1)
+            * math.sqrt(2 / self._positions),
         )
+
+    def _moved(self, theta: dict[str, Tensor], rows: Tensor, index: int) -> Tensor:
+        """The positions of a group in coordinates in which different values of a choice are one apart to begin with."""
+        group = self._groups[index]
+        block = rows[:, group.start : group.stop]
+        if group.shared:
+            return (block.reshape(len(rows), group.positions, group.width) @ theta[f"embedding.{index}"]).flatten(1)
+        return block if group.ordered else block * math.sqrt(0.5)
 
     def _kernel(self, theta: dict[str, Tensor], a: Points, b: Points) -> Tensor:
         found = theta["place"].exp() * (-_squared(a.places, b.places).clamp_min(1e-10).sqrt()).exp()
@@ -176,7 +220,7 @@ class GaussianProcess:
 def _hidden_layers(product: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """The kernel of wide layers of rectified units over inputs with these products and squared norms."""
     for _ in range(_HIDDEN):
-        norm = (left[:, None] * right).sqrt()
+        norm = left.sqrt()[:, None] * right.sqrt()
         cosine = (product / norm).clamp(-1 + 1e-9, 1 - 1e-9)
         angle = torch.acos(cosine)
         product = norm / math.pi * ((1 - cosine**2).sqrt() + (math.pi - angle) * cosine) + _LAYER_BIAS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,8 @@ _FITTED = 120  # values that hyperparameters are fitted to at a time
 _FIRST, _LATER = 60, 3  # steps of fitting hyperparameters when a model begins, and each time that it learns
 _DOUBT = 2.0  # how many values (of a variance of one) the first guess of the ensemble's share is worth
 _AT_ONCE = 512  # rows that are predicted together, few enough for a processor's cache
-_ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15
+_ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15  # the same of the ensemble; later ones fewer where one value more is little
+_MANY = 100  # values from which on one more is little
 _FEWEST = 20  # draws at random whose worst is the reference point, however few are finished
 _MARGIN = 1.1  # the reference point is so many times as far
 
@@ -40,8 +42,10 @@ class Learner:
     def learn(self, features: Matrix, values: Matrix, seed: int) -> None:
         part = np.random.default_rng(seed).permutation(len(values))[:_FITTED]
         self._process.fit(features[part], values[part], _LATER if self._begun else _FIRST)
-        self._ensemble.fit(features, values, _ENSEMBLE_LATER if self._begun else _ENSEMBLE_FIRST)
+        later = math.ceil(_ENSEMBLE_LATER * min(1.0, _MANY / max(1, len(values))))
+        self._ensemble.fit(features, values, later if self._begun else _ENSEMBLE_FIRST)
         self._begun = True
+        self._far: tuple[Matrix, Matrix] | None = None
         self._process.condition(features, values)
         # The weight that tells the values best by what both say of them without having learnt them (D. H. Wolpert,
         # 1992: Stacked generalization), held near one half while there are few.
@@ -58,15 +62,21 @@ class Learner:
         return np.asarray(near + self._share * (far - near))
 
     def predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
-        """Mean and standard deviation of each row's value as it would be observed."""
+        """Mean and standard deviation of each row's value as it would be observed.
+
+        The same few rows as in the call before, as the same array, cost little while nothing is learnt.
+        """
+        if len(features) <= _AT_ONCE:
+            return self._predict(features)
         parts = [self._predict(features[at : at + _AT_ONCE]) for at in range(0, len(features), _AT_ONCE)]
-        means, deviations = zip(*parts, strict=True) if parts else ((), ())
-        return np.concatenate([np.zeros(0), *means]), np.concatenate([np.zeros(0), *deviations])
+        means, deviations = zip(*parts, strict=True)
+        return np.concatenate(means), np.concatenate(deviations)
 
     def _predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
         near, deviation = self._process.predict(features)
-        far = self._ensemble.predict(features)
-        apart = far - near
+        if self._far is None or self._far[0] is not features:
+            self._far = features, self._ensemble.predict(features)
+        apart = self._far[1] - near
         return near + self._share * apart, np.sqrt(deviation**2 + self._share * (1 - self._share) * apart**2)
 
 

@@ -10,6 +10,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from nas.search import SAMPLERS, make_sampler
 
 PREFIX = "syne:"
 Choices = Sequence[Sequence[str]]
+Features = Mapping[str, Mapping[str, float]]  # by name and digits
 
 
 class AskerError(NasError):
@@ -41,9 +43,20 @@ class Asker(Protocol):
 class OptunaAsker:
     """Draws each digit by `suggest_categorical` from bare Optuna."""
 
-    def __init__(self, name: str, choices: Choices, objectives: int, seed: int) -> None:
+    def __init__(
+        self, name: str, choices: Choices, objectives: int, seed: int, features: Features | None = None
+    ) -> None:
+        """`features` are given to a sampler that learns from them. Raises `AskerError` for one that does not."""
         self._choices = choices
-        self.study = optuna.create_study(directions=["minimize"] * objectives, sampler=make_sampler(name, seed=seed))
+        sampler = make_sampler(name, seed=seed)
+        if features:
+            if not hasattr(sampler, "know"):
+                raise AskerError(f"sampler '{name}' learns from no features; surrogate does")
+            sampler.know({feature: partial(self._feature, values) for feature, values in features.items()})
+        self.study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
+
+    def _feature(self, values: Mapping[str, float], params: Mapping[str, str]) -> float:
+        return values["".join(params[f"{at}"] for at in range(len(self._choices)))]
 
     def ask(self) -> tuple[optuna.Trial, str]:
         trial = self.study.ask()
@@ -154,10 +167,11 @@ def _double() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def make_asker(name: str, choices: Choices, objectives: int, seed: int) -> Asker:
-    """Raises `NasError` for what there is not."""
+def make_asker(name: str, choices: Choices, objectives: int, seed: int, features: Features | None = None) -> Asker:
+    """`NAME+` is a sampler with these features. Raises `NasError` for what there is not."""
     if not name.startswith(PREFIX):
-        return OptunaAsker(name, choices, objectives, seed)
+        bare = name.removesuffix("+")
+        return OptunaAsker(bare, choices, objectives, seed, features if bare != name else None)
     method = name.removeprefix(PREFIX)
     if method not in SYNE:
         raise AskerError(f"no method '{name}'; {nearest(name, [*SAMPLERS, *(PREFIX + each for each in SYNE)])}")

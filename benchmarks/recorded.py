@@ -63,6 +63,19 @@ class Table:
         return cls({text: row for row, text in enumerate(texts)}, values, choices)
 
 
+def read_features(path: Path, arch: str, columns: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Numbers of networks by column and digits, NaN where there is none; of a file that `Table.read` has read.
+
+    Raises `TableError`.
+    """
+    frame = pd.read_parquet(path)
+    for column in columns:
+        if column not in frame or not pd.api.types.is_numeric_dtype(frame[column]):
+            raise TableError(f"{path} has no column '{column}' of numbers; {nearest(column, map(str, frame.columns))}")
+    texts = [str(each) for each in frame[arch]]
+    return {column: dict(zip(texts, frame[column].astype(float).tolist(), strict=True)) for column in columns}
+
+
 class Score:
     """What a set of networks is worth, by their rows."""
 

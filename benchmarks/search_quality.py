@@ -10,7 +10,8 @@ hypervolumes are divided by that of the exact front. `gap` is how many points ar
 30th percentile of the cost. With `--single` the accuracy is all: `to_best` is how many networks it took to the best of
 the table. A network that is asked for again is answered again and costs no query, but counts as ask. Seconds are those
 spent on asking and telling. Samplers know nothing of the table; they are those of `search.sampler`, and `syne:NAME` of
-Syne Tune where that is installed (see `askers.py`).
+Syne Tune where that is installed (see `askers.py`). `surrogate+` is also given the numbers of `--features`, columns
+that are known without training, such as zero-cost proxies: of the few networks that promise most, as in a study.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import optuna
 
-from benchmarks.askers import PREFIX, SYNE, make_asker
+from benchmarks.askers import PREFIX, SYNE, Features, make_asker
 from benchmarks.common import environment, report
-from benchmarks.recorded import Score, Table, TableError
+from benchmarks.recorded import Score, Table, TableError, read_features
 from nas.errors import NasError
 from nas.search import SAMPLERS, choose_sampler
 
@@ -51,7 +52,9 @@ class Pair(NamedTuple):
         return self.accuracy if self.cost is None else f"{self.accuracy}, {self.cost}"
 
 
-def search(table: Table, score: Score, name: str, queries: int, seed: int) -> dict[str, Any]:
+def search(
+    table: Table, score: Score, name: str, queries: int, seed: int, features: Features | None = None
+) -> dict[str, Any]:
     """One search: scores at each of `AT`, all asks, seconds spent on them."""
     found: dict[str, Any] = {}
 
@@ -61,10 +64,10 @@ def search(table: Table, score: Score, name: str, queries: int, seed: int) -> di
             found[f"gap@{len(rows)}"] = score.gap(rows)
         return False
 
-    return _search(table, name, queries, seed, look) | found
+    return _search(table, name, queries, seed, look, features) | found
 
 
-def search_best(table: Table, name: str, queries: int, seed: int) -> dict[str, Any]:
+def search_best(table: Table, name: str, queries: int, seed: int, features: Features | None = None) -> dict[str, Any]:
     """One search for the least error: networks until it was found, None where so many queries did not."""
     best = table.values[:, 0].min()
     found: dict[str, Any] = {"to_best": None}
@@ -74,12 +77,19 @@ def search_best(table: Table, name: str, queries: int, seed: int) -> dict[str, A
             found["to_best"] = len(rows)
         return found["to_best"] is not None
 
-    return _search(table, name, queries, seed, look) | found
+    return _search(table, name, queries, seed, look, features) | found
 
 
-def _search(table: Table, name: str, queries: int, seed: int, look: Callable[[list[int]], bool]) -> dict[str, Any]:
+def _search(
+    table: Table,
+    name: str,
+    queries: int,
+    seed: int,
+    look: Callable[[list[int]], bool],
+    features: Features | None,
+) -> dict[str, Any]:
     """Ask until so many networks are known, or until `look`, which sees their rows whenever there is a new one."""
-    asker = make_asker(name, table.choices, table.values.shape[1], seed)
+    asker = make_asker(name, table.choices, table.values.shape[1], seed, features)
     rows: dict[int, None] = {}
     asks, seconds = 0, 0.0
     while len(rows) < queries and asks < MOST_ASKS * queries:
@@ -134,7 +144,7 @@ def shown(row: Mapping[str, Any], queries: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = ", ".join(["auto", *SAMPLERS, *(PREFIX + name for name in SYNE)])
+    known = ", ".join(["auto", *SAMPLERS, "surrogate+", *(PREFIX + name for name in SYNE)])
     parser.add_argument("--table", type=Path, required=True, help="a parquet file")
     parser.add_argument("--arch", required=True, help="the column of digits")
     parser.add_argument("--accuracy", help="the column of accuracies in percent")
@@ -144,6 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--single", action="store_true", help="how many networks until the best accuracy; no cost")
     parser.add_argument("--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {known}")
+    parser.add_argument("--features", help="columns of numbers, with commas, for the sampler `surrogate+`")
     parser.add_argument("--queries", type=int, default=200, help="different networks a search may ask for")
     parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -151,14 +162,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.queries < 1 or options.seeds < 1:
         parser.error(f"--queries and --seeds must be at least 1, but got {options.queries} and {options.seeds}")
+    if any(name.endswith("+") for name in options.samplers.split(",")) != bool(options.features):
+        parser.error("--features and a sampler NAME+ must be given together, but one is missing")
     names = list(dict.fromkeys(choose_sampler(name, options.queries) for name in options.samplers.split(",")))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         pairs = asked_for(options.accuracy, options.cost, options.pair, options.single)
         tables = {pair: Table.read(options.table, options.arch, pair.accuracy, pair.cost) for pair in pairs}
         scores = {pair: Score(table) for pair, table in tables.items() if pair.cost is not None}
+        features = read_features(options.table, options.arch, options.features.split(",")) if options.features else {}
         for pair, name in ((pair, name) for pair in pairs for name in names):
-            make_asker(name, tables[pair].choices, 2 if pair.cost else 1, 0)
+            make_asker(name, tables[pair].choices, 2 if pair.cost else 1, 0, features)
     except NasError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -170,19 +184,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             each = []
             for seed in range(options.seeds):
                 if pair.cost is None:
-                    each.append(search_best(tables[pair], name, queries, seed))
+                    each.append(search_best(tables[pair], name, queries, seed, features))
                 else:
-                    each.append(search(tables[pair], scores[pair], name, queries, seed))
+                    each.append(search(tables[pair], scores[pair], name, queries, seed, features))
                 told = ", ".join(f"{key} {_told(value)}" for key, value in each[-1].items())
                 print(f"{pair}: {name}: {told}", file=sys.stderr, flush=True)
             rows.append(summarize(name, each, keys) | {"pair": number, "accuracy": pair.accuracy, "cost": pair.cost})
     columns = ["sampler", *keys, *(["reached"] if options.single else [])]
     title = f"search_quality: {options.table.name}, {queries} networks"
     summary = {"table": options.table.name, "accuracy": pairs[0].accuracy, "cost": pairs[0].cost, "queries": queries}
+    if features:
+        summary["features"] = ", ".join(features)
     if len(pairs) > 1:
         columns = ["pair", *columns]
         named = {f"pair {number}": str(pair) for number, pair in enumerate(pairs, 1)}
-        summary = {"table": options.table.name, **named, "queries": queries}
+        summary = {key: value for key, value in summary.items() if key not in Pair._fields} | named
     report(
         title,
         rows,

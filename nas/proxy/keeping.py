@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -118,11 +118,6 @@ def compute(plan: Plan, name: str) -> Score:
     except NoScore as error:
         return Score(None, str(error), 1000 * (time.thread_time() - began))
     return Score.of(value, 1000 * (time.thread_time() - began))
-
-
-def features(scores: Mapping[str, Score]) -> dict[str, float]:
-    """Scores as a model may use them: NaN where there is none."""
-    return {name: float("nan") if score.value is None else score.value for name, score in scores.items()}
 
 
 @cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import optuna
@@ -101,8 +102,9 @@ class SpaceProposals:
     `sampler` is a name of `SAMPLERS`, `module:attribute`, or a sampler; `options` are its keyword arguments. `start`
     are decisions by the name of the network that they give; each gets one trial. So do those of `warm`, networks of
     earlier studies, behind them. `lessons` are handed to a sampler that can learn from others' studies, by its method
-    `learn_from(name, params, values)`. With `spread` what a sampler would draw by chance before it begins to
-    learn is spread over the budgets instead.
+    `learn_from(name, params, values)`; `features`, numbers of a network by name, to one that can learn from them, by
+    `know(features)`. With `spread` what a sampler would draw by chance before it begins to learn is spread over the
+    budgets instead.
     """
 
     role: Role = "candidate"
@@ -119,6 +121,7 @@ class SpaceProposals:
         start: Mapping[str, Mapping[str, Any]] | None = None,
         warm: Mapping[str, Mapping[str, Any]] | None = None,
         lessons: Sequence[Lesson] = (),
+        features: Mapping[str, Callable[[Plan], float]] | None = None,
         spread: bool = True,
     ) -> None:
         self.space = space
@@ -128,6 +131,7 @@ class SpaceProposals:
             self._by.setdefault(name, WARM)
             self.start.setdefault(name, decisions)
         self._lessons = tuple(lessons)
+        self._features = dict(features or {})
         self._waiting: list[str] = []
         self.seed = seed
         self._wanted = (sampler, options)
@@ -146,8 +150,12 @@ class SpaceProposals:
         study = results.study(self.role, goals.directions)
         trials = study.get_trials(deepcopy=False)
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
+        walks = Walks(self.space, self._parameters, feasible)
         if isinstance(study.sampler, ReplayingSampler | RandomSampler):
-            study.sampler.bind(Walks(self.space, self._parameters, feasible))
+            study.sampler.bind(walks)
+        know = getattr(study.sampler, "know", None)
+        if know is not None:
+            know({name: partial(_of_network, walks, feature) for name, feature in self._features.items()})
         learn = getattr(study.sampler, "learn_from", None)
         if learn is not None:
             for lesson in self._lessons:
@@ -257,6 +265,10 @@ class FixedProposals:
         plain = re.sub(r"[^A-Za-z0-9.]+", "_", draw.name).strip("._")[:40]
         tag = hashlib.sha256(draw.name.encode()).hexdigest()[:6]
         return f"{plan.arch_id}-{self.role}-{plain}-{tag}"
+
+
+def _of_network(walks: Walks, feature: Callable[[Plan], float], params: Mapping[str, Any]) -> float:
+    return feature(walks.decode(params))
 
 
 def _left_untried(trial: FrozenTrial) -> bool:

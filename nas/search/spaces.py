@@ -163,14 +163,20 @@ class Walks:
 
     def allows(self, params: Mapping[str, Any]) -> bool:
         """Whether it can be built and is within the budgets."""
-        labels = {name: self._parameters.label(self._by_name[name], value) for name, value in params.items()}
         if self._feasible is not None:
-            return self._feasible.allows(labels)
+            return self._feasible.allows(self._labels(params))
         try:
-            self._space.decode(labels)
+            self.decode(params)
         except InvalidArchitecture:
             return False
         return True
+
+    def decode(self, params: Mapping[str, Any]) -> Plan:
+        """The network of these parameters. Raises `InvalidArchitecture`."""
+        return self._space.decode(self._labels(params))
+
+    def _labels(self, params: Mapping[str, Any]) -> Decisions:
+        return {name: self._parameters.label(self._by_name[name], value) for name, value in params.items()}
 
 
 def _distribution(decision: Decision) -> tuple[BaseDistribution, dict[Any, Any] | None]:

@@ -67,7 +67,7 @@ class SearchSettings(Section):
     proxies: list[str] = pydantic.Field(
         default_factory=list,
         description="zero-cost proxies to compute for each network that enters training, such as [synflow, naswot]; "
-        "the report says how well they rank",
+        "the report says how well they rank, and the sampler surrogate learns from them",
     )
     storage: str | None = pydantic.Field(
         None, description="Optuna storage URL; without it a journal file in the results folder"
@@ -87,9 +87,10 @@ class SearchSettings(Section):
 
     @property
     def sampler_words(self) -> str:
-        """The sampler, and for `auto` what it chose."""
+        """The sampler, for `auto` what it chose, and what it learns from beside the trials."""
         chosen = self.chosen_sampler
-        return chosen if chosen == self.sampler else f"{self.sampler}: {chosen}, for {self.trials} trials"
+        words = chosen if chosen == self.sampler else f"{self.sampler}: {chosen}, for {self.trials} trials"
+        return f"{words}, with {', '.join(self.proxies)}" if self.proxies and chosen == "surrogate" else words
 
 
 class RunSettings(Section):

@@ -12,6 +12,7 @@ from nas.search.spaces import Space as SearchSpace
 from nas.space import Decisions, Space
 from nas.study.config import StudyConfig
 from nas.study.few import few_networks
+from nas.study.proxies import score_features
 from nas.study.warm import WarmStart
 
 
@@ -52,6 +53,7 @@ def proposals_of(study: Opened, space: SearchSpace) -> SpaceProposals:
         start=study.start,
         warm=study.warm.first,
         lessons=study.warm.lessons,
+        features=score_features(search.proxies),
         spread=search.spread,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
 from typing import Any
@@ -56,6 +57,16 @@ def keep_scores(results: Results, names: Sequence[str]) -> Callable[[Candidate],
         _keep(results, candidate.key, candidate.plan, names)
 
     return keep
+
+
+def score_features(names: Sequence[str]) -> dict[str, Callable[[Plan], float]]:
+    """Proxies as features of networks for a sampler that learns from them: NaN where there is no score."""
+    return {name: partial(_score, name) for name in names}
+
+
+def _score(name: str, plan: Plan) -> float:
+    value = scores_here().of(plan, [name])[name].value
+    return math.nan if value is None else value
 
 
 def network_scores(plan: Plan, names: Sequence[str]) -> dict[str, Any]:

@@ -80,6 +80,25 @@ def test_one_objective_until_the_best_is_found(tmp_path: Path, capsys: pytest.Ca
     assert {row["cost"] for row in rows} == {None}
 
 
+def test_features_are_given_to_who_learns_from_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    luck = np.random.default_rng(0).permutation(81) * 1.0
+    arguments = table(tmp_path / "t.parquet", acc=luck, known=luck**3, none=np.nan)[:6]
+    arguments += ["--single", "--seeds", "3", "--queries", "81", "--json"]
+    assert main([*arguments, "--samplers", "surrogate,surrogate+", "--features", "known,none"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    without, with_them = (row["to_best"] for row in document["rows"])
+    assert with_them < 0.7 * without
+    assert document["summary"]["features"] == "known, none"
+    for samplers, features, wrong in (
+        ("tpe+", ["--features", "known"], "sampler 'tpe' learns from no features"),
+        ("surrogate+", ["--features", "knwn"], "did you mean 'known'"),
+    ):
+        assert main([*arguments, "--samplers", samplers, *features]) == 2
+        assert wrong in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*arguments, "--samplers", "surrogate+"])
+
+
 def test_searches_that_miss_the_best_count_as_over() -> None:
     def each(*found: int | None) -> list[dict[str, object]]:
         return [{"seed": seed, "to_best": one, "asks": 9, "seconds": 1.0} for seed, one in enumerate(found)]

@@ -43,6 +43,21 @@ def test_every_network_that_trains_is_scored(tmp_path):
     assert all(row["n"] == len(trained) and -1 <= row["low"] <= row["spearman"] <= row["high"] for row in ranking)
 
 
+@pytest.mark.parametrize(("sampler", "learns"), [("surrogate", True), ("tpe", False)])
+def test_the_surrogate_learns_from_scores(tmp_path, monkeypatch, sampler, learns):
+    asked = []
+    monkeypatch.setattr(proxies, "_score", lambda name, plan: asked.append((name, plan.arch_id)) or 1.0)
+    search = {"sampler": sampler, "options": {"n_startup_trials": 3}, "trials": 6, "proxies": ["synflow"]}
+    finished = run(write_study(tmp_path, search=search), tmp_path / "r")
+    trained = {("synflow", record.arch_id) for record in finished.records if record.state == "complete"}
+    assert len(trained) == 6
+    assert len(asked) == len(set(asked))
+    assert bool(asked) == learns
+    if learns:
+        assert len(set(asked) & trained) >= 5  # all but the last, which nothing is learnt from any more
+        assert set(asked) - trained  # those that promised most, too
+
+
 def test_a_study_may_be_given_proxies_later_and_scores_nothing_twice(tmp_path, monkeypatch):
     file = write_study(tmp_path, search={"trials": 6})
     before = run(file, tmp_path / "r")

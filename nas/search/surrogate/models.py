@@ -10,6 +10,7 @@ import numpy as np
 from nas.search.history import History, Told, chosen
 from nas.search.sources import Matrix
 from nas.search.surrogate.acquisition import expected_improvement, non_dominated
+from nas.search.surrogate.described import Described
 from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder
 from nas.search.surrogate.model import GaussianProcess
@@ -31,7 +32,7 @@ class Learner:
     """A model of one quantity that goes on from its last hyperparameters: a Gaussian process beside an ensemble.
 
     What is expected is a mean of both, weighted by how well each tells values that it did not learn; where they
-    disagree, less is sure.
+    disagree, less is sure. `missed` is the mean square by which it misses these.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -52,6 +53,7 @@ class Learner:
         near = self._process.left_out()
         apart = near - (self._ensemble.left_out(features) - values)
         self._share = float(np.clip((_DOUBT / 2 + near @ apart) / (_DOUBT + apart @ apart), 0.0, 1.0))
+        self.missed = float(((near - self._share * apart) ** 2).mean())
 
     def believe(self, running: Matrix) -> Matrix:
         """Take rows to have the values that are expected of them, beside those learnt; gives these values.
@@ -83,15 +85,18 @@ class Learner:
 class Models:
     """Learns from a history as a whole each time; only hyperparameters last. Not thread-safe."""
 
-    def __init__(self, encoder: Encoder, objectives: int, at_large: Matrix) -> None:
-        """`at_large` are features of networks at random.
+    def __init__(self, encoder: Encoder, objectives: int, at_large: Matrix, described: Described | None = None) -> None:
+        """`at_large` are features of networks at random, `described` tells more of those that are learnt from.
 
-        What is believed of them sets the reference point: that of the trials would move with where the search goes.
+        What is believed of networks at random sets the reference point: that of the trials would move with where the
+        search goes.
         """
         self._encoder = encoder
         self._at_large = at_large
         self._chances = np.random.default_rng(0).standard_normal(len(at_large))
         self._learners = [Learner(encoder) for _ in range(objectives)]
+        self._described = described
+        self._informed = [Learner(described.encoder) for _ in range(objectives)] if described is not None else []
         self._related = [Related(lambda: Learner(encoder)) for _ in range(objectives)]
         self._bounding: dict[str, Learner] = {}
 
@@ -100,6 +105,8 @@ class Models:
         self._front = best_of(told)
         self._scales: list[Scale] = []
         self._reference: list[float] = []
+        if self._described is not None:
+            self._described.learn([each.params for each in told])
         for objective, (learner, related) in enumerate(zip(self._learners, self._related, strict=True)):
             if not told:
                 break
@@ -118,6 +125,8 @@ class Models:
             }
             rest = related.learn(theirs, features, scale.standard(np.array(values)), seed)
             learner.learn(features, rest, seed)
+            if self._described is not None:
+                self._informed[objective].learn(self._described.encode(params), rest, seed)
             self._scales.append(scale)
             self._reference.append(self._far(objective, len(told)))
         self._bounds: dict[str, Bound] = {}
@@ -128,8 +137,11 @@ class Models:
             learner = self._bounding.setdefault(name, Learner(self._encoder))
             learner.learn(self._encoder.encode(rows), bound.standard(excesses), seed)
 
-    def score(self, features: Matrix, running: Matrix) -> Matrix:
+    def score(self, features: Matrix, running: Matrix, described: tuple[Matrix, Matrix] | None = None) -> Matrix:
         """Expected hypervolume improvement times the probability to be feasible.
+
+        `described` are the same networks, both, with what else is known of them: each objective is told from that where
+        it was told better so of the networks that were learnt from.
 
         While nothing is feasible, that probability, less what exceeds the constraints even with some luck: all may be
         so far from feasible that no probability tells them apart.
@@ -147,9 +159,12 @@ class Models:
         front = np.array([each.values for each in self._front])
         points, means, deviations = [], [], []
         for objective, (scale, best) in enumerate(zip(self._scales, front.T, strict=True)):
-            expected = self._learners[objective].believe(running) + self._related[objective].predict(running)[0]
+            learner, rows, beside = self._learners[objective], features, running
+            if described is not None and self._informed[objective].missed < learner.missed:
+                learner, (rows, beside) = self._informed[objective], described
+            expected = learner.believe(beside) + self._related[objective].predict(running)[0]
             believed, _ = scale.of_logarithm(expected, np.zeros(len(running)))
-            mean, deviation = self._predict(objective, features)
+            mean, deviation = self._predict(objective, features, learner.predict(rows))
             points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
             means.append(mean)
             deviations.append(deviation)
@@ -158,15 +173,15 @@ class Models:
         )
         return np.asarray(improvement * chance)
 
-    def _predict(self, objective: int, features: Matrix) -> tuple[Matrix, Matrix]:
-        """Mean and standard deviation of the logarithm of one objective."""
-        mean, deviation = self._learners[objective].predict(features)
+    def _predict(self, objective: int, features: Matrix, rest: tuple[Matrix, Matrix]) -> tuple[Matrix, Matrix]:
+        """Mean and standard deviation of the logarithm of one objective; `rest` are those of what is learnt here."""
+        mean, deviation = rest
         elsewhere, variance = self._related[objective].predict(features)
         return self._scales[objective].of_logarithm(mean + elsewhere, np.sqrt(deviation**2 + variance))
 
     def _far(self, objective: int, finished: int) -> float:
         """The reference point in one objective: about the worst of as many networks at random as are finished."""
-        mean, deviation = self._predict(objective, self._at_large)
+        mean, deviation = self._predict(objective, self._at_large, self._learners[objective].predict(self._at_large))
         share = 1 - 1 / max(_FEWEST, finished)
         far = np.log(_MARGIN) + np.quantile(mean + deviation * self._chances, share)
         return float(np.exp(min(far, self._scales[objective].worthless)))

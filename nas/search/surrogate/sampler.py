@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,10 @@ class SurrogateSampler(ReplayingSampler):
     Parameters that ask the same question in several places (`s1.kernel`, `s2.kernel`; `op0`, `op1`) with the same
     values share what is learnt. Where the space is known beforehand, `bind` it; else it is what the trials show.
 
+    `features` tell more of a network by its parameters before it is trained, such as zero-cost proxies; NaN is none.
+    They may take their time: they are asked for once a network, of finished and running trials and of the few
+    candidates that promise most without them. An objective that they do not help to tell is told without them.
+
         study = optuna.create_study(directions=["minimize", "minimize"], sampler=SurrogateSampler(seed=0))
     """
 
@@ -40,10 +44,12 @@ class SurrogateSampler(ReplayingSampler):
         seed: int | None = None,
         n_startup_trials: int = 10,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+        features: Mapping[str, Callable[[Params], float]] | None = None,
     ) -> None:
         if n_startup_trials < 1:
             raise ValueError(f"n_startup_trials must be at least 1, but got {n_startup_trials}")
         self._elsewhere: dict[str, list[tuple[Params, Sequence[float]]]] = {}
+        self._features = dict(features or {})
         super().__init__(n_startup_trials, seed, constraints_func)
 
     def learn_from(self, name: str, params: Sequence[Params], values: Sequence[Sequence[float]]) -> None:
@@ -53,6 +59,11 @@ class SurrogateSampler(ReplayingSampler):
         the direction of its objectives. How far they are trusted is learnt from the trials of the study.
         """
         self._elsewhere[name] = list(zip(params, values, strict=True))
+
+    def know(self, features: Mapping[str, Callable[[Params], float]]) -> None:
+        """Take these features beside those that it was made with."""
+        self._features |= features
+        self._search = None
 
     def earlier(self, study: Study) -> tuple[Hint, ...]:
         return tuple(
@@ -72,7 +83,7 @@ class SurrogateSampler(ReplayingSampler):
         from nas.search.surrogate.search import Search  # torch
 
         if self._search is None or self._search[0] != source.signature:  # the space shows new sides
-            self._search = (source.signature, Search(source, history.objectives))
+            self._search = (source.signature, Search(source, history.objectives, self._features))
         return self._search[1]
 
     def promising(self, study: Study, trials: Sequence[int]) -> int | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import numpy as np
 from nas.search.history import History
 from nas.search.sources import Matrix, Params, Source
 from nas.search.surrogate.candidates import Candidates, Places
+from nas.search.surrogate.described import Described, Feature
 from nas.search.surrogate.models import Models, best_of
 
 _BATCH = 128  # the most promising candidates, which further proposals of a batch choose from
+_DESCRIBED = 24  # the most promising candidates of which features are asked for
 _FEWEST = 512  # candidates that are looked at, however many trials are finished
 _PARENTS = 32
 _WORK = 400_000  # candidates looked at, times finished trials, which bounds the time of a step
@@ -23,30 +26,55 @@ _TRIES = 50  # candidates that may be in vain before one is proposed all the sam
 class Search:
     """Proposes from one source; models and candidates last from step to step. Not thread-safe."""
 
-    def __init__(self, source: Source, objectives: int) -> None:
+    def __init__(self, source: Source, objectives: int, features: Mapping[str, Feature] | None = None) -> None:
         self._candidates = Candidates(source)
-        self._models = Models(self._candidates.encoder, objectives, self._candidates.at_large)
+        self._described = Described(source.distributions, features) if features else None
+        self._models = Models(self._candidates.encoder, objectives, self._candidates.at_large, self._described)
         self._learnt: tuple[Any, ...] | None = None
         self._batch: Places = np.zeros(0, int)
-        self._features: Matrix = np.zeros((0, 0))  # of the batch, one array as long as it lasts: models remember it
+        # Of the batch, arrays that stay as long as it lasts, for models remember them.
+        self._features: Matrix = np.zeros((0, 0))
+        self._more: Matrix | None = None
         self._promising: list[Params] = []
 
     def propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
         self._learn(history, rng)
-        running = self._candidates.encoder.encode(history.running)
         if len(self._candidates.open(history.asked, self._batch)):
-            order = self._candidates.open(history.asked, self._ranked(self._batch, self._features, running))
+            order = self._candidates.open(history.asked, self._ranked_batch(history))
         else:
             places = self._around(history, rng)
             if not len(places):
                 return None
-            order = self._candidates.keep(self._ranked(places, self._candidates.features[places], running))
-            self._batch = order[:_BATCH]
-            self._features = self._candidates.features[self._batch]
+            features = self._candidates.features[places]
+            scores = self._models.score(features, self._candidates.encoder.encode(history.running))
+            self._candidates.scores[places] = scores
+            order = self._candidates.keep(places[np.argsort(-scores, kind="stable")])
             self._promising = [self._candidates.rows[place] for place in order[:_PARENTS]]
+            self._batch, self._more = order[:_BATCH], None
+            if self._described is not None and history.aimed_at and len(few := self._allowed(order)):
+                self._batch = few
+                self._more = self._described.encode([self._candidates.rows[place] for place in few])
+            self._features = self._candidates.features[self._batch]
+            if self._more is not None:
+                order = self._ranked_batch(history)
         rows: list[dict[str, Any]] = [self._candidates.rows[place] for place in order[:_TRIES]]
         return next((row for row in rows if self._candidates.source.allows(row)), rows[0])
+
+    def _ranked_batch(self, history: History) -> Places:
+        scores = self._score(self._features, history.running, self._more)
+        return self._batch[np.argsort(-scores, kind="stable")]
+
+    def _score(self, features: Matrix, running: Sequence[Params], more: Matrix | None) -> Matrix:
+        described = None
+        if self._described is not None and more is not None:
+            described = more, self._described.encode(running)
+        return self._models.score(features, self._candidates.encoder.encode(running), described)
+
+    def _allowed(self, order: Places) -> Places:
+        """The first few of these places that are not in vain."""
+        allowed = (place for place in order[:_TRIES] if self._candidates.source.allows(self._candidates.rows[place]))
+        return np.array(list(itertools.islice(allowed, _DESCRIBED)), int)
 
     def _around(self, history: History, rng: random.Random) -> Places:
         """Candidates to look at, fresh ones among them."""
@@ -56,16 +84,11 @@ class Search:
         most = max(_FEWEST, _WORK // (len(history.told) + len(history.hints)))
         return self._candidates.looked_at(places, most, rng)
 
-    def _ranked(self, places: Places, features: Matrix, running: Matrix) -> Places:
-        """Candidates, those that promise most first."""
-        scores = self._candidates.scores[places] = self._models.score(features, running)
-        return places[np.argsort(-scores, kind="stable")]
-
     def scores(self, history: History, rows: Sequence[Params], rng: random.Random) -> Matrix:
         """What is expected of these networks, large is better."""
         self._learn(history, rng)
-        encode = self._candidates.encoder.encode
-        return self._models.score(encode(rows), encode(history.running))
+        more = self._described.encode(rows) if self._described is not None else None
+        return self._score(self._candidates.encoder.encode(rows), history.running, more)
 
     def _learn(self, history: History, rng: random.Random) -> None:
         """Learn what is known, if that has changed; a batch of what was known before is no longer good."""
@@ -73,4 +96,4 @@ class Search:
         if learnt != self._learnt:
             self._models.learn(history, rng.getrandbits(31))
             self._learnt = learnt
-            self._batch = np.zeros(0, int)
+            self._batch, self._more = np.zeros(0, int), None

@@ -34,6 +34,7 @@ from benchmarks.common import environment, report
 from benchmarks.search_quality import Score, Table, TableError
 from nas.errors import NasError, nearest
 from nas.search import make_sampler
+from nas.search.history import PROMOTED
 from nas.search.promotions import Promotions
 from nas.search.replaying import ReplayingSampler
 from nas.search.rungs import Rungs, Scheduler, Standings
@@ -118,7 +119,9 @@ class Search:
             assert passed is not None
             self.scheduler.promote(promoted)
             self.paused.remove(promoted)
-            return promoted, self.rungs.epochs[passed], self.scheduler.until(promoted)
+            begun = self.rungs.epochs[passed]
+            self.trials[promoted].set_user_attr(PROMOTED, str(begun))
+            return promoted, begun, self.scheduler.until(promoted)
         if ending:
             return None
         return self._ask(rng), 0, self.rungs.epochs[0]
@@ -160,7 +163,10 @@ class Search:
             self.paused.add(trial)
         if verdict == "stop":
             self.study.tell(self.trials[trial], state=TrialState.PRUNED)
-        return self.rungs.total if verdict == "go on" else None
+        if verdict != "go on":
+            return None
+        self.trials[trial].set_user_attr(PROMOTED, str(epoch))
+        return self.rungs.total
 
 
 def begin(

@@ -20,6 +20,7 @@ from nas.search.feasible import FeasibleSet
 from nas.search.gates import REPORTED, Gates, Measure, Price
 from nas.search.goals import GoalError, Goals
 from nas.search.halving import PAUSE, Halving, Outcome
+from nas.search.history import went_on
 from nas.search.intake import Intake, Known, make_supply
 from nas.search.predicted import Forecaster
 from nas.search.proposals import Proposals, SpaceProposals
@@ -28,7 +29,7 @@ from nas.search.rungs import Rungs, Scheduling
 from nas.search.stock import Stock, learn_again, take_stock
 from nas.search.supply import Patience
 from nas.search.tally import Progress, Tally
-from nas.search.trials import Candidate, InTraining, end_trial, note_rungs
+from nas.search.trials import Candidate, InTraining, end_trial, note_promoted, note_rungs
 from nas.space.expression import MissingName
 from nas.store import Results, State
 from nas.store.record import GATES
@@ -186,7 +187,7 @@ class Engine:
                 if (item := self._next_item()) is not None:
                     self._running[item.candidate.trial] = item
                     self._changed.notify_all()
-                    return item.candidate
+                    break
                 ending = self._no_more()
                 if ending and not self._on_the_way():
                     return None
@@ -201,6 +202,8 @@ class Engine:
                     self._end(item, *outcome)
             else:
                 self._gate_once()
+        note_promoted(item)
+        return item.candidate
 
     @property
     def drained(self) -> bool:
@@ -237,6 +240,7 @@ class Engine:
             item.closing = outcome is not None and outcome != PAUSE
         note_rungs(item)
         if outcome is None:
+            note_promoted(item)
             return True
         if outcome == PAUSE:
             with self._changed:
@@ -444,6 +448,9 @@ class Engine:
                 self._running[trial] = item
                 self._entered += 1
                 return outcome
+        if outcome == PAUSE and resumed is not None and went_on(resumed):
+            self._halving.go_on(trial)
+            outcome = None
         if outcome == PAUSE:
             self._paused[trial] = item
             self._entered += 1

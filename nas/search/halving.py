@@ -84,6 +84,10 @@ class Halving:
             self._scheduler.promote(trial)
         return trial
 
+    def go_on(self, trial: int) -> None:
+        """A trial was promoted by an earlier driver."""
+        self._scheduler.promote(trial)
+
     def aim(self, item: InTraining) -> None:
         """Note in its candidate up to which epoch a trial trains now."""
         until = self._scheduler.until(item.candidate.trial) if item.compared else self.rungs.total

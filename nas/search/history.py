@@ -15,6 +15,7 @@ from nas.search.sources import Matrix, Params
 Key = frozenset[tuple[str, str, Any]]
 FEWEST = 10  # values of a task before it is learnt from
 RUNGS = "rungs"  # attribute of a trial: epochs of each rung that it has reached, to the objectives' values there
+PROMOTED = "promoted"  # attribute of a trial: epochs of the rung from which it was last promoted
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Past(NamedTuple):
 class History:
     """Failed trials are not learnt from, but are not asked for again either.
 
-    A trial that has reached a rung gives a hint, and if it is not finished it may be paused there: it counts as asked
-    for, but not as running.
+    A trial that has reached a rung gives a hint, and unless it is finished or was promoted from there it may be paused:
+    it counts as asked for, but not as running.
     """
 
     told: tuple[Told, ...]
@@ -88,7 +89,7 @@ class History:
                 asked.add(as_key(params))
                 reached = _hints(trial, directions)
                 hints += reached
-                if not reached:
+                if not reached or went_on(trial):
                     running.append(params)
                 continue
             found = past.get(trial.number)
@@ -173,6 +174,11 @@ def _hints(trial: FrozenTrial, directions: Sequence[StudyDirection]) -> tuple[Hi
         for epochs, values in trial.user_attrs.get(RUNGS, {}).items()
         if len(values) == len(directions) and np.isfinite(values).all()
     )
+
+
+def went_on(trial: FrozenTrial) -> bool:
+    """Whether a trial was promoted from the last rung that it has reached."""
+    return list(trial.user_attrs.get(RUNGS, ()))[-1:] == [trial.user_attrs.get(PROMOTED)]
 
 
 def small_is_better(values: Sequence[float], directions: Sequence[StudyDirection]) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from nas.arch import Plan
 from nas.search.goals import Goals
 from nas.search.learning_curves import Foretold
 from nas.store import Role, State
-from nas.store.attributes import END, RUNGS, put
+from nas.store.attributes import END, PROMOTED, RUNGS, put
 from nas.store.storage import quiet, storage_errors
 
 # A duplicate is told as failed, which every sampler leaves out of its model; what a gate turned away as pruned with a
@@ -72,7 +72,8 @@ class InTraining:
     """What is known of a candidate while it trains or pauses; the engine guards it with its lock.
 
     `rungs` has the values of the objectives at each rung below the last, by its epoch; it is not `compared` where they
-    are known only at the end. `curve` has the gains at each epoch, `foretold` what has ended it early.
+    are known only at the end. So many of them are `noted` in the storage, and from which it was last `promoted`.
+    `curve` has the gains at each epoch, `foretold` what has ended it early.
     """
 
     candidate: Candidate
@@ -85,6 +86,7 @@ class InTraining:
     closing: bool = False
     rungs: dict[str, list[float]] = field(default_factory=dict)
     noted: int = 0
+    promoted: str | None = None
     compared: bool = True
     curve: dict[int, tuple[float, ...]] = field(default_factory=dict)
     foretold: Foretold | None = None
@@ -106,6 +108,15 @@ def note_rungs(item: InTraining) -> None:
         with quiet(), storage_errors():
             item.trial.set_user_attr(RUNGS, item.rungs)
         item.noted = len(item.rungs)
+
+
+def note_promoted(item: InTraining) -> None:
+    """Write down that a trial goes on from the last rung that it has reached. Raises `StoreError`."""
+    last = next(reversed(item.rungs), None)
+    if last != item.promoted:
+        with quiet(), storage_errors():
+            item.trial.set_user_attr(PROMOTED, last)
+        item.promoted = last
 
 
 def end_trial(

@@ -22,6 +22,9 @@ NETWORK, LATENCY, END = "network", "latency", "end"
 # of the objectives there, in the order and the direction of the study.
 RUNGS = "rungs"
 
+# The last rung from which a trial was promoted, by its epochs as text: at no higher one than that it does not pause.
+PROMOTED = "promoted"
+
 # Characters of JSON. RDB storages have refused more than 2,045; quotes double when a piece is encoded again.
 _WHOLE = 1800
 _PIECE = 900

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna.study import StudyDirection
 from tiny import TinySpace, Trains, accuracy, latency, price
 
 from nas.schedule import Resources, run
 from nas.search import Engine, Progress, Rungs, SpaceProposals
 from nas.search.goals import dominates
+from nas.search.history import History
 from nas.search.promotions import Promotions, epsilon_net
 from nas.store import Record, Results
-from nas.store.attributes import RUNGS
+from nas.store.attributes import PROMOTED, RUNGS
 from nas.store.journal import JournalWriter
 
 BUDGETS = ["latency_ms <= 0.2", "macs <= 300000"]
@@ -249,6 +251,36 @@ def test_what_was_reached_at_each_rung_is_written_with_the_trial(results: Result
             if line["epoch"] in (1, 2)
         }
         assert trials[record.trial].user_attrs[RUNGS] == known
+        promoted = next((epoch for epoch in ("2", "1") if record.epochs > int(epoch)), None)
+        assert trials[record.trial].user_attrs.get(PROMOTED) == promoted
+
+
+def test_who_goes_on_from_a_rung_without_a_pause_is_running(results: Results) -> None:
+    with results.driving(), make(results, scheduling="stop") as engine:
+        candidate = engine.take()
+        assert candidate is not None
+        for epoch, rung in ((1, "1"), (2, "2"), (3, "2")):
+            assert engine.report(candidate.trial, {"epoch": epoch, "accuracy": 0.5})
+            trials = results.study("candidate", ["maximize", "minimize"]).get_trials()
+            assert trials[candidate.trial].user_attrs[PROMOTED] == rung
+        found = History.of(trials, [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE], {}, None, {})
+        assert (len(found.running), len(found.hints)) == (1, 2)
+
+
+def test_who_was_promoted_before_the_search_was_stopped_goes_on(results: Results) -> None:
+    with results.driving(), make(results) as engine:
+        for accuracy in (0.6, 0.7):
+            candidate = engine.take()
+            assert candidate is not None
+            engine.report(candidate.trial, {"epoch": 1, "accuracy": accuracy})
+    with results.driving():
+        study = results.study("candidate", ["maximize", "minimize"])
+        first = next(trial for trial in study.get_trials() if RUNGS in trial.user_attrs)
+        study._storage.set_trial_user_attr(first._trial_id, PROMOTED, "1")
+    with results.driving(), make(results) as engine:
+        again = engine.take()
+    assert again is not None
+    assert (again.trial, again.epochs) == (first.number, 2)
 
 
 @pytest.mark.parametrize("runner", ["local", "simulated"])

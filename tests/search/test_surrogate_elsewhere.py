@@ -11,7 +11,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from nas.search.history import FEWEST, RUNGS, Hint, History
+from nas.search.history import FEWEST, PROMOTED, RUNGS, Hint, History
 from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder, Group
 from nas.search.surrogate.model import GaussianProcess
@@ -63,6 +63,16 @@ def test_a_paused_trial_gives_a_hint_and_is_not_running() -> None:
     assert [hint.values for hint in found.hints] == [(50.0, cost(first))]
     assert found.running == (second,)
     assert len(found.asked) == 2
+
+
+@pytest.mark.parametrize(("rung", "running"), [("2", False), ("4", True)])
+def test_a_trial_that_was_promoted_from_its_last_rung_is_running(rung: str, running: bool) -> None:
+    (cell,) = cells(1)
+    known = trial(cell, 0, done=False, low=50.0)
+    known.user_attrs = {RUNGS: {"2": [50.0, cost(cell)], "4": [40.0, cost(cell)]}, PROMOTED: rung}
+    found = history([known])
+    assert found.running == ((cell,) if running else ())
+    assert [hint.values[0] for hint in found.hints] == [50.0, 40.0]
 
 
 def test_a_failed_trial_gives_no_hint() -> None:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import optuna
@@ -21,7 +21,20 @@ from nas.search import SAMPLERS, make_sampler
 
 PREFIX = "syne:"
 Choices = Sequence[Sequence[str]]
-Features = Mapping[str, Mapping[str, float]]  # by name and digits
+
+
+class Known(NamedTuple):
+    """What samplers may know of a table beside its digits.
+
+    `features` are numbers by their name and a network's digits. `names` are those of the decisions in the order of the
+    digits, each with its values and their digits.
+    """
+
+    features: Mapping[str, Mapping[str, float]] = {}
+    names: Mapping[str, Mapping[str, str]] = {}
+
+
+NOTHING = Known()
 
 
 class AskerError(NasError):
@@ -41,26 +54,32 @@ class Asker(Protocol):
 
 
 class OptunaAsker:
-    """Draws each digit by `suggest_categorical` from bare Optuna."""
+    """Draws each digit by `suggest_categorical` from bare Optuna: its decision by name, or else by number.
 
-    def __init__(
-        self, name: str, choices: Choices, objectives: int, seed: int, features: Features | None = None
-    ) -> None:
-        """`features` are given to a sampler that learns from them. Raises `AskerError` for one that does not."""
-        self._choices = choices
-        sampler = make_sampler(name, seed=seed)
-        if features:
+    `NAME+` is a sampler that learns from features as well. Raises `AskerError` for one that does not.
+    """
+
+    def __init__(self, name: str, choices: Choices, objectives: int, seed: int, known: Known = NOTHING) -> None:
+        self._names = known.names or {f"{at}": {digit: digit for digit in each} for at, each in enumerate(choices)}
+        bare = name.removesuffix("+")
+        sampler = make_sampler(bare, seed=seed)
+        if bare != name:
             if not hasattr(sampler, "know"):
-                raise AskerError(f"sampler '{name}' learns from no features; surrogate does")
-            sampler.know({feature: partial(self._feature, values) for feature, values in features.items()})
+                raise AskerError(f"sampler '{bare}' learns from no features; surrogate does")
+            sampler.know({feature: partial(self._feature, values) for feature, values in known.features.items()})
         self.study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
 
     def _feature(self, values: Mapping[str, float], params: Mapping[str, str]) -> float:
-        return values["".join(params[f"{at}"] for at in range(len(self._choices)))]
+        return values[self._digits(params)]
+
+    def _digits(self, params: Mapping[str, str]) -> str:
+        return "".join(values[params[name]] for name, values in self._names.items())
 
     def ask(self) -> tuple[optuna.Trial, str]:
         trial = self.study.ask()
-        return trial, "".join(trial.suggest_categorical(f"{at}", each) for at, each in enumerate(self._choices))
+        for name, values in self._names.items():
+            trial.suggest_categorical(name, list(values))
+        return trial, self._digits(trial.params)
 
     def tell(self, handle: optuna.Trial, values: Sequence[float] | None) -> None:
         if values is None:
@@ -167,11 +186,10 @@ def _double() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def make_asker(name: str, choices: Choices, objectives: int, seed: int, features: Features | None = None) -> Asker:
-    """`NAME+` is a sampler with these features. Raises `NasError` for what there is not."""
+def make_asker(name: str, choices: Choices, objectives: int, seed: int, known: Known = NOTHING) -> Asker:
+    """Raises `NasError` for what there is not."""
     if not name.startswith(PREFIX):
-        bare = name.removesuffix("+")
-        return OptunaAsker(bare, choices, objectives, seed, features if bare != name else None)
+        return OptunaAsker(name, choices, objectives, seed, known)
     method = name.removeprefix(PREFIX)
     if method not in SYNE:
         raise AskerError(f"no method '{name}'; {nearest(name, [*SAMPLERS, *(PREFIX + each for each in SYNE)])}")

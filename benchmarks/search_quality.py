@@ -11,7 +11,9 @@ hypervolumes are divided by that of the exact front. `gap` is how many points ar
 the table. A network that is asked for again is answered again and costs no query, but counts as ask. Seconds are those
 spent on asking and telling. Samplers know nothing of the table; they are those of `search.sampler`, and `syne:NAME` of
 Syne Tune where that is installed (see `askers.py`). `surrogate+` is also given the numbers of `--features`, columns
-that are known without training, such as zero-cost proxies: of the few networks that promise most, as in a study.
+that are known without training, such as zero-cost proxies: of the few networks that promise most, as in a study. With
+`--space` the samplers of Optuna see the names and values of its decisions, as in a study, for those may tell more than
+digits: the surrogate knows the edges of a cell by them.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import optuna
 
-from benchmarks.askers import PREFIX, SYNE, Features, make_asker
+from benchmarks.askers import NOTHING, PREFIX, SYNE, Known, make_asker
 from benchmarks.common import environment, report
 from benchmarks.recorded import Score, Table, TableError, read_features
 from nas.errors import NasError
@@ -52,9 +54,7 @@ class Pair(NamedTuple):
         return self.accuracy if self.cost is None else f"{self.accuracy}, {self.cost}"
 
 
-def search(
-    table: Table, score: Score, name: str, queries: int, seed: int, features: Features | None = None
-) -> dict[str, Any]:
+def search(table: Table, score: Score, name: str, queries: int, seed: int, known: Known = NOTHING) -> dict[str, Any]:
     """One search: scores at each of `AT`, all asks, seconds spent on them."""
     found: dict[str, Any] = {}
 
@@ -64,10 +64,10 @@ def search(
             found[f"gap@{len(rows)}"] = score.gap(rows)
         return False
 
-    return _search(table, name, queries, seed, look, features) | found
+    return _search(table, name, queries, seed, look, known) | found
 
 
-def search_best(table: Table, name: str, queries: int, seed: int, features: Features | None = None) -> dict[str, Any]:
+def search_best(table: Table, name: str, queries: int, seed: int, known: Known = NOTHING) -> dict[str, Any]:
     """One search for the least error: networks until it was found, None where so many queries did not."""
     best = table.values[:, 0].min()
     found: dict[str, Any] = {"to_best": None}
@@ -77,19 +77,14 @@ def search_best(table: Table, name: str, queries: int, seed: int, features: Feat
             found["to_best"] = len(rows)
         return found["to_best"] is not None
 
-    return _search(table, name, queries, seed, look, features) | found
+    return _search(table, name, queries, seed, look, known) | found
 
 
 def _search(
-    table: Table,
-    name: str,
-    queries: int,
-    seed: int,
-    look: Callable[[list[int]], bool],
-    features: Features | None,
+    table: Table, name: str, queries: int, seed: int, look: Callable[[list[int]], bool], known: Known
 ) -> dict[str, Any]:
     """Ask until so many networks are known, or until `look`, which sees their rows whenever there is a new one."""
-    asker = make_asker(name, table.choices, table.values.shape[1], seed, features)
+    asker = make_asker(name, table.choices, table.values.shape[1], seed, known)
     rows: dict[int, None] = {}
     asks, seconds = 0, 0.0
     while len(rows) < queries and asks < MOST_ASKS * queries:
@@ -144,7 +139,7 @@ def shown(row: Mapping[str, Any], queries: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    known = ", ".join(["auto", *SAMPLERS, "surrogate+", *(PREFIX + name for name in SYNE)])
+    samplers = ", ".join(["auto", *SAMPLERS, "surrogate+", *(PREFIX + name for name in SYNE)])
     parser.add_argument("--table", type=Path, required=True, help="a parquet file")
     parser.add_argument("--arch", required=True, help="the column of digits")
     parser.add_argument("--accuracy", help="the column of accuracies in percent")
@@ -153,7 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--pair", action="append", default=[], metavar="ACCURACY:COST", help="two columns; repeat it for several tables"
     )
     parser.add_argument("--single", action="store_true", help="how many networks until the best accuracy; no cost")
-    parser.add_argument("--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {known}")
+    parser.add_argument("--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {samplers}")
+    parser.add_argument("--space", help="a space, by name or file, whose decisions in their order are the digits")
     parser.add_argument("--features", help="columns of numbers, with commas, for the sampler `surrogate+`")
     parser.add_argument("--queries", type=int, default=200, help="different networks a search may ask for")
     parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler")
@@ -171,8 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tables = {pair: Table.read(options.table, options.arch, pair.accuracy, pair.cost) for pair in pairs}
         scores = {pair: Score(table) for pair, table in tables.items() if pair.cost is not None}
         features = read_features(options.table, options.arch, options.features.split(",")) if options.features else {}
+        known = Known(features, decisions_of(options.space, next(iter(tables.values()))) if options.space else {})
         for pair, name in ((pair, name) for pair in pairs for name in names):
-            make_asker(name, tables[pair].choices, 2 if pair.cost else 1, 0, features)
+            make_asker(name, tables[pair].choices, 2 if pair.cost else 1, 0, known)
     except NasError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -184,17 +181,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             each = []
             for seed in range(options.seeds):
                 if pair.cost is None:
-                    each.append(search_best(tables[pair], name, queries, seed, features))
+                    each.append(search_best(tables[pair], name, queries, seed, known))
                 else:
-                    each.append(search(tables[pair], scores[pair], name, queries, seed, features))
+                    each.append(search(tables[pair], scores[pair], name, queries, seed, known))
                 told = ", ".join(f"{key} {_told(value)}" for key, value in each[-1].items())
                 print(f"{pair}: {name}: {told}", file=sys.stderr, flush=True)
             rows.append(summarize(name, each, keys) | {"pair": number, "accuracy": pair.accuracy, "cost": pair.cost})
     columns = ["sampler", *keys, *(["reached"] if options.single else [])]
     title = f"search_quality: {options.table.name}, {queries} networks"
     summary = {"table": options.table.name, "accuracy": pairs[0].accuracy, "cost": pairs[0].cost, "queries": queries}
-    if features:
-        summary["features"] = ", ".join(features)
+    summary |= {"space": options.space} if options.space else {}
+    summary |= {"features": ", ".join(features)} if features else {}
     if len(pairs) > 1:
         columns = ["pair", *columns]
         named = {f"pair {number}": str(pair) for number, pair in enumerate(pairs, 1)}
@@ -210,6 +207,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shown=[shown(row, queries) for row in rows],
     )
     return 0
+
+
+def decisions_of(name: str, table: Table) -> dict[str, dict[str, str]]:
+    """The decisions of a space, each with its values and their digits. Raises `NasError` where the table has others."""
+    from nas.study.spaces import open_space
+
+    space = open_space(name)
+    found = {each.name: {str(value): f"{at}" for at, value in enumerate(each.values)} for each in space.decisions}
+    digits = [set(values.values()) for values in found.values()]
+    if len(digits) != len(table.choices) or any(
+        not set(there) <= given for there, given in zip(table.choices, digits, strict=True)
+    ):
+        sizes = " x ".join(str(len(values)) for values in found.values())
+        raise TableError(
+            f"the digits must be the decisions of {name} ({sizes} values), but the table has {len(table.choices)} "
+            f"digits with {' x '.join(str(len(there)) for there in table.choices)} values"
+        )
+    return found
 
 
 def asked_for(accuracy: str | None, cost: str | None, pairs: Sequence[str], single: bool) -> list[Pair]:

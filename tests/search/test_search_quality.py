@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.askers import make_asker
+from benchmarks.askers import Known, make_asker
 from benchmarks.recorded import Score, Table
-from benchmarks.search_quality import MEASURED_SINGLE, main, search, shown, summarize
+from benchmarks.search_quality import MEASURED_SINGLE, decisions_of, main, search, shown, summarize
 from nas.errors import NasError
 
 
@@ -97,6 +97,24 @@ def test_features_are_given_to_who_learns_from_them(tmp_path: Path, capsys: pyte
         assert wrong in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([*arguments, "--samplers", "surrogate+"])
+
+
+def test_digits_may_be_the_decisions_of_a_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cells = ["".join(each) for each in itertools.product("01234", repeat=6)]
+    frame = pd.DataFrame({"ops": cells, "acc": np.arange(15625) / 200, "ms": np.arange(15625.0)[::-1] + 1})
+    frame.to_parquet(tmp_path / "cells.parquet")
+    names = decisions_of("nasbench201", Table.read(tmp_path / "cells.parquet", "ops", "acc"))
+    assert names["cell.cell.edges.0>2"] == {"none": "0", "skip": "1", "conv1": "2", "conv3": "3", "pool3": "4"}
+    asker = make_asker("random", [], 1, 0, Known(names=names))
+    handle, digits = asker.ask()
+    values = [handle.params[name] for name in names]
+    assert digits == "".join(names[name][value] for name, value in zip(names, values, strict=True))
+    arguments = [*table(tmp_path / "t.parquet"), "--samplers", "random", "--queries", "10", "--seeds", "1"]
+    assert main([*arguments, "--space", "nasbench201"]) == 2
+    assert "(5 x 5 x 5 x 5 x 5 x 5 values), but the table has 4 digits" in capsys.readouterr().err
+    whole = ["--table", str(tmp_path / "cells.parquet"), "--space", "nasbench201", *arguments[2:], "--json"]
+    assert main(whole) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["space"] == "nasbench201"
 
 
 def test_searches_that_miss_the_best_count_as_over() -> None:

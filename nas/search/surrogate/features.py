@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nas.search.sources import Matrix, Params
+from nas.search.surrogate.graphs import find_graphs
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Encoder:
     A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one. A
     parameter that was not reached is all zeros. Parameters whose names differ in digits or in what stands before the
     last dot, and which have the same values to choose from, form a group; behind all positions stands how often each
-    value occurs in each group. `width` is the number of all columns, `places` of those of positions.
+    value occurs in each group. What operations on the edges of a cell make of its paths is as if asked for too (see
+    `graphs`). `width` is the number of all columns, `places` of those of positions.
     """
 
     def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
@@ -50,6 +53,11 @@ class Encoder:
         by_question: dict[Any, list[str]] = {}
         for name, distribution in asked.items():
             by_question.setdefault(_question(name, distribution), []).append(name)
+        self._graphs = find_graphs(distributions)
+        for graph in self._graphs:
+            for name, column in graph.columns.items():
+                asked[name] = column.distribution
+                by_question.setdefault(column.question, []).append(name)
         shapes, start = [], 0
         self._distributions = asked
         self._at: dict[str, int] = {}
@@ -78,7 +86,8 @@ class Encoder:
         """One row for each; parameters that are not known are left out."""
         found = np.zeros((len(rows), self.width))
         for row, params in zip(found, rows, strict=True):
-            for name, value in params.items():
+            derived = (graph.values(params).items() for graph in self._graphs)
+            for name, value in itertools.chain(params.items(), *derived):
                 at = self._at.get(name)
                 if at is None:
                     continue

@@ -1,0 +1,127 @@
+"""Cells as graphs: what operations on edges make of the paths from the first node to the last.
+
+Beside the operations themselves count which of them lie on such a path (what is not on one does nothing), how many
+paths of each length there are, and how often each operation occurs on one path at most: a path encoding (C. White et
+al., 2021: BANANAS) that does not grow with the number of paths.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+
+from nas.search.sources import Params
+
+NONE = "none"  # the operation of an edge that is not there
+_FEWEST = 3  # nodes; between two there is but one edge
+
+Edge = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is derived, as a parameter; columns of one `question` share what is learnt."""
+
+    distribution: BaseDistribution
+    question: Any
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A parameter for every edge `0>1`, `0>2`, `1>2`, ...; node 0 is the input and the last one the output."""
+
+    cell: str
+    parameters: Mapping[Edge, str]
+    choices: tuple[Any, ...]
+
+    @property
+    def nodes(self) -> int:
+        return 1 + max(end for _, end in self.parameters)
+
+    @property
+    def operations(self) -> list[Any]:
+        return [choice for choice in self.choices if choice != NONE]
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        on_path = Column(CategoricalDistribution(self.choices), ("on a path", self.choices))
+        found = {self._on_path(edge): on_path for edge in self.parameters}
+        for steps in range(1, self.nodes):
+            most = math.comb(self.nodes - 2, steps - 1)
+            found[self._paths(steps)] = Column(IntDistribution(0, most), ("paths", self.nodes, steps))
+        for operation in self.operations:
+            found[self._most(operation)] = Column(
+                IntDistribution(0, self.nodes - 1), ("most", self.nodes, self.choices, operation)
+            )
+        return found
+
+    def values(self, params: Params) -> dict[str, Any]:
+        """Of the columns; none where an edge has no operation."""
+        if any(name not in params for name in self.parameters.values()):
+            return {}
+        there = {edge: params[name] for edge, name in self.parameters.items() if params[name] != NONE}
+        last = self.nodes - 1
+        into, out = {0}, {last}
+        for start, end in sorted(there, key=lambda edge: edge[1]):
+            if start in into:
+                into.add(end)
+        for start, end in sorted(there, reverse=True):
+            if end in out:
+                out.add(start)
+        used = {edge: operation for edge, operation in there.items() if edge[0] in into and edge[1] in out}
+        found = {self._on_path(edge): used.get(edge, NONE) for edge in self.parameters}
+        paths = _paths(tuple(used), self.nodes)
+        found |= {self._paths(steps): paths[steps] for steps in range(1, self.nodes)}
+        return found | {self._most(each): _most(used, each, self.nodes) for each in self.operations}
+
+    def _on_path(self, edge: Edge) -> str:
+        return f"{self.parameters[edge]} on a path"
+
+    def _paths(self, steps: int) -> str:
+        return f"{self.cell} paths of {steps}"
+
+    def _most(self, operation: Any) -> str:
+        return f"{self.cell} most {operation} on a path"
+
+
+def find_graphs(distributions: Mapping[str, BaseDistribution]) -> list[Graph]:
+    """Those of which every edge is a choice among the same operations, `none` among them, named as in `cell.0>2`."""
+    cells: dict[str, dict[Edge, str]] = {}
+    for name in distributions:
+        if match := re.fullmatch(r"(|.*\D)(\d+)>(\d+)", name):
+            cells.setdefault(match[1], {})[int(match[2]), int(match[3])] = name
+    found = []
+    for cell, edges in cells.items():
+        nodes = 1 + max(end for _, end in edges)
+        whole = set(edges) == {(start, end) for end in range(nodes) for start in range(end)}
+        kinds = {name: distributions[name] for name in edges.values()}
+        first = next(iter(kinds.values()))
+        same = all(isinstance(kind, CategoricalDistribution) and kind == first for kind in kinds.values())
+        if nodes >= _FEWEST and whole and same and isinstance(first, CategoricalDistribution) and NONE in first.choices:
+            found.append(Graph(cell, edges, tuple(first.choices)))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _paths(edges: tuple[Edge, ...], nodes: int) -> list[int]:
+    """How many paths of each number of steps lead from the first node to the last."""
+    counts = [[0] * nodes for _ in range(nodes)]
+    counts[0][0] = 1
+    for start, end in sorted(edges, key=lambda edge: edge[1]):
+        for steps in range(nodes - 1):
+            counts[end][steps + 1] += counts[start][steps]
+    return counts[-1]
+
+
+def _most(used: Mapping[Edge, Any], operation: Any, nodes: int) -> int:
+    """How often an operation occurs at most on one path; all of `used` are on one."""
+    most = [0] * nodes
+    for (start, end), found in sorted(used.items(), key=lambda item: item[0][1]):
+        most[end] = max(most[end], most[start] + (found == operation))
+    return most[-1]

@@ -37,6 +37,11 @@ class Known(NamedTuple):
 NOTHING = Known()
 
 
+def numbered(choices: Choices) -> dict[str, dict[str, str]]:
+    """Names where there are none: each digit's place, and itself."""
+    return {f"{at}": {digit: digit for digit in each} for at, each in enumerate(choices)}
+
+
 class AskerError(NasError):
     """What should propose is not there."""
 
@@ -60,7 +65,7 @@ class OptunaAsker:
     """
 
     def __init__(self, name: str, choices: Choices, objectives: int, seed: int, known: Known = NOTHING) -> None:
-        self._names = known.names or {f"{at}": {digit: digit for digit in each} for at, each in enumerate(choices)}
+        self._names = known.names or numbered(choices)
         bare = name.removesuffix("+")
         sampler = make_sampler(bare, seed=seed)
         if bare != name:

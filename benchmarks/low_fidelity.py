@@ -20,7 +20,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,10 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
+from benchmarks.askers import numbered
 from benchmarks.common import environment, report
-from benchmarks.search_quality import Score, Table, TableError
+from benchmarks.recorded import Score, Table, TableError
+from benchmarks.search_quality import decisions_of
 from nas.errors import NasError, nearest
 from nas.search import make_sampler
 from nas.search.history import PROMOTED
@@ -45,12 +47,13 @@ SHARES = (1 / 3, 1 / 2)
 
 @dataclass(frozen=True)
 class Fidelities:
-    """A table with what a short training gives. Times are in seconds."""
+    """A table with what a short training gives. Times are in seconds; `names` are as in `Known`."""
 
     table: Table
     low: np.ndarray
     seconds: np.ndarray
     epochs: tuple[int, int]
+    names: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def read(cls, options: argparse.Namespace) -> Fidelities:
@@ -65,7 +68,9 @@ class Fidelities:
         low, seconds = 100 - frame[options.low].to_numpy(float), frame[options.seconds].to_numpy(float)
         if not np.isfinite(low).all() or not (np.isfinite(seconds) & (seconds > 0)).all():
             raise TableError(f"{options.table}: '{options.low}' must be finite, and '{options.seconds}' above zero")
-        return cls(table, np.column_stack([low, table.values[:, 1]]), seconds, (options.low_epochs, options.epochs))
+        names = decisions_of(options.space, table) if options.space else numbered(table.choices)
+        low = np.column_stack([low, table.values[:, 1]])
+        return cls(table, low, seconds, (options.low_epochs, options.epochs), names)
 
     def values(self, row: int, epoch: int) -> list[float]:
         """Error and cost, small is better."""
@@ -132,14 +137,19 @@ class Search:
 
     def _ask(self, rng: random.Random) -> int:
         """A trial for a network that is not known yet; repeats are told what is known and cost nothing."""
-        table, known = self.fidelities.table, set(self.rows.values())
+        table, names, known = self.fidelities.table, self.fidelities.names, set(self.rows.values())
         for tries in itertools.count():
             if tries == PATIENCE:
                 code = rng.choice([code for code, row in table.rows.items() if row not in known])
-                self.study.enqueue_trial({f"{place}": digit for place, digit in enumerate(code)})
+                self.study.enqueue_trial(
+                    {
+                        name: {its: value for value, its in values.items()}[digit]
+                        for (name, values), digit in zip(names.items(), code, strict=True)
+                    }
+                )
             began = time.perf_counter()
             trial = self.study.ask()
-            digits = [trial.suggest_categorical(f"{place}", choices) for place, choices in enumerate(table.choices)]
+            digits = [values[trial.suggest_categorical(name, list(values))] for name, values in names.items()]
             self.asking += time.perf_counter() - began
             row = table.rows.get("".join(digits))
             if row is not None and row not in known:
@@ -248,6 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--low", required=True, help="the same after the short training")
     parser.add_argument("--cost", required=True, help="the column of the cost, small is better")
     parser.add_argument("--seconds", required=True, help="the column of the seconds of an epoch")
+    parser.add_argument("--space", help="a space, by name or file, whose decisions in their order are the digits")
     parser.add_argument("--low-epochs", type=int, default=12, help="epochs of the short training")
     parser.add_argument("--epochs", type=int, default=200, help="epochs of the whole training")
     parser.add_argument("--full", default="surrogate,tpe,random", help="samplers without rungs")
@@ -291,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "hv",
     ]
     title = f"low_fidelity: {options.table.name}, {options.accuracy} and {options.cost}, {options.low} at the rung"
-    keys = ("accuracy", "low", "cost", "seconds", "reduction", "trainings", "seeds", "most")
+    keys = ("space", "accuracy", "low", "cost", "seconds", "reduction", "trainings", "seeds", "most")
     summary = {"table": options.table.name, **{key: getattr(options, key) for key in keys}}
     shown = [*columns, "begun", "full", "asking"]
     report(title, rows, shown, environment(), options.out, summary=summary, as_json=options.json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.arch import Plan
+from nas.errors import InvalidArchitecture
 from nas.search.feasible import FeasibleSet
 from nas.search.goals import Goals
 from nas.search.history import as_key
@@ -268,7 +270,11 @@ class FixedProposals:
 
 
 def _of_network(walks: Walks, feature: Callable[[Plan], float], params: Mapping[str, Any]) -> float:
-    return feature(walks.decode(params))
+    """NaN for what no gate has turned away yet, but cannot be built."""
+    try:
+        return feature(walks.decode(params))
+    except InvalidArchitecture:
+        return math.nan
 
 
 def _left_untried(trial: FrozenTrial) -> bool:

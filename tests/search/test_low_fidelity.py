@@ -55,7 +55,7 @@ def test_what_is_not_reached_has_no_share(tmp_path: Path, capsys: pytest.Capture
 def test_the_clock_is_the_time_of_what_was_trained(tmp_path: Path, way: str) -> None:
     path = tmp_path / "t.parquet"
     table(path)
-    known = Fidelities.read(argparse.Namespace(**OPTIONS, table=path, low_epochs=2, epochs=40))
+    known = Fidelities.read(argparse.Namespace(**OPTIONS, table=path, space=None, low_epochs=2, epochs=40))
     search = begin(known, Score(known.table), "random", way, 4, 1, 0)
     search.run(networks=40)
     low, full = (0, 40) if way == "full" else (2, 38)

@@ -69,9 +69,11 @@ def read_features(path: Path, arch: str, columns: Sequence[str]) -> dict[str, di
     Raises `TableError`.
     """
     frame = pd.read_parquet(path)
+    numbers = [str(name) for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
     for column in columns:
-        if column not in frame or not pd.api.types.is_numeric_dtype(frame[column]):
-            raise TableError(f"{path} has no column '{column}' of numbers; {nearest(column, map(str, frame.columns))}")
+        if column not in numbers:
+            kind = "column of numbers" if column in frame else "column"
+            raise TableError(f"{path} has no {kind} '{column}'; {nearest(column, numbers)}")
     texts = [str(each) for each in frame[arch]]
     return {column: dict(zip(texts, frame[column].astype(float).tolist(), strict=True)) for column in columns}
 

@@ -151,16 +151,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {samplers}")
     parser.add_argument("--space", help="a space, by name or file, whose decisions in their order are the digits")
     parser.add_argument("--features", help="columns of numbers, with commas, for the sampler `surrogate+`")
-    parser.add_argument("--queries", type=int, default=200, help="different networks a search may ask for")
+    parser.add_argument(
+        "--queries",
+        type=int,
+        default=200,
+        help="different networks a search may ask for; scores are those at 50, 100 and 200",
+    )
     parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")
     options = parser.parse_args(arguments)
     if options.queries < 1 or options.seeds < 1:
         parser.error(f"--queries and --seeds must be at least 1, but got {options.queries} and {options.seeds}")
-    if any(name.endswith("+") for name in options.samplers.split(",")) != bool(options.features):
-        parser.error("--features and a sampler NAME+ must be given together, but one is missing")
-    names = list(dict.fromkeys(choose_sampler(name, options.queries) for name in options.samplers.split(",")))
+    names = list(dict.fromkeys(chosen(name, options.queries) for name in options.samplers.split(",")))
+    informed = [name for name in names if name.endswith("+")]
+    if informed and not options.features:
+        parser.error(f"--features must name columns for {informed[0]}, but is not given")
+    if options.features and not informed:
+        parser.error("--features must be for a sampler such as surrogate+, but --samplers names none with a +")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         pairs = asked_for(options.accuracy, options.cost, options.pair, options.single)
@@ -207,6 +215,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shown=[shown(row, queries) for row in rows],
     )
     return 0
+
+
+def chosen(name: str, queries: int) -> str:
+    """What `auto`, or `auto+`, means for so many queries; any other name as it is."""
+    bare = name.removesuffix("+")
+    return choose_sampler(bare, queries) + name[len(bare) :]
 
 
 def decisions_of(name: str, table: Table) -> dict[str, dict[str, str]]:

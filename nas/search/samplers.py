@@ -111,7 +111,8 @@ def make_sampler(
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name, value in options.items():
         if name not in parameters and not takes_any:
-            message = f"sampler '{sampler}' has no option '{name}'; {nearest(name, parameters)}"
+            told = [each for each, found in parameters.items() if "Callable" not in str(found.annotation)]
+            message = f"sampler '{sampler}' has no option '{name}'; {nearest(name, told)}"
             raise SamplerError(message, at=("options", name))
         if name in parameters and (kind := _kind_missed(parameters[name].annotation, value)):
             message = f"option '{name}' of sampler '{sampler}' must be {kind}, but got {_found(value)}"
@@ -178,6 +179,9 @@ def _find(name: str) -> tuple[Any, Any]:
 def _kind_missed(annotation: Any, value: Any) -> str:
     """What a value is not but must be by a parameter's annotation; empty where it is, or may be what is not checked."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    if "Callable" in text:
+        each = value.values() if isinstance(value, Mapping) else [value]
+        return "" if value is None or all(map(callable, each)) else "given in Python, for it takes functions"
     names = [name.strip() for name in text.split("|")]
     if any(name not in _KINDS or _is_any(value, _KINDS[name][0]) for name in names):
         return ""

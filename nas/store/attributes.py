@@ -22,7 +22,7 @@ NETWORK, LATENCY, END = "network", "latency", "end"
 # of the objectives there, in the order and the direction of the study.
 RUNGS = "rungs"
 
-# The last rung from which a trial was promoted, by its epochs as text: at no higher one than that it does not pause.
+# The last rung from which a trial was promoted, by its epochs as text: it pauses at higher ones only.
 PROMOTED = "promoted"
 
 # Characters of JSON. RDB storages have refused more than 2,045; quotes double when a piece is encoded again.

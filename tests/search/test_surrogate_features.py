@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import optuna
+import pytest
 from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, create_trial
 
+from nas.search import SamplerError, make_sampler
 from nas.search.history import History
 from nas.search.surrogate.described import Described
 from nas.search.surrogate.features import Encoder
@@ -104,3 +106,18 @@ def test_a_feature_is_its_place_among_those_learnt_from() -> None:
     group = described.encoder.groups[1]
     column = described.encode(rows)[:, group.start : group.stop].tolist()
     assert column == [[0.25, 1.0], [0.75, 1.0], [0.0, 0.0], [1.0, 1.0]]
+
+
+def test_features_that_are_none_are_told() -> None:
+    for wrong in (["a"], luck, {"a": 1}):
+        with pytest.raises(TypeError, match=r"of the parameters.*, but got"):
+            SurrogateSampler(features=wrong)
+    sampler = SurrogateSampler(seed=0, n_startup_trials=2, features={"empty": lambda params: None})
+    with pytest.raises(TypeError, match="feature 'empty' must give a number, NaN where there is none, but gave None"):
+        least(sampler, 3)
+    with pytest.raises(SamplerError, match="option 'features' of sampler 'surrogate' must be given in Python") as told:
+        make_sampler("surrogate", {"features": {"a": 1}})
+    assert told.value.at == ("options", "features")
+    assert make_sampler("surrogate", {"features": {"luck": luck}})
+    with pytest.raises(SamplerError, match=r"allowed: n_startup_trials, seed$"):
+        make_sampler("surrogate", {"featurs": 1})

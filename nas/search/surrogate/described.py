@@ -50,9 +50,19 @@ class Described:
     def _values(self, row: Params) -> dict[str, float]:
         key = as_key(row)
         if key not in self._known:
-            values = {name: float(feature(row)) for name, feature in self._features.items()}
+            values = {name: _told(name, feature, row) for name, feature in self._features.items()}
             self._known[key] = {name: value for name, value in values.items() if math.isfinite(value)}
         return self._known[key]
+
+
+def _told(name: str, feature: Feature, row: Params) -> float:
+    value = feature(row)
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"feature '{name}' must give a number, NaN where there is none, but gave {value!r} for {dict(row)}"
+        ) from error
 
 
 def _column(feature: str) -> str:

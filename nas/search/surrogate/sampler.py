@@ -49,8 +49,9 @@ class SurrogateSampler(ReplayingSampler):
         if n_startup_trials < 1:
             raise ValueError(f"n_startup_trials must be at least 1, but got {n_startup_trials}")
         self._elsewhere: dict[str, list[tuple[Params, Sequence[float]]]] = {}
-        self._features = dict(features or {})
+        self._features: dict[str, Callable[[Params], float]] = {}
         super().__init__(n_startup_trials, seed, constraints_func)
+        self.know(features or {})
 
     def learn_from(self, name: str, params: Sequence[Params], values: Sequence[Sequence[float]]) -> None:
         """Learn what networks were worth in an earlier study, whose other data or devices may make it another thing.
@@ -61,7 +62,12 @@ class SurrogateSampler(ReplayingSampler):
         self._elsewhere[name] = list(zip(params, values, strict=True))
 
     def know(self, features: Mapping[str, Callable[[Params], float]]) -> None:
-        """Take these features beside those that it was made with."""
+        """Take these features beside those that it was made with. Raises `TypeError` for what is no function."""
+        if not isinstance(features, Mapping):
+            raise TypeError(f"features must be functions of the parameters by their names, but got {features!r}")
+        for name, feature in features.items():
+            if not callable(feature):
+                raise TypeError(f"feature '{name}' must be a function of the parameters, but got {feature!r}")
         self._features |= features
         self._search = None
 

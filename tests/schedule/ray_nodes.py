@@ -20,7 +20,10 @@ class Nodes:
         ray_settings()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            from ray._common.utils import get_ray_address_file
             from ray.cluster_utils import Cluster
+        # Where a cluster is noted for others, in whatever folder it works; Ray does not make that one.
+        Path(get_ray_address_file(None)).parent.mkdir(parents=True, exist_ok=True)
         self._temporary = tempfile.mkdtemp(prefix="nas-nodes-", dir="/tmp")
         self._edge_folder = edge_folder
         with quiet():

@@ -46,6 +46,24 @@ class AskerError(NasError):
     """What should propose is not there."""
 
 
+def decisions_of(name: str, choices: Choices) -> dict[str, dict[str, str]]:
+    """The decisions of a space, each with its values and their digits. Raises `NasError` where digits are others."""
+    from nas.study.spaces import open_space
+
+    space = open_space(name)
+    found = {each.name: {str(value): f"{at}" for at, value in enumerate(each.values)} for each in space.decisions}
+    digits = [set(values.values()) for values in found.values()]
+    if len(digits) != len(choices) or any(
+        not set(there) <= given for there, given in zip(choices, digits, strict=True)
+    ):
+        sizes = " x ".join(str(len(values)) for values in found.values())
+        raise AskerError(
+            f"the digits must be the decisions of {name} ({sizes} values), but the table has {len(choices)} "
+            f"digits with {' x '.join(str(len(there)) for there in choices)} values"
+        )
+    return found
+
+
 class Asker(Protocol):
     """One search. `choices` are the digits of each position."""
 

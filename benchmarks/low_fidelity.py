@@ -30,16 +30,15 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
-from benchmarks.askers import numbered
+from benchmarks.askers import decisions_of, numbered
 from benchmarks.common import environment, report
 from benchmarks.recorded import Score, Table, TableError
-from benchmarks.search_quality import decisions_of
 from nas.errors import NasError, nearest
 from nas.search import make_sampler
-from nas.search.history import PROMOTED
 from nas.search.promotions import Promotions
 from nas.search.replaying import ReplayingSampler
 from nas.search.rungs import Rungs, Scheduler, Standings
+from nas.store.attributes import PROMOTED, RUNGS
 
 PATIENCE = 20  # asks in a row for networks that are known, after which one is drawn that is not
 SHARES = (1 / 3, 1 / 2)
@@ -68,7 +67,7 @@ class Fidelities:
         low, seconds = 100 - frame[options.low].to_numpy(float), frame[options.seconds].to_numpy(float)
         if not np.isfinite(low).all() or not (np.isfinite(seconds) & (seconds > 0)).all():
             raise TableError(f"{options.table}: '{options.low}' must be finite, and '{options.seconds}' above zero")
-        names = decisions_of(options.space, table) if options.space else numbered(table.choices)
+        names = decisions_of(options.space, table.choices) if options.space else numbered(table.choices)
         low = np.column_stack([low, table.values[:, 1]])
         return cls(table, low, seconds, (options.low_epochs, options.epochs), names)
 
@@ -168,7 +167,7 @@ class Search:
             self.full.append(row)
             self.curve.append((self.clock, self.score.hypervolume(self.full)))
             return None
-        self.trials[trial].set_user_attr("rungs", {str(epoch): values})
+        self.trials[trial].set_user_attr(RUNGS, {str(epoch): values})
         if verdict == "pause":
             self.paused.add(trial)
         if verdict == "stop":

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import optuna
 
-from benchmarks.askers import NOTHING, PREFIX, SYNE, Known, make_asker
+from benchmarks.askers import NOTHING, PREFIX, SYNE, Known, decisions_of, make_asker
 from benchmarks.common import environment, report
 from benchmarks.recorded import Score, Table, TableError, read_features
 from nas.errors import NasError
@@ -175,7 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tables = {pair: Table.read(options.table, options.arch, pair.accuracy, pair.cost) for pair in pairs}
         scores = {pair: Score(table) for pair, table in tables.items() if pair.cost is not None}
         features = read_features(options.table, options.arch, options.features.split(",")) if options.features else {}
-        known = Known(features, decisions_of(options.space, next(iter(tables.values()))) if options.space else {})
+        known = Known(
+            features, decisions_of(options.space, next(iter(tables.values())).choices) if options.space else {}
+        )
         for pair, name in ((pair, name) for pair in pairs for name in names):
             make_asker(name, tables[pair].choices, 2 if pair.cost else 1, 0, known)
     except NasError as error:
@@ -221,24 +223,6 @@ def chosen(name: str, queries: int) -> str:
     """What `auto`, or `auto+`, means for so many queries; any other name as it is."""
     bare = name.removesuffix("+")
     return choose_sampler(bare, queries) + name[len(bare) :]
-
-
-def decisions_of(name: str, table: Table) -> dict[str, dict[str, str]]:
-    """The decisions of a space, each with its values and their digits. Raises `NasError` where the table has others."""
-    from nas.study.spaces import open_space
-
-    space = open_space(name)
-    found = {each.name: {str(value): f"{at}" for at, value in enumerate(each.values)} for each in space.decisions}
-    digits = [set(values.values()) for values in found.values()]
-    if len(digits) != len(table.choices) or any(
-        not set(there) <= given for there, given in zip(table.choices, digits, strict=True)
-    ):
-        sizes = " x ".join(str(len(values)) for values in found.values())
-        raise TableError(
-            f"the digits must be the decisions of {name} ({sizes} values), but the table has {len(table.choices)} "
-            f"digits with {' x '.join(str(len(there)) for there in table.choices)} values"
-        )
-    return found
 
 
 def asked_for(accuracy: str | None, cost: str | None, pairs: Sequence[str], single: bool) -> list[Pair]:

@@ -11,11 +11,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.search.sources import Matrix, Params
+from nas.store.attributes import PROMOTED, RUNGS
 
 Key = frozenset[tuple[str, str, Any]]
 FEWEST = 10  # values of a task before it is learnt from
-RUNGS = "rungs"  # attribute of a trial: epochs of each rung that it has reached, to the objectives' values there
-PROMOTED = "promoted"  # attribute of a trial: epochs of the rung from which it was last promoted
 
 
 @dataclass(frozen=True)

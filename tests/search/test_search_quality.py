@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.askers import Known, make_asker
+from benchmarks.askers import Known, decisions_of, make_asker
 from benchmarks.recorded import Score, Table
-from benchmarks.search_quality import MEASURED_SINGLE, decisions_of, main, search, shown, summarize
+from benchmarks.search_quality import MEASURED_SINGLE, main, search, shown, summarize
 from nas.errors import NasError
 
 
@@ -103,7 +103,7 @@ def test_digits_may_be_the_decisions_of_a_space(tmp_path: Path, capsys: pytest.C
     cells = ["".join(each) for each in itertools.product("01234", repeat=6)]
     frame = pd.DataFrame({"ops": cells, "acc": np.arange(15625) / 200, "ms": np.arange(15625.0)[::-1] + 1})
     frame.to_parquet(tmp_path / "cells.parquet")
-    names = decisions_of("nasbench201", Table.read(tmp_path / "cells.parquet", "ops", "acc"))
+    names = decisions_of("nasbench201", Table.read(tmp_path / "cells.parquet", "ops", "acc").choices)
     assert names["cell.cell.edges.0>2"] == {"none": "0", "skip": "1", "conv1": "2", "conv3": "3", "pool3": "4"}
     asker = make_asker("random", [], 1, 0, Known(names=names))
     handle, digits = asker.ask()

@@ -11,13 +11,14 @@ from optuna.distributions import CategoricalDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from nas.search.history import FEWEST, PROMOTED, RUNGS, Hint, History
+from nas.search.history import FEWEST, Hint, History
 from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder, Group
 from nas.search.surrogate.model import GaussianProcess
 from nas.search.surrogate.models import Learner, Models
 from nas.search.surrogate.related import Related
 from nas.search.surrogate.sampler import SurrogateSampler
+from nas.store.attributes import PROMOTED, RUNGS
 
 DOWN = (StudyDirection.MINIMIZE, StudyDirection.MINIMIZE)
 DIGITS = {f"op{place}": CategoricalDistribution(tuple("abc")) for place in range(5)}

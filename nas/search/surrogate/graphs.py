@@ -109,14 +109,14 @@ def find_graphs(distributions: Mapping[str, BaseDistribution]) -> list[Graph]:
 
 
 @lru_cache(maxsize=4096)
-def _paths(edges: tuple[Edge, ...], nodes: int) -> list[int]:
+def _paths(edges: tuple[Edge, ...], nodes: int) -> tuple[int, ...]:
     """How many paths of each number of steps lead from the first node to the last."""
     counts = [[0] * nodes for _ in range(nodes)]
     counts[0][0] = 1
     for start, end in sorted(edges, key=lambda edge: edge[1]):
         for steps in range(nodes - 1):
             counts[end][steps + 1] += counts[start][steps]
-    return counts[-1]
+    return tuple(counts[-1])
 
 
 def _most(used: Mapping[Edge, Any], operation: Any, nodes: int) -> int:

@@ -140,8 +140,8 @@ class Models:
     def score(self, features: Matrix, running: Matrix, described: tuple[Matrix, Matrix] | None = None) -> Matrix:
         """Expected hypervolume improvement times the probability to be feasible.
 
-        `described` are the same networks, both, with what else is known of them: each objective is told from that where
-        it was told better so of the networks that were learnt from.
+        `described` are both again, with what else is known of these networks: each objective is told from that where it
+        was told better so of the networks that were learnt from.
 
         While nothing is feasible, that probability, less what exceeds the constraints even with some luck: all may be
         so far from feasible that no probability tells them apart.

@@ -14,10 +14,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from nas.search.history import FEWEST, Hint, History
 from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder, Group
+from nas.search.surrogate.learner import Learner
 from nas.search.surrogate.model import GaussianProcess
-from nas.search.surrogate.models import Learner, Models
+from nas.search.surrogate.models import Models
 from nas.search.surrogate.related import Related
 from nas.search.surrogate.sampler import SurrogateSampler
+from nas.search.surrogate.views import Rows, views_of
 from nas.store.attributes import PROMOTED, RUNGS
 
 DOWN = (StudyDirection.MINIMIZE, StudyDirection.MINIMIZE)
@@ -104,19 +106,19 @@ def test_what_training_does_not_change_is_known_at_the_rung() -> None:
 
 @pytest.mark.parametrize(("tells", "least", "most"), [(True, 0.5, 1.5), (False, -0.4, 0.4)])
 def test_trust_follows_what_another_task_tells(tells: bool, least: float, most: float) -> None:
-    encoder = Encoder(DIGITS)
+    views = views_of(DIGITS)
     known, new = cells(60), cells(90, 1)[60:]
     noise = np.random.default_rng(0).permutation(len(known))
     theirs = np.array([10 + 0.5 * error(known[n if tells else noise[n]]) for n in range(len(known))])
     here = known[:20]
     values = np.array([error(cell) for cell in here])
     standard = (values - values.mean()) / values.std()
-    related, learner = Related(lambda: Learner(encoder)), Learner(encoder)
-    features = encoder.encode(here)
-    rest = related.learn({"other": (encoder.encode(known), theirs)}, features, standard, 0)
+    related, learner = Related(lambda: Learner(views)), Learner(views)
+    rows = Rows(here)
+    rest = related.learn({"other": (Rows(known), theirs)}, rows, standard, 0)
     assert least < related.trust["other"] < most
-    learner.learn(features, rest, 0)
-    rows = encoder.encode(new)
+    learner.learn(rows, rest, 0)
+    rows = Rows(new)
     expected = learner.predict(rows)[0] + related.predict(rows)[0]
     assert np.corrcoef(expected, [error(cell) for cell in new])[0, 1] > (0.95 if tells else 0.6)
 
@@ -144,11 +146,10 @@ def test_while_nothing_is_feasible_the_less_hopeless_is_asked_for() -> None:
     trials = [trial(cell, number, done=True) for number, cell in enumerate(known)]
     for each, cell in zip(trials, known, strict=True):
         each.system_attrs = {"constraints:c": 1000 + error(cell)}
-    encoder = Encoder(DIGITS)
     new = cells(140, 1)[40:]
-    models = Models(encoder, 2, encoder.encode(new))
+    models = Models(views_of(DIGITS), 2, Rows(new))
     models.learn(history(trials), 0)
-    scores = models.score(encoder.encode(new), encoder.encode([]))
+    scores = models.score(Rows(new), Rows([]))
     assert np.isfinite(scores).all()
     assert len(np.unique(scores)) > 20
     assert np.corrcoef(scores, [error(cell) for cell in new])[0, 1] < -0.8

@@ -18,9 +18,9 @@ from optuna.trial import FrozenTrial, create_trial
 from nas.search import SamplerError, make_sampler
 from nas.search.history import History
 from nas.search.surrogate.described import Described
-from nas.search.surrogate.features import Encoder
 from nas.search.surrogate.models import Models
 from nas.search.surrogate.sampler import SurrogateSampler
+from nas.search.surrogate.views import Rows, views_of
 
 DIGITS = {f"op{place}": CategoricalDistribution(tuple("abcd")) for place in range(6)}
 
@@ -88,12 +88,12 @@ def test_each_objective_is_told_with_features_where_they_help() -> None:
     history = History.of(
         [trial(cell, number) for number, cell in enumerate(known)], [StudyDirection.MINIMIZE] * 2, {}, None, {}
     )
-    encoder, described = Encoder(DIGITS), Described(DIGITS, {"luck": luck})
-    models = Models(encoder, 2, encoder.encode(new), described)
+    described = Described(DIGITS, {"luck": luck})
+    models = Models(views_of(DIGITS), 2, Rows(new), described)
     models.learn(history, 0)
-    rows, none = encoder.encode(new), encoder.encode([])
+    rows, none = Rows(new), Rows([])
     plain = models.score(rows, none)
-    informed = models.score(rows, none, (described.encode(new), described.encode([])))
+    informed = models.score(rows, none, (described.rows(new), described.rows([])))
     lucky = np.array([luck(cell) for cell in new]) < 0.05
     assert informed[lucky].mean() > 5 * informed[~lucky].mean()
     assert plain[lucky].mean() < 2 * plain[~lucky].mean()
@@ -103,8 +103,9 @@ def test_a_feature_is_its_place_among_those_learnt_from() -> None:
     rows = [{"op0": "a", "at": at} for at in range(4)]
     described = Described({"op0": DIGITS["op0"]}, {"f": lambda params: (0.0, 1.0, math.nan, 1e30)[params["at"]]})
     described.learn([rows[0], rows[1]])
-    group = described.encoder.groups[1]
-    column = described.encode(rows)[:, group.start : group.stop].tolist()
+    encoder = described.views[0].encoder
+    group = encoder.groups[1]
+    column = described.rows(rows).seen_by(encoder)[:, group.start : group.stop].tolist()
     assert column == [[0.25, 1.0], [0.75, 1.0], [0.0, 0.0], [1.0, 1.0]]
 
 

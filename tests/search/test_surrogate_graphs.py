@@ -83,7 +83,7 @@ def test_what_is_no_whole_graph_is_left_as_it_is() -> None:
 
 
 def test_cells_with_the_same_paths_are_nearly_alike_to_the_encoder() -> None:
-    encoder = Encoder(CELL)
+    encoder = Encoder(CELL, [graph()])
     rows = [cell(e03="conv", e01=op) for op in OPS] + [cell(e03="skip")]
     first, second, third, other = encoder.encode(rows)
     raw = [group for group in encoder.groups if group.start == 0]
@@ -103,7 +103,7 @@ def test_paths_help_to_find_the_best_cell() -> None:
 
     def trials(named: bool, seed: int) -> int:
         study = optuna.create_study(sampler=SurrogateSampler(seed=seed))
-        names = {name: name if named else f"op{number}" for number, name in enumerate(CELL)}
+        names = {name: name if named else f"op{number}." for number, name in enumerate(CELL)}
         for asked in range(100):
             trial = study.ask({names[name]: kind for name, kind in CELL.items()})
             value = worth({name: trial.params[names[name]] for name in CELL})

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from nas.search.history import Key, as_key
 from nas.search.sources import Matrix, Params, Source, drawn, everything, values_of, walked
-from nas.search.surrogate.features import Encoder
+from nas.search.surrogate.views import Rows
 
 Places = NDArray[np.int64]
 
@@ -26,22 +26,19 @@ _MIXED = 0.25  # of the offspring are of two parents
 class Candidates:
     """Grows from ask to ask, and drops what promises least.
 
-    `rows`, their `features` and their `scores`, as they were when last looked at, go together. `at_large` are the
-    features of draws at random.
+    `rows` and their `scores`, as they were when last looked at, go together. `at_large` are draws at random.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.encoder = Encoder(source.distributions)
         found = everything(source, LISTED)
         self.whole = found is not None
-        self.rows: list[dict[str, Any]] = found or []
-        self._keys = [as_key(row) for row in self.rows]
+        self.rows = Rows(found or [])
+        self._keys = [as_key(row) for row in self.rows.params]
         self._known = set(self._keys)
-        self.features: Matrix = self.encoder.encode(self.rows)
         self.scores: Matrix = np.full(len(self.rows), np.inf)
         rng = random.Random(0)
-        self.at_large = self.encoder.encode([walked(source, rng) for _ in range(_AT_LARGE)])
+        self.at_large = Rows([walked(source, rng) for _ in range(_AT_LARGE)])
 
     def grow(self, parents: Sequence[Params], rng: random.Random) -> None:
         """Add fresh draws, and networks near `parents` that differ in a few answers or take after two of them."""
@@ -57,8 +54,7 @@ class Candidates:
                 self._known.add(key)
                 self._keys.append(key)
                 new.append(row)
-        self.rows += new
-        self.features = np.vstack([self.features, self.encoder.encode(new)])
+        self.rows = self.rows.followed_by(new)
         self.scores = np.append(self.scores, np.full(len(new), np.inf))
 
     def open(self, asked: frozenset[Key], among: Places | None = None) -> Places:
@@ -79,10 +75,10 @@ class Candidates:
         if self.whole or len(self.rows) <= _KEPT:
             return order
         kept = order[: _KEPT // 2]
-        self.rows = [self.rows[place] for place in kept]
+        self.rows = self.rows.only(kept)
         self._keys = [self._keys[place] for place in kept]
         self._known = set(self._keys)
-        self.features, self.scores = self.features[kept], self.scores[kept]
+        self.scores = self.scores[kept]
         return np.arange(len(kept))
 
     def _child(self, parents: Sequence[Params], rng: random.Random) -> dict[str, Any]:

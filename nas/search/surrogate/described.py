@@ -10,14 +10,14 @@ import numpy as np
 from optuna.distributions import BaseDistribution, FloatDistribution
 
 from nas.search.history import Key, as_key
-from nas.search.sources import Matrix, Params
-from nas.search.surrogate.features import Encoder
+from nas.search.sources import Params
+from nas.search.surrogate.views import Rows, views_of
 
 Feature = Callable[[Params], float]
 
 
 class Described:
-    """Parameters with features, as rows of numbers. Each feature is asked for once a network.
+    """Parameters with features beside them. Each feature is asked for once a network.
 
     A feature counts by its place among those of the networks that are learnt from, for scores are of any scale and
     often very skewed. One that is not finite is left out.
@@ -28,16 +28,16 @@ class Described:
         self._known: dict[Key, dict[str, float]] = {}
         self._among = {name: np.zeros(0) for name in features}
         added = {_column(name): FloatDistribution(0.0, 1.0) for name in features}
-        self.encoder = Encoder({**distributions, **added})
+        self.views = views_of({**distributions, **added})
 
     def learn(self, rows: Sequence[Params]) -> None:
         """Compare with these networks from now on."""
         found = [self._values(row) for row in rows]
         self._among = {name: np.sort([each[name] for each in found if name in each]) for name in self._features}
 
-    def encode(self, rows: Sequence[Params]) -> Matrix:
+    def rows(self, params: Sequence[Params]) -> Rows:
         """One row for each."""
-        return self.encoder.encode([{**row, **self._places(row)} for row in rows])
+        return Rows([{**each, **self._places(each)} for each in params])
 
     def _places(self, row: Params) -> dict[str, Any]:
         return {_column(name): self._place(name, value) for name, value in self._values(row).items()}

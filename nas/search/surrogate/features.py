@@ -13,7 +13,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nas.search.sources import Matrix, Params
-from nas.search.surrogate.graphs import find_graphs
+from nas.search.surrogate.graphs import Graph
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ class Encoder:
     A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one. A
     parameter that was not reached is all zeros. Parameters whose names differ in digits or in what stands before the
     last dot, and which have the same values to choose from, form a group; behind all positions stands how often each
-    value occurs in each group. What operations on the edges of a cell make of its paths is as if asked for too (see
-    `graphs`). `width` is the number of all columns, `places` of those of positions.
+    value occurs in each group. What operations on the edges of `graphs` make of their paths is as if asked for too.
+    `width` is the number of all columns, `places` of those of positions.
     """
 
-    def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
+    def __init__(self, distributions: Mapping[str, BaseDistribution], graphs: Sequence[Graph] = ()) -> None:
         asked = {name: found for name, found in distributions.items() if not found.single()}
         by_question: dict[Any, list[str]] = {}
         for name, distribution in asked.items():
             by_question.setdefault(_question(name, distribution), []).append(name)
-        self._graphs = find_graphs(distributions)
+        self._graphs = graphs
         for graph in self._graphs:
             for name, column in graph.columns.items():
                 asked[name] = column.distribution

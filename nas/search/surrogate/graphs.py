@@ -1,12 +1,14 @@
 """Cells as graphs: what operations on edges make of the paths from the first node to the last.
 
-Beside the operations themselves count which of them lie on such a path (what is not on one does nothing), how many
-paths of each length there are, and how often each operation occurs on one path at most: a path encoding (C. White et
-al., 2021: BANANAS) that does not grow with the number of paths.
+Names of parameters tell which choices are edges (`cell.0>2`); where they are but numbered (`op0`, `op1`), these may be
+the edges of a graph all the same. Beside the operations themselves count which of them lie on such a path (what is not
+on one does nothing), how many paths of each length there are, and how often each operation occurs on one path at most:
+a path encoding (C. White et al., 2021: BANANAS) that does not grow with the number of paths.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -20,6 +22,7 @@ from nas.search.sources import Params
 
 NONE = "none"  # the operation of an edge that is not there
 _FEWEST = 3  # nodes; between two there is but one edge
+_MOST_CHOICES = 8  # of which any may be the one that is no operation, where names do not tell
 
 Edge = tuple[int, int]
 
@@ -34,11 +37,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Graph:
-    """A parameter for every edge `0>1`, `0>2`, `1>2`, ...; node 0 is the input and the last one the output."""
+    """A parameter for every edge `0>1`, `0>2`, `1>2`, ...; node 0 is the input and the last one the output.
+
+    An edge whose choice is `none` is not there.
+    """
 
     cell: str
     parameters: Mapping[Edge, str]
     choices: tuple[Any, ...]
+    none: Any = NONE
 
     @property
     def nodes(self) -> int:
@@ -46,7 +53,7 @@ class Graph:
 
     @property
     def operations(self) -> list[Any]:
-        return [choice for choice in self.choices if choice != NONE]
+        return [choice for choice in self.choices if choice != self.none]
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -65,7 +72,7 @@ class Graph:
         """Of the columns; none where an edge has no operation."""
         if any(name not in params for name in self.parameters.values()):
             return {}
-        there = {edge: params[name] for edge, name in self.parameters.items() if params[name] != NONE}
+        there = {edge: params[name] for edge, name in self.parameters.items() if params[name] != self.none}
         last = self.nodes - 1
         into, out = {0}, {last}
         for start, end in sorted(there, key=lambda edge: edge[1]):
@@ -75,7 +82,7 @@ class Graph:
             if end in out:
                 out.add(start)
         used = {edge: operation for edge, operation in there.items() if edge[0] in into and edge[1] in out}
-        found = {self._on_path(edge): used.get(edge, NONE) for edge in self.parameters}
+        found = {self._on_path(edge): used.get(edge, self.none) for edge in self.parameters}
         paths = _paths(tuple(used), self.nodes)
         found |= {self._paths(steps): paths[steps] for steps in range(1, self.nodes)}
         return found | {self._most(each): _most(used, each, self.nodes) for each in self.operations}
@@ -105,6 +112,35 @@ def find_graphs(distributions: Mapping[str, BaseDistribution]) -> list[Graph]:
         same = all(isinstance(kind, CategoricalDistribution) and kind == first for kind in kinds.values())
         if nodes >= _FEWEST and whole and same and isinstance(first, CategoricalDistribution) and NONE in first.choices:
             found.append(Graph(cell, edges, tuple(first.choices)))
+    return found
+
+
+def possible_graphs(distributions: Mapping[str, BaseDistribution]) -> list[Graph]:
+    """What choices that only a number tells apart may be, where there are as many as a graph has edges.
+
+    The edges may be in order of their ends or of their starts, and each of the choices may be the one of no operation.
+    """
+    alike: dict[str, dict[int, str]] = {}
+    for name in distributions:
+        if match := re.fullmatch(r"(\D*)(\d+)", name):
+            alike.setdefault(match[1], {})[int(match[2])] = name
+    found = []
+    for cell, numbered in alike.items():
+        names = [numbered[number] for number in sorted(numbered)]
+        first = distributions[names[0]]
+        nodes = round(math.sqrt(2 * len(names))) + 1  # n (n - 1) / 2 edges
+        if (
+            nodes >= _FEWEST
+            and math.comb(nodes, 2) == len(names)
+            and isinstance(first, CategoricalDistribution)
+            and 1 < len(first.choices) <= _MOST_CHOICES
+            and all(distributions[name] == first for name in names)
+        ):
+            by_start = list(itertools.combinations(range(nodes), 2))
+            by_end = sorted(by_start, key=lambda edge: edge[::-1])
+            orders = [by_end] if by_end == by_start else [by_end, by_start]
+            for edges, none in itertools.product(orders, first.choices):
+                found.append(Graph(cell, dict(zip(edges, names, strict=True)), tuple(first.choices), none))
     return found
 
 

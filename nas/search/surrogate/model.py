@@ -99,9 +99,13 @@ class GaussianProcess:
         self._theta = {name: value.clone().requires_grad_() for name, value in self._prior.items()}
         self._adam = torch.optim.Adam(self._theta.values(), lr=0.1, fused=True)
 
-    def fit(self, x: Matrix, y: Matrix, steps: int) -> None:
-        """Move the hyperparameters towards the most probable ones by so many steps of Adam, from where they are."""
+    def fit(self, x: Matrix, y: Matrix, steps: int) -> float:
+        """Move the hyperparameters towards the most probable ones by so many steps of Adam, from where they are.
+
+        Gives the logarithm of how probable values and hyperparameters were before the last step, up to a constant.
+        """
         rows, values, theta = torch.as_tensor(x), torch.as_tensor(y)[:, None], self._theta
+        loss = torch.zeros(())
         for _ in range(steps):
             self._adam.zero_grad()
             embedded = self._embed(theta, rows)
@@ -111,6 +115,7 @@ class GaussianProcess:
                 loss = loss + 0.5 * (((value - self._prior[name]) / _scale(name)) ** 2).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             self._adam.step()
+        return -float(loss.detach())
 
     @torch.no_grad()
     def condition(self, x: Matrix, y: Matrix) -> None:

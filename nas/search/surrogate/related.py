@@ -15,17 +15,18 @@ import numpy as np
 
 from nas.search.sources import Matrix
 from nas.search.surrogate.outcomes import Scale
+from nas.search.surrogate.views import Rows
 
 _TRUST, _DOUBT = 0.7, 0.5  # mean and standard deviation of the multiple, before anything is known
 _NOISE = 0.5  # standard deviation of what the multiple leaves
 
 
 class Model(Protocol):
-    """Learns rows of features with values of a variance of about one."""
+    """Learns rows with values of a variance of about one."""
 
-    def learn(self, features: Matrix, values: Matrix, seed: int) -> None: ...
+    def learn(self, rows: Rows, values: Matrix, seed: int) -> None: ...
 
-    def predict(self, features: Matrix) -> tuple[Matrix, Matrix]: ...
+    def predict(self, rows: Rows) -> tuple[Matrix, Matrix]: ...
 
 
 class Related:
@@ -37,25 +38,25 @@ class Related:
         self._used: list[Model] = []
         self.trust: dict[str, float] = {}
 
-    def learn(self, tasks: Mapping[str, tuple[Matrix, Matrix]], features: Matrix, values: Matrix, seed: int) -> Matrix:
-        """Learn each task's features and raw values; gives what they leave of `values`, which are standard."""
+    def learn(self, tasks: Mapping[str, tuple[Rows, Matrix]], rows: Rows, values: Matrix, seed: int) -> Matrix:
+        """Learn each task's rows and raw values; gives what they leave of `values`, which are standard."""
         self._used = []
-        for name, (rows, theirs) in tasks.items():
+        for name, (known, theirs) in tasks.items():
             model = self._models.setdefault(name, self._make())
-            model.learn(rows, Scale.of(theirs).standard(theirs), seed)
+            model.learn(known, Scale.of(theirs).standard(theirs), seed)
             self._used.append(model)
         self._multiples = np.zeros(0)
         if self._used:
-            expected = np.stack([model.predict(features)[0] for model in self._used], axis=1)
+            expected = np.stack([model.predict(rows)[0] for model in self._used], axis=1)
             self._multiples = _regress(expected, values)
         self.trust = dict(zip(tasks, self._multiples.tolist(), strict=True))
-        return np.asarray(values - self.predict(features)[0])
+        return np.asarray(values - self.predict(rows)[0])
 
-    def predict(self, features: Matrix) -> tuple[Matrix, Matrix]:
+    def predict(self, rows: Rows) -> tuple[Matrix, Matrix]:
         """What the tasks say of the standard value of each row: mean, and variance."""
-        mean, variance = np.zeros(len(features)), np.zeros(len(features))
+        mean, variance = np.zeros(len(rows)), np.zeros(len(rows))
         for model, multiple in zip(self._used, self._multiples, strict=True):
-            theirs, deviation = model.predict(features)
+            theirs, deviation = model.predict(rows)
             mean += multiple * theirs
             variance += (multiple * deviation) ** 2
         return mean, variance

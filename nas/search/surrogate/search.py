@@ -14,6 +14,7 @@ from nas.search.sources import Matrix, Params, Source
 from nas.search.surrogate.candidates import Candidates, Places
 from nas.search.surrogate.described import Described, Feature
 from nas.search.surrogate.models import Models, best_of
+from nas.search.surrogate.views import Rows, views_of
 
 _BATCH = 128  # the most promising candidates, which further proposals of a batch choose from
 _DESCRIBED = 24  # the most promising candidates of which features are asked for
@@ -29,12 +30,12 @@ class Search:
     def __init__(self, source: Source, objectives: int, features: Mapping[str, Feature] | None = None) -> None:
         self._candidates = Candidates(source)
         self._described = Described(source.distributions, features) if features else None
-        self._models = Models(self._candidates.encoder, objectives, self._candidates.at_large, self._described)
+        self._models = Models(views_of(source.distributions), objectives, self._candidates.at_large, self._described)
         self._learnt: tuple[Any, ...] | None = None
         self._batch: Places = np.zeros(0, int)
-        # Of the batch, arrays that stay as long as it lasts, for models remember them.
-        self._features: Matrix = np.zeros((0, 0))
-        self._more: Matrix | None = None
+        # Of the batch, the same as long as it lasts, for models remember them.
+        self._rows = Rows([])
+        self._more: Rows | None = None
         self._promising: list[Params] = []
 
     def propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
@@ -46,34 +47,38 @@ class Search:
             places = self._around(history, rng)
             if not len(places):
                 return None
-            features = self._candidates.features[places]
-            scores = self._models.score(features, self._candidates.encoder.encode(history.running))
+            scores = self._models.score(self._candidates.rows.among(places), Rows(history.running))
             self._candidates.scores[places] = scores
             order = self._candidates.keep(places[np.argsort(-scores, kind="stable")])
-            self._promising = [self._candidates.rows[place] for place in order[:_PARENTS]]
+            self._promising = self._params(order[:_PARENTS])
             self._batch, self._more = order[:_BATCH], None
             if self._described is not None and history.aimed_at and len(few := self._allowed(order)):
                 self._batch = few
-                self._more = self._described.encode([self._candidates.rows[place] for place in few])
-            self._features = self._candidates.features[self._batch]
+                self._more = self._described.rows(self._params(few))
+            self._rows = self._candidates.rows.among(self._batch)
             if self._more is not None:
                 order = self._ranked_batch(history)
-        rows: list[dict[str, Any]] = [self._candidates.rows[place] for place in order[:_TRIES]]
-        return next((row for row in rows if self._candidates.source.allows(row)), rows[0])
+        first = self._params(order[:_TRIES])
+        return dict(next((params for params in first if self._candidates.source.allows(params)), first[0]))
+
+    def _params(self, places: Places) -> list[Params]:
+        return [self._candidates.rows.params[place] for place in places]
 
     def _ranked_batch(self, history: History) -> Places:
-        scores = self._score(self._features, history.running, self._more)
+        scores = self._score(self._rows, history.running, self._more)
         return self._batch[np.argsort(-scores, kind="stable")]
 
-    def _score(self, features: Matrix, running: Sequence[Params], more: Matrix | None) -> Matrix:
+    def _score(self, rows: Rows, running: Sequence[Params], more: Rows | None) -> Matrix:
         described = None
         if self._described is not None and more is not None:
-            described = more, self._described.encode(running)
-        return self._models.score(features, self._candidates.encoder.encode(running), described)
+            described = more, self._described.rows(running)
+        return self._models.score(rows, Rows(running), described)
 
     def _allowed(self, order: Places) -> Places:
         """The first few of these places that are not in vain."""
-        allowed = (place for place in order[:_TRIES] if self._candidates.source.allows(self._candidates.rows[place]))
+        allowed = (
+            place for place in order[:_TRIES] if self._candidates.source.allows(self._candidates.rows.params[place])
+        )
         return np.array(list(itertools.islice(allowed, _DESCRIBED)), int)
 
     def _around(self, history: History, rng: random.Random) -> Places:
@@ -87,8 +92,8 @@ class Search:
     def scores(self, history: History, rows: Sequence[Params], rng: random.Random) -> Matrix:
         """What is expected of these networks, large is better."""
         self._learn(history, rng)
-        more = self._described.encode(rows) if self._described is not None else None
-        return self._score(self._candidates.encoder.encode(rows), history.running, more)
+        more = self._described.rows(rows) if self._described is not None else None
+        return self._score(Rows(rows), history.running, more)
 
     def _learn(self, history: History, rng: random.Random) -> None:
         """Learn what is known, if that has changed; a batch of what was known before is no longer good."""

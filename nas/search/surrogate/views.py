@@ -1,0 +1,84 @@
+"""Ways to see a network: by its parameters alone, or with the paths of the cells that they are, or may be.
+
+Which one tells an objective is for its values to say: what a network computes shows in its accuracy, but many a device
+also spends time on operations that lead nowhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+
+from nas.search.sources import Matrix, Params
+from nas.search.surrogate.features import Encoder
+from nas.search.surrogate.graphs import find_graphs, possible_graphs
+from nas.search.surrogate.model import GaussianProcess
+
+_STEPS = 20  # of fitting hyperparameters, for a view to be compared
+_HOPELESS = 8.0  # a view whose probability is less than the best one's by this factor, as a logarithm, is given up
+
+
+class Rows:
+    """Networks, as encoders see them: each encodes them once, and the array it gave stays the same."""
+
+    def __init__(self, params: Sequence[Params], encode: Callable[[Encoder], Matrix] | None = None) -> None:
+        self.params = params
+        self._encode = encode or (lambda encoder: encoder.encode(params))
+        self._seen: dict[Encoder, Matrix] = {}
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    def seen_by(self, encoder: Encoder) -> Matrix:
+        if encoder not in self._seen:
+            self._seen[encoder] = self._encode(encoder)
+        return self._seen[encoder]
+
+    def among(self, places: Sequence[int] | np.ndarray) -> Rows:
+        """Those at these places, encoded here."""
+        return Rows([self.params[place] for place in places], lambda encoder: self.seen_by(encoder)[places])
+
+    def only(self, places: Sequence[int] | np.ndarray) -> Rows:
+        """Those at these places; the others may be forgotten."""
+        found = Rows([self.params[place] for place in places])
+        found._seen = {encoder: matrix[places] for encoder, matrix in self._seen.items()}
+        return found
+
+    def followed_by(self, params: Sequence[Params]) -> Rows:
+        found = Rows([*self.params, *params])
+        found._seen = {encoder: np.vstack([each, encoder.encode(params)]) for encoder, each in self._seen.items()}
+        return found
+
+
+@dataclass(frozen=True)
+class View:
+    """An encoder, and the logarithm of how probable it was that it tells best before anything was known."""
+
+    encoder: Encoder
+    prior: float
+
+
+def views_of(distributions: Mapping[str, BaseDistribution]) -> list[View]:
+    """All that parameters may be seen by, the most probable first."""
+    named, possible = find_graphs(distributions), possible_graphs(distributions)
+    views = [View(Encoder(distributions, named), 0.0)]
+    if named:
+        views.append(View(Encoder(distributions), 0.0))
+    return views + [View(Encoder(distributions, [*named, each]), -math.log(len(possible))) for each in possible]
+
+
+def by_probability(views: Sequence[View], rows: Rows, values: Matrix) -> list[View]:
+    """Those that may tell the values, the most probable first: by the likelihood of a Gaussian process of each.
+
+    (C. E. Rasmussen, C. K. I. Williams, 2006, section 5.2, at the most probable hyperparameters.)
+    """
+    found = []
+    for view in views:
+        process = GaussianProcess(view.encoder.groups)
+        found.append(view.prior + process.fit(rows.seen_by(view.encoder), values, _STEPS))
+    order = np.argsort([-each for each in found], kind="stable")
+    return [views[place] for place in order if found[place] > max(found) - _HOPELESS]

@@ -44,17 +44,20 @@ class Encoder:
     A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one. A
     parameter that was not reached is all zeros. Parameters whose names differ in digits or in what stands before the
     last dot, and which have the same values to choose from, form a group; behind all positions stands how often each
-    value occurs in each group. What operations on the edges of `graphs` make of their paths is as if asked for too.
-    `width` is the number of all columns, `places` of those of positions.
+    value occurs in each group. What operations on the edges of `graphs` make of their paths is as if asked for too, or,
+    with `instead`, in their place: then what is on no path does not count. `width` is the number of all columns, `places` of those of positions.
     """
 
-    def __init__(self, distributions: Mapping[str, BaseDistribution], graphs: Sequence[Graph] = ()) -> None:
-        asked = {name: found for name, found in distributions.items() if not found.single()}
+    def __init__(
+        self, distributions: Mapping[str, BaseDistribution], graphs: Sequence[Graph] = (), *, instead: bool = False
+    ) -> None:
+        edges = {name for graph in graphs for name in graph.parameters.values()} if instead else set()
+        asked = {name: found for name, found in distributions.items() if not found.single() and name not in edges}
         by_question: dict[Any, list[str]] = {}
         for name, distribution in asked.items():
             by_question.setdefault(_question(name, distribution), []).append(name)
-        self._graphs = graphs
-        for graph in self._graphs:
+        self.graphs = tuple(graphs)
+        for graph in self.graphs:
             for name, column in graph.columns.items():
                 asked[name] = column.distribution
                 by_question.setdefault(column.question, []).append(name)
@@ -86,7 +89,7 @@ class Encoder:
         """One row for each; parameters that are not known are left out."""
         found = np.zeros((len(rows), self.width))
         for row, params in zip(found, rows, strict=True):
-            derived = (graph.values(params).items() for graph in self._graphs)
+            derived = (graph.values(params).items() for graph in self.graphs)
             for name, value in itertools.chain(params.items(), *derived):
                 at = self._at.get(name)
                 if at is None:

@@ -63,12 +63,17 @@ class View:
 
 
 def views_of(distributions: Mapping[str, BaseDistribution]) -> list[View]:
-    """All that parameters may be seen by, the most probable first."""
+    """All that parameters may be seen by: as they are, and with the paths of graphs beside or instead of operations.
+
+    Of graphs that names do not tell, paths stand instead of operations: these views say more, so that what is right is
+    found with fewer values.
+    """
     named, possible = find_graphs(distributions), possible_graphs(distributions)
-    views = [View(Encoder(distributions, named), 0.0)]
+    views = [View(Encoder(distributions), 0.0)]
     if named:
-        views.append(View(Encoder(distributions), 0.0))
-    return views + [View(Encoder(distributions, [*named, each]), -math.log(len(possible))) for each in possible]
+        views += [View(Encoder(distributions, named, instead=instead), 0.0) for instead in (False, True)]
+    guess = -math.log(max(1, len(possible)))
+    return views + [View(Encoder(distributions, [*named, each], instead=True), guess) for each in possible]
 
 
 def by_probability(views: Sequence[View], rows: Rows, values: Matrix) -> list[View]:

@@ -1,0 +1,104 @@
+"""How the surrogate sees networks: each quantity as its values say, also where names do not tell what is a graph."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+
+from nas.search.surrogate.features import Encoder
+from nas.search.surrogate.graphs import Graph, possible_graphs
+from nas.search.surrogate.learner import Learner
+from nas.search.surrogate.views import Rows, by_probability, views_of
+
+OPS = CategoricalDistribution(tuple("012"))
+CELL: dict[str, BaseDistribution] = {f"op{number}": OPS for number in range(6)}
+BY_END = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+BY_START = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+
+
+def cells(count: int, seed: int = 0) -> list[dict[str, str]]:
+    rng = random.Random(seed)
+    return [{name: rng.choice(OPS.choices) for name in CELL} for _ in range(count)]
+
+
+def on_paths(graph: Graph, cell: dict[str, str], operation: str) -> int:
+    found = graph.values(cell)
+    return [found[f"{name} on a path"] for name in graph.parameters.values()].count(operation)
+
+
+def test_numbered_choices_may_be_the_edges_of_a_graph() -> None:
+    found = possible_graphs(CELL | {"depth": IntDistribution(1, 3)})
+    assert {graph.none for graph in found} == set("012")
+    assert {tuple(graph.parameters) for graph in found} == {BY_END, BY_START}
+    assert len(found) == 6
+    assert all(list(graph.parameters.values()) == list(CELL) for graph in found)
+    assert len(possible_graphs({f"{number}": OPS for number in range(3)})) == 3  # both orders are one
+    assert [graph.nodes for graph in possible_graphs({f"{number:02}": OPS for number in range(10)})] == [5] * 6
+
+
+@pytest.mark.parametrize(
+    "distributions",
+    [
+        {f"op{number}": OPS for number in range(5)},
+        {f"op{number}": OPS for number in range(1)},
+        {f"s{number}.op": OPS for number in range(6)},
+        {f"op{number}": IntDistribution(0, 2) for number in range(6)},
+        {f"op{number}": CategoricalDistribution(tuple("012345678")) for number in range(6)},
+        CELL | {"op3": CategoricalDistribution(tuple("01"))},
+    ],
+)
+def test_others_are_no_graph(distributions: dict[str, BaseDistribution]) -> None:
+    assert possible_graphs(distributions) == []
+    assert len(views_of(distributions)) == 1
+
+
+@pytest.mark.parametrize("order", [BY_END, BY_START])
+def test_values_tell_which_graph_it_is(order: tuple[tuple[int, int], ...]) -> None:
+    graph = Graph("op", dict(zip(order, CELL, strict=True)), tuple("012"), none="1")
+    rows = Rows(cells(80))
+    values = np.array([on_paths(graph, cell, "2") - 0.5 * on_paths(graph, cell, "0") for cell in rows.params])
+    views = views_of(CELL)
+    first = by_probability(views, rows, (values - values.mean()) / values.std())[0]
+    assert first.encoder.graphs == (graph,)
+
+
+def test_what_each_operation_adds_is_told_without_a_graph() -> None:
+    names = {f"cell.{start}>{end}": CategoricalDistribution(("none", "skip", "conv")) for start, end in BY_END}
+    rng = random.Random(0)
+    rows = Rows([{name: rng.choice(("none", "skip", "conv")) for name in names} for _ in range(60)])
+    values = np.array([list(cell.values()).count("conv") for cell in rows.params], float)
+    plain, *others = views_of(names)
+    assert not plain.encoder.graphs
+    assert [len(view.encoder.graphs) for view in others] == [1, 1]
+    assert by_probability([*others, plain], rows, (values - values.mean()) / values.std())[0] is plain
+
+
+def test_a_learner_finds_the_graph_as_it_learns() -> None:
+    graph = Graph("op", dict(zip(BY_END, CELL, strict=True)), tuple("012"), none="0")
+    every = cells(200)
+    values = np.array([float(on_paths(graph, cell, "2")) for cell in every])
+    values = (values - values.mean()) / values.std()
+    learner, blind = Learner(views_of(CELL)), Learner(views_of(CELL)[:1])
+    missed = []
+    for each in (learner, blind):
+        for count in (10, 40, 80, 130):
+            each.learn(Rows(every[:count]), values[:count], 0)
+        missed.append(float(np.abs(each.predict(Rows(every[130:]))[0] - values[130:]).mean()))
+    assert missed[0] < 0.7 * missed[1]
+
+
+def test_rows_are_encoded_once() -> None:
+    encoder = Encoder(CELL)
+    rows = Rows(cells(5))
+    first = rows.seen_by(encoder)
+    assert rows.seen_by(encoder) is first
+    few = rows.among(np.array([3, 1]))
+    assert (few.seen_by(encoder) == first[[3, 1]]).all()
+    assert few.seen_by(encoder) is few.seen_by(encoder)
+    assert few.params == [rows.params[3], rows.params[1]]
+    more = rows.only([0, 4]).followed_by(cells(3, seed=1))
+    assert (more.seen_by(encoder) == encoder.encode(more.params)).all()
+    assert len(more) == 5

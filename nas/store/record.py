@@ -32,7 +32,8 @@ class Record:
     it had learnt, or `start`, `warm start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from
     before it was recorded. `foretold` says why its learning curve ended it: the `chance` to reach the front that was
     left, the rank `correlation` of such predictions over finished `curves`. `proxies` are the scores of zero-cost
-    proxies that were computed, None where the network has none.
+    proxies that were computed, None where the network has none. `promoted` are the epochs of the rung from which it
+    last went on, None before it did.
     """
 
     trial: int
@@ -58,6 +59,7 @@ class Record:
     origin: Mapping[str, Any] = field(default_factory=dict)
     foretold: Mapping[str, float] = field(default_factory=dict)
     proxies: Mapping[str, float | None] = field(default_factory=dict)
+    promoted: int | None = None
 
     @property
     def feasible(self) -> bool:

@@ -57,8 +57,9 @@ def study_status(results: Results) -> dict[str, Any]:
 
 
 def pauses_at_rung(record: Record, search: Mapping[str, Any]) -> bool:
-    """Whether a trial waits to be promoted, or was promoted just now."""
-    return record.state == "running" and search.get("scheduling") == "promote" and record.epochs in search["rungs"]
+    """Whether a trial waits to be promoted; one that was promoted from the rung it is at is in training."""
+    at_rung = search.get("scheduling") == "promote" and record.epochs in search["rungs"]
+    return record.state == "running" and at_rung and record.promoted != record.epochs
 
 
 def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) -> float | None:

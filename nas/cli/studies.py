@@ -137,7 +137,8 @@ def status(study: StudyFolder, as_json: JsonOption = False) -> None:
         if name == "seconds_left" and value is not None:
             table.add_row("candidates", f"about {duration(value)} left")
         elif value not in (None, {}):
-            table.add_row(name.replace("_", " "), _words(value))
+            said = value["words"] if isinstance(value, dict) and "words" in value else _words(value)
+            table.add_row(name.replace("_", " "), escape(said))
     out.print(table)
 
 

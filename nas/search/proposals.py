@@ -150,6 +150,7 @@ class SpaceProposals:
 
     def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
         study = results.study(self.role, goals.directions)
+        self._objectives = [objective.text for objective in goals.objectives]
         trials = study.get_trials(deepcopy=False)
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
         walks = Walks(self.space, self._parameters, feasible)
@@ -199,8 +200,18 @@ class SpaceProposals:
         decided = self.space.walk(draw)
         independent = count_independent(trial, self.study.sampler, names) if fresh else 0
         name = get(trial.user_attrs, START).get("name", "")
-        origin = get(trial.user_attrs, ORIGIN) or {"by": self._sampler, "drawn": len(names), "independent": independent}
+        origin = get(trial.user_attrs, ORIGIN) or {
+            "by": self._sampler,
+            "drawn": len(names),
+            "independent": independent,
+            **(self._informed() if fresh else {}),
+        }
         return Draw(trial, decided, name=name, drawn=len(names), independent=independent, origin=origin)
+
+    def _informed(self) -> dict[str, dict[str, bool]]:
+        """Of each objective, whether the sampler told it from features too; empty of a sampler that says nothing."""
+        informed = getattr(self.study.sampler, "informed", ())
+        return {"informed": dict(zip(self._objectives, informed, strict=True))} if informed else {}
 
     def _encoded(self, decisions: Mapping[str, Any]) -> dict[str, Any]:
         return self._parameters.encode(decisions, self._by_name)

@@ -61,6 +61,11 @@ class Search:
         rows: list[dict[str, Any]] = [self._candidates.rows[place] for place in order[:_TRIES]]
         return next((row for row in rows if self._candidates.source.allows(row)), rows[0])
 
+    @property
+    def informed(self) -> tuple[bool, ...]:
+        """Of each objective, whether the last proposal told it from features; empty where features had no part."""
+        return self._models.informed if self._more is not None else ()
+
     def _ranked_batch(self, history: History) -> Places:
         scores = self._score(self._features, history.running, self._more)
         return self._batch[np.argsort(-scores, kind="stable")]

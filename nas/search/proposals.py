@@ -105,8 +105,8 @@ class SpaceProposals:
     are decisions by the name of the network that they give; each gets one trial. So do those of `warm`, networks of
     earlier studies, behind them. `lessons` are handed to a sampler that can learn from others' studies, by its method
     `learn_from(name, params, values)`; `features`, numbers of a network by name, to one that can learn from them, by
-    `know(features)`. With `spread` what a sampler would draw by chance before it begins to learn is spread over the
-    budgets instead.
+    `know(features)`, whose attribute `informed` says of each objective whether its last proposal used them. With
+    `spread` what a sampler would draw by chance before it begins to learn is spread over the budgets instead.
     """
 
     role: Role = "candidate"

@@ -1,4 +1,4 @@
-"""How good is the front after 50, 100 and 200 networks: samplers on recorded tables.
+"""How good is the front after 50, 100 and 200 networks, or as many as asked for: samplers on recorded tables.
 
     python -m benchmarks.search_quality --table FILE.parquet --arch COLUMN --accuracy COLUMN --cost COLUMN
     python -m benchmarks.search_quality --table FILE.parquet --arch COLUMN --pair ACCURACY:COST --pair ACCURACY:COST
@@ -40,7 +40,6 @@ __all__ = ["Pair", "Score", "Table", "TableError", "main", "search", "search_bes
 
 AT = (50, 100, 200)
 MOST_ASKS = 50  # times the queries; a sampler that still finds nothing new has settled
-MEASURED = (*(f"hv@{n}" for n in AT), *(f"gap@{n}" for n in AT), "asks", "seconds")
 MEASURED_SINGLE = ("to_best", "asks", "seconds")
 
 
@@ -55,11 +54,11 @@ class Pair(NamedTuple):
 
 
 def search(table: Table, score: Score, name: str, queries: int, seed: int, known: Known = NOTHING) -> dict[str, Any]:
-    """One search: scores at each of `AT`, all asks, seconds spent on them."""
+    """One search: scores at each of `AT` and in the end, all asks, seconds spent on them."""
     found: dict[str, Any] = {}
 
     def look(rows: list[int]) -> bool:
-        if len(rows) in AT:
+        if len(rows) in (*AT, queries):
             found[f"hv@{len(rows)}"] = score.hypervolume(rows)
             found[f"gap@{len(rows)}"] = score.gap(rows)
         return False
@@ -101,7 +100,13 @@ def _search(
     return {"seed": seed, "asks": asks, "seconds": seconds}
 
 
-def summarize(name: str, each: Sequence[dict[str, Any]], keys: Sequence[str] = MEASURED) -> dict[str, Any]:
+def measured(queries: int) -> tuple[str, ...]:
+    """What is measured in a search for so many networks; what lies beyond them is None."""
+    at = sorted({*AT, queries})
+    return (*(f"hv@{n}" for n in at), *(f"gap@{n}" for n in at), "asks", "seconds")
+
+
+def summarize(name: str, each: Sequence[dict[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
     """Medians over seeds with quartiles, None where too many ended before, `reached` how many found the best."""
     row: dict[str, Any] = {"sampler": name, "seeds": len(each)}
     quartiles: dict[str, list[float | None]] = {}
@@ -134,7 +139,7 @@ def shown(row: Mapping[str, Any], queries: int) -> dict[str, Any]:
             return row[key]
         return f"{words(row[key])}\n{'-'.join(words(end, 3) for end in row['quartiles'][key])}"
 
-    return {key: cell(key) if key in (*MEASURED, *MEASURED_SINGLE) else value for key, value in row.items()}
+    return {key: cell(key) for key in row}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--queries",
         type=int,
         default=200,
-        help="different networks a search may ask for; scores are those at 50, 100 and 200",
+        help="different networks a search may ask for; scores are those at 50, 100, 200 and in the end",
     )
     parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -184,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     queries = min(options.queries, *(len(table.rows) for table in tables.values()))
-    keys = MEASURED_SINGLE if options.single else MEASURED
+    keys = MEASURED_SINGLE if options.single else measured(queries)
     rows = []
     for number, pair in enumerate(pairs, 1):
         for name in names:
@@ -197,7 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 told = ", ".join(f"{key} {_told(value)}" for key, value in each[-1].items())
                 print(f"{pair}: {name}: {told}", file=sys.stderr, flush=True)
             rows.append(summarize(name, each, keys) | {"pair": number, "accuracy": pair.accuracy, "cost": pair.cost})
-    columns = ["sampler", *keys, *(["reached"] if options.single else [])]
+    beyond = {f"{score}@{n}" for score in ("hv", "gap") for n in AT if n > queries}
+    columns = ["sampler", *(key for key in keys if key not in beyond), *(["reached"] if options.single else [])]
     title = f"search_quality: {options.table.name}, {queries} networks"
     summary = {"table": options.table.name, "accuracy": pairs[0].accuracy, "cost": pairs[0].cost, "queries": queries}
     summary |= {"space": options.space} if options.space else {}

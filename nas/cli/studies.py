@@ -111,7 +111,7 @@ def _print_finished(folder: Path, finished: Any, as_json: bool) -> None:
         print_json(json.loads((folder / "front.json").read_text(encoding="utf-8")))
     else:
         _print_tables(finished.records, finished.study)
-        out.print(found.sentence)
+        _print_verdict(found)
         out.print(f"report {folder / 'report.html'}", highlight=False)
         if found.found:  # of a table there is a network, but nothing was trained
             trained = (folder / "best" / "weights.safetensors").is_file()
@@ -137,7 +137,8 @@ def status(study: StudyFolder, as_json: JsonOption = False) -> None:
         if name == "seconds_left" and value is not None:
             table.add_row("candidates", f"about {duration(value)} left")
         elif value not in (None, {}):
-            table.add_row(name.replace("_", " "), _words(value))
+            said = value["words"] if isinstance(value, dict) and "words" in value else _words(value)
+            table.add_row(name.replace("_", " "), escape(said))
     out.print(table)
 
 
@@ -221,8 +222,14 @@ def report(study: StudyFolder, as_json: JsonOption = False) -> None:
         print_json(json.loads(results.front_file.read_text(encoding="utf-8")))
         return
     _print_tables(finished.records, finished.study)
-    out.print(verdict(finished.records, finished.study).sentence)
+    _print_verdict(verdict(finished.records, finished.study))
     out.print(f"report {results.report_file}", highlight=False)
+
+
+def _print_verdict(found: Any) -> None:
+    out.print(found.sentence)
+    for line in found.met:
+        out.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _print_tables(records: Any, study: Any) -> None:

@@ -13,6 +13,7 @@ from nas.report.aims import Aims, read_aims
 from nas.report.best_network import Drawn
 from nas.report.front import best, front
 from nas.report.hypervolume import hypervolume
+from nas.report.informed import informed
 from nas.report.latencies import predictor_error, with_search
 from nas.report.maps import kept_maps
 from nas.report.page import page
@@ -61,8 +62,8 @@ def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -
 
     The hypervolume is measured from `hypervolume.reference_point`. `predictor` is the error of predictions made before
     a candidate was measured, null where there were none; a finalist's values have its `predicted_ms` and
-    `search_latency_ms` too. `proxies` is how well each ranks the trained networks. Numbers that are not
-    finite become null.
+    `search_latency_ms` too. `proxies` is how well each ranks the trained networks, `learnt_from_proxies` whether the
+    sampler used them, null where it had none to use. Numbers that are not finite become null.
     """
     aims, records = read_aims(study), with_search(records)
     leader = best(records, aims)
@@ -76,6 +77,7 @@ def front_document(records: Sequence[Record], study: Mapping[str, Any] | Aims) -
         "hypervolume": _finite(hypervolume(records, aims)),
         "predictor": predictor_error(records),
         "proxies": [ranking.to_json() for ranking in rankings(records, aims)],
+        "learnt_from_proxies": told.to_json() if (told := informed(records)) else None,
     }
 
 

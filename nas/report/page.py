@@ -135,7 +135,7 @@ def _header(records: Sequence[Record], aims: Aims, sections: Sequence[str], env:
     return f"""<header>
 <p class="name">Search report: <strong>{esc(aims.name)}</strong>{budget}</p>
 <h1>{esc(found.headline)}</h1>
-<p class="sentence">{esc(found.sentence)}</p>
+<p class="sentence">{"<br>".join(map(esc, (found.sentence, *found.met)))}</p>
 <p class="facts">{esc(_facts(records, aims, env)) if records else ""}</p>
 {contents(sections)}
 </header>"""

@@ -8,7 +8,7 @@ from typing import Any
 
 from nas.report.aims import Aims
 from nas.report.differing import distance
-from nas.report.words import duration, join, plural, reference
+from nas.report.words import duration, join, label, plural, reference
 from nas.store.record import Record
 
 _PROPOSED = {
@@ -56,7 +56,10 @@ def _proposed(record: Record) -> str:
         return _PROPOSED[by] + (f": {record.name}" if record.name else "")
     drawn, independent = record.origin.get("drawn"), record.origin.get("independent")
     chance = f"; {independent} of {drawn} decisions drawn at random, for it cannot model them" if independent else ""
-    return f"sampler {by}{chance}"
+    informed = record.origin.get("informed")
+    told = join(label(name) for name, used in (informed or {}).items() if used)
+    scores = f"; it told {told or 'no objective'} from proxies' scores" if informed else ""
+    return f"sampler {by}{chance}{scores}"
 
 
 def within_budgets(env: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from nas.report.aims import Aims
 from nas.report.compared import comparison
 from nas.report.fallback import fallback
+from nas.report.informed import informed
 from nas.report.predictions import predicted_beside_measured
 from nas.report.rows import latency_rows, network_rows
 from nas.report.theme import LIGHT
@@ -129,6 +130,8 @@ def _proxies(records: Sequence[Record], aims: Aims, data: dict[str, Any]) -> str
         "From left to right the networks as each number places them, the lowest first. Below: Spearman's rank "
         "correlation with its 95% interval."
     )
+    if told := informed(records):
+        lead += esc(f" {opening(told.words)}.")
     body = figure_place("proxies-figure", figure, data, least_width=130 * len(figure.data) // len(aims.objectives))
     return section("proxies", "What untrained networks tell", lead, body + ranking_table(found, aims))
 

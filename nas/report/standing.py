@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from nas.report.aims import Aims, read_aims
 from nas.report.front import as_costs, best, contenders, front
+from nas.report.unmet import met_lines
 from nas.report.words import (
     amount,
     budget_text,
@@ -42,11 +43,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came out, in a few words and in a sentence with intervals; `found`: whether anything met the budget."""
+    """What came out, in a few words and in a sentence with intervals; `found`: whether anything met the budget.
+
+    Where networks finished and none did, `met` has a line for each budget on how many met it.
+    """
 
     headline: str
     sentence: str
     found: bool
+    met: tuple[str, ...] = ()
 
 
 def standings(records: Sequence[Record], study: Mapping[str, Any] | Aims) -> list[Standing]:
@@ -251,14 +256,14 @@ def _nothing(records: Sequence[Record], aims: Aims) -> Verdict:
         sentence = f"Of {plural(len(tried), 'candidate')} none was trained to the end: {counts}."
         return Verdict("No network has finished training", sentence, False)
     if not any(r.feasible for r in done):
-        return _over_budget(done, aims)
+        return _over_budget(done, tried, aims)
     known = join(label(o.name) for o in aims.objectives)
     return Verdict(
         "No network has a value for every objective", f"A finished network must have a value for {known}.", False
     )
 
 
-def _over_budget(done: Sequence[Record], aims: Aims) -> Verdict:
+def _over_budget(done: Sequence[Record], tried: Sequence[Record], aims: Aims) -> Verdict:
     """Says which network came nearest: the one whose largest excess, as a share of the bound, is smallest."""
     bounds = {b.text: abs(b.bound) for b in aims.budgets if b.bound}
 
@@ -274,4 +279,5 @@ def _over_budget(done: Sequence[Record], aims: Aims) -> Verdict:
         f"Of {plural(len(done), 'network')} trained to the end none meets {budgets_text(aims)}; "
         f"the nearest, {network(nearest)}, misses {missed}.",
         False,
+        met_lines(tried, done, aims),
     )

@@ -105,8 +105,8 @@ class SpaceProposals:
     are decisions by the name of the network that they give; each gets one trial. So do those of `warm`, networks of
     earlier studies, behind them. `lessons` are handed to a sampler that can learn from others' studies, by its method
     `learn_from(name, params, values)`; `features`, numbers of a network by name, to one that can learn from them, by
-    `know(features)`. With `spread` what a sampler would draw by chance before it begins to learn is spread over the
-    budgets instead.
+    `know(features)`, whose attribute `informed` says of each objective whether its last proposal used them. With
+    `spread` what a sampler would draw by chance before it begins to learn is spread over the budgets instead.
     """
 
     role: Role = "candidate"
@@ -150,6 +150,7 @@ class SpaceProposals:
 
     def open(self, results: Results, goals: Goals, feasible: FeasibleSet | None = None) -> Study:
         study = results.study(self.role, goals.directions)
+        self._objectives = [objective.text for objective in goals.objectives]
         trials = study.get_trials(deepcopy=False)
         study.sampler = make_sampler(*self._wanted, seed=self.seed, past=len(trials))
         walks = Walks(self.space, self._parameters, feasible)
@@ -199,8 +200,18 @@ class SpaceProposals:
         decided = self.space.walk(draw)
         independent = count_independent(trial, self.study.sampler, names) if fresh else 0
         name = get(trial.user_attrs, START).get("name", "")
-        origin = get(trial.user_attrs, ORIGIN) or {"by": self._sampler, "drawn": len(names), "independent": independent}
+        origin = get(trial.user_attrs, ORIGIN) or {
+            "by": self._sampler,
+            "drawn": len(names),
+            "independent": independent,
+            **(self._informed() if fresh else {}),
+        }
         return Draw(trial, decided, name=name, drawn=len(names), independent=independent, origin=origin)
+
+    def _informed(self) -> dict[str, dict[str, bool]]:
+        """Of each objective, whether the sampler told it from features too; empty of a sampler that says nothing."""
+        informed = getattr(self.study.sampler, "informed", ())
+        return {"informed": dict(zip(self._objectives, informed, strict=True))} if informed else {}
 
     def _encoded(self, decisions: Mapping[str, Any]) -> dict[str, Any]:
         return self._parameters.encode(decisions, self._by_name)

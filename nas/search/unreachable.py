@@ -86,13 +86,23 @@ def descended(space: Space, gates: Gates, pool: Sequence[Priced], key: str, dead
 
 
 def nearest_message(pool: Sequence[Priced], violation: Violation, looked_at: int) -> str:
-    """The same of networks that were measured: by the nearest of them, and the least seen of what that one exceeds."""
+    """The same of networks that were measured: by the nearest of them, and the least seen of what that one exceeds.
+
+    Of several budgets also how many met each, for a network is measured only where it meets those that costs decide.
+    """
 
     def least(key: str) -> Priced:
         return min(pool, key=lambda p: p.excesses.get(key, float("inf")))
 
     exceeded = [key for key, excess in min(pool, key=violation).excesses.items() if excess > 0]
-    return f"{_head(looked_at)}; {'; '.join(_missed(key, least(key)) for key in exceeded)}; {_advice(exceeded)}"
+    said = [_head(looked_at), *(_missed(key, least(key)) for key in exceeded)]
+    keys = sorted({key for priced in pool for key in priced.excesses})
+    if len(keys) < 2:
+        return "; ".join([*said, _advice(exceeded)])
+    met = {key: sum(priced.excesses.get(key, 1.0) <= 0 for priced in pool) for key in keys}
+    counts = ", ".join(f"{count:,} meet `{key}`" for key, count in met.items())
+    said.append(f"of the {len(pool):,} that were measured, all of them within the budgets on costs, {counts}")
+    return "; ".join([*said, "change one of them, or let the space have other networks"])
 
 
 def _head(looked_at: int) -> str:

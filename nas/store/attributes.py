@@ -112,6 +112,7 @@ def record_of(trial: FrozenTrial, role: Role, curve: Sequence[Mapping[str, Any]]
         folder=network.get("folder", ""),
         origin=network.get("origin") or end.get("origin") or {},
         foretold=end.get("foretold") or {},
+        promoted=int(promoted) if (promoted := trial.user_attrs.get(PROMOTED)) else None,
     )
 
 

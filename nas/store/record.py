@@ -29,10 +29,12 @@ class Record:
     measurement with its environment and flags, `predicted` the latency forecast before it was taken (`p50` and 90%
     bounds `low`, `high`, in ms); values have it as `predicted_ms`. `curve` has one mapping an epoch. `origin` says what
     proposed it: `by` is the name of a sampler, then with how many decisions were `drawn`, of them `independent` of what
-    it had learnt, or `start`, `warm start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from
-    before it was recorded. `foretold` says why its learning curve ended it: the `chance` to reach the front that was
-    left, the rank `correlation` of such predictions over finished `curves`. `proxies` are the scores of zero-cost
-    proxies that were computed, None where the network has none.
+    it had learnt, and where it had proxies to learn from, whether it told each objective `informed` by them; or
+    `start`, `warm start`, `near` (a good network), `anywhere`, `reachable`; empty in studies from before it was
+    recorded. `foretold` says why its learning curve ended it: the `chance` to reach the front that was left, the rank
+    `correlation` of such predictions over finished `curves`. `proxies` are the scores of zero-cost proxies that were
+    computed, None where the network has none. `promoted` are the epochs of the rung from which it last went on, None
+    before it did.
     """
 
     trial: int
@@ -58,6 +60,7 @@ class Record:
     origin: Mapping[str, Any] = field(default_factory=dict)
     foretold: Mapping[str, float] = field(default_factory=dict)
     proxies: Mapping[str, float | None] = field(default_factory=dict)
+    promoted: int | None = None
 
     @property
     def feasible(self) -> bool:

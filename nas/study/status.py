@@ -10,6 +10,7 @@ from typing import Any
 from nas.report import best, front, latencies_of, worth_showing
 from nas.report.aims import read_aims
 from nas.report.fallback import fallback
+from nas.report.informed import informed
 from nas.report.provenance import provenance, within_budgets
 from nas.store import Record, Results
 from nas.store.files import read_json
@@ -46,6 +47,7 @@ def study_status(results: Results) -> dict[str, Any]:
         "fallback": None
         if (drawn := fallback(candidates)) is None
         else {"drawn": drawn.drawn, "independent": drawn.independent, "share": round(drawn.share, 4)},
+        "learnt_from_proxies": None if (told := informed(candidates)) is None else told.to_json(),
         "within_budgets": within_budgets(read_json(results.env_file) or {}) or None,
         "baselines": dict(Counter(record.state for record in records if record.role == "baseline")),
         "finalists": dict(Counter(record.state for record in records if record.role == "finalist")),
@@ -57,8 +59,9 @@ def study_status(results: Results) -> dict[str, Any]:
 
 
 def pauses_at_rung(record: Record, search: Mapping[str, Any]) -> bool:
-    """Whether a trial waits to be promoted, or was promoted just now."""
-    return record.state == "running" and search.get("scheduling") == "promote" and record.epochs in search["rungs"]
+    """Whether a trial waits to be promoted; one that was promoted from the rung it is at is in training."""
+    at_rung = search.get("scheduling") == "promote" and record.epochs in search["rungs"]
+    return record.state == "running" and at_rung and record.promoted != record.epochs
 
 
 def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) -> float | None:

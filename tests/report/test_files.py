@@ -41,6 +41,7 @@ def test_front_json_has_the_stable_keys(folder):
         "hypervolume",
         "predictor",
         "proxies",
+        "learnt_from_proxies",
     ]
     assert found["objectives"] == STUDY["objectives"]
     assert found["budgets"] == STUDY["budgets"]

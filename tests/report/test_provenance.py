@@ -37,6 +37,14 @@ def test_a_finalist_tells_where_it_comes_from_when_and_by_which_seeds():
     [
         ({"by": "tpe", "drawn": 9, "independent": 0}, "sampler tpe"),
         ({"by": "nsga2", "drawn": 9, "independent": 4}, "sampler nsga2; 4 of 9 decisions drawn at random"),
+        (
+            {"by": "surrogate", "drawn": 9, "independent": 0, "informed": {"accuracy": True, "latency_ms": False}},
+            "sampler surrogate; it told accuracy from proxies' scores",
+        ),
+        (
+            {"by": "surrogate", "drawn": 9, "independent": 0, "informed": {"accuracy": False}},
+            "sampler surrogate; it told no objective from proxies' scores",
+        ),
         ({"by": "near"}, "a neighbour of a good network"),
         ({"by": "anywhere"}, "drawn at random"),
         ({"by": "reachable"}, "the first network found within the budgets"),

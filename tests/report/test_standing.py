@@ -100,6 +100,41 @@ def test_verdict_without_a_network_in_the_budget_names_the_nearest():
         "Of 2 networks trained to the end none meets latency ≤ 1.5 ms; "
         "the nearest, trial 5, misses latency ≤ 1.5 ms (it has 1.600 ms)."
     )
+    assert found.met == ("latency ≤ 1.5 ms: met by none of 2, the nearest has 1.600 ms",)
+
+
+def test_where_no_network_meets_all_budgets_it_says_how_many_met_each():
+    budgets = ["accuracy >= 0.9", "latency_ms <= 1.5", "macs + params <= 9", "params <= 8"]
+    aims = BUDGET | {"budgets": budgets}
+
+    def tried(trial, *excesses, **rest):
+        constraints = dict(zip(budgets, excesses, strict=True))
+        return dataclasses.replace(record(trial, 0.8 + trial / 100, 1.0), constraints=constraints, **rest)
+
+    finished = [
+        tried(0, 0.1, -1, -1, -1),
+        tried(1, 0.09, -1, -1, 2),
+        tried(2, -0.1, 1, 1, -1),
+        tried(3, -0.1, 1, -1, -1),
+    ]
+    away = [
+        tried(4, 0, 1, 1, -1, state="infeasible", gate="cost"),
+        tried(5, 0, 1, -1, -1, state="infeasible", gate="latency"),
+    ]
+    known = record(6, 0.8, 1.0, "baseline", name="known")
+    found = verdict([*finished, *away, known], aims)
+    assert found.met == (
+        "accuracy ≥ 90%: met by 2 of 4",
+        "latency ≤ 1.5 ms: met by 2 of 4; 2 more turned away for it before training",
+        "macs + params <= 9: met by 3 of 4; 1 more turned away for it before training",
+        "parameters ≤ 8: met by 3 of 4",
+    )
+    over = verdict(finished[:2], aims)
+    assert over.met[:2] == (
+        "accuracy ≥ 90%: met by none of 2, the nearest has 81.00%",
+        "latency ≤ 1.5 ms: met by all 2",
+    )
+    assert verdict([record(0, 0.9, 1.0)], BUDGET).met == ()
 
 
 @pytest.mark.parametrize(

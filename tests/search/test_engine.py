@@ -234,6 +234,17 @@ def test_the_least_latency_is_found_although_few_macs_are_slow() -> None:
     assert len(set(measured)) == len(measured) <= 5 + 20
 
 
+def test_a_budget_on_costs_that_leaves_only_slow_networks_is_named_too() -> None:
+    """The fast networks are the wide ones, which have too many MACs to be measured."""
+    gates = Gates(Goals.parse(["minimize macs"], ["latency_ms <= 1.5", "macs <= 20000"]), price, width_first)
+    with pytest.raises(
+        BudgetUnreachable,
+        match=r"of the (\d+) that were measured, all of them within the budgets on costs, 0 meet `latency_ms <= 1\.5`, "
+        r"\1 meet `macs <= 20000`; change one of them, or let the space",
+    ):
+        find_reachable(TinySpace(), gates, random.Random(0))
+
+
 def test_a_fast_network_of_many_macs_is_found() -> None:
     gates = Gates(Goals.parse(["minimize latency_ms"], ["latency_ms <= 1.5"]), price, width_first)
     assert find_reachable(TinySpace(), gates, random.Random(0))["width"] >= 96

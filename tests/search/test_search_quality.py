@@ -41,6 +41,23 @@ def test_medians_by_sampler(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert row["hv@50"] == sorted(each["hv@50"] for each in row["each"])[1]
 
 
+@pytest.mark.parametrize("queries", [1, 12, 50, 60, 500])
+def test_any_number_of_networks_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str], queries: int) -> None:
+    arguments = [*table(tmp_path / "t.parquet"), "--samplers", "random", "--queries", str(queries), "--seeds", "2"]
+    assert main([*arguments, "--json"]) == 0
+    printed = capsys.readouterr()
+    (row,) = json.loads(printed.out)["rows"]
+    last = min(queries, 81)
+    reached = sorted({last, *(n for n in (50, 100, 200) if n <= last)})
+    for score in ("hv", "gap"):
+        assert [row[f"{score}@{n}"] is not None for n in (50, 100, 200)] == [n <= last for n in (50, 100, 200)]
+        shown_at = [int(column.split()[0]) for column in printed.err.split(f"{score}@")[-len(reached) :]]
+        assert shown_at == reached
+    assert 0 <= row[f"hv@{reached[0]}"] <= row[f"hv@{last}"] <= 1.0000001
+    assert row[f"gap@{reached[0]}"] >= row[f"gap@{last}"] >= 0
+    assert row["asks"] >= last
+
+
 def test_the_whole_table_is_the_whole_front(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     table(path)

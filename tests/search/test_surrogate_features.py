@@ -94,9 +94,28 @@ def test_each_objective_is_told_with_features_where_they_help() -> None:
     rows, none = Rows(new), Rows([])
     plain = models.score(rows, none)
     informed = models.score(rows, none, (described.rows(new), described.rows([])))
+    assert models.informed == (True, False)
     lucky = np.array([luck(cell) for cell in new]) < 0.05
     assert informed[lucky].mean() > 5 * informed[~lucky].mean()
     assert plain[lucky].mean() < 2 * plain[~lucky].mean()
+
+
+def test_the_sampler_says_whether_its_last_proposal_was_told_from_features() -> None:
+    found = {}
+    features = {"known": lambda params: -luck(params), "same": lambda params: 1.0}
+    for name in (*features, "without"):
+        sampler = SurrogateSampler(seed=0, features={name: features[name]} if name in features else {})
+        study = optuna.create_study(sampler=sampler)
+        said = []
+        for _ in range(20):
+            asked = study.ask(DIGITS)
+            said.append(sampler.informed)
+            study.tell(asked, 1 + luck(asked.params))
+        assert set(said[:10]) == {()}  # drawn at random
+        found[name] = said[10:]
+    assert all(len(each) == 1 for each in found["known"] + found["same"])
+    assert found["known"][-1] == (True,)
+    assert set(found["without"]) == {()}
 
 
 def test_a_feature_is_its_place_among_those_learnt_from() -> None:

@@ -17,6 +17,7 @@ from nas.study.config import read_study
 from nas.study.networks import find_network
 from nas.study.proxies import network_scores, scores_here, study_scores
 from nas.study.results import open_results, write_results
+from nas.study.status import study_status
 from nas.study.table_run import open_table_study, run_table_study
 
 TABLE = Path(os.environ.get("NASBENCH201", "nasbench201.parquet"))
@@ -56,6 +57,17 @@ def test_the_surrogate_learns_from_scores(tmp_path, monkeypatch, sampler, learns
     if learns:
         assert len(set(asked) & trained) >= 5  # all but the last, which nothing is learnt from any more
         assert set(asked) - trained  # those that promised most, too
+    told = [record.origin["informed"] for record in finished.records if "informed" in record.origin]
+    assert bool(told) == learns
+    assert all(set(each) == {"accuracy", "latency_ms"} for each in told)
+    status = study_status(open_results(tmp_path / "r"))["learnt_from_proxies"]
+    assert status == json.loads((tmp_path / "r" / "front.json").read_text())["learnt_from_proxies"]
+    if learns:
+        assert status["proposals"] == len(told) >= 3
+        assert status["used"] == {name: sum(each[name] for each in told) for name in ("accuracy", "latency_ms")}
+        assert status["last"] == told[-1]
+    else:
+        assert status is None
 
 
 def test_a_study_may_be_given_proxies_later_and_scores_nothing_twice(tmp_path, monkeypatch):

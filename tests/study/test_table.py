@@ -128,8 +128,15 @@ def test_a_study_from_before_promotion_goes_on_as_it_began(tmp_path):
         search(file, tmp_path / "r", **{"search.scheduling": "promote"})
 
 
-def test_status_counts_those_that_pause(tmp_path, monkeypatch):
-    settings = {"rungs": [2], "reduction": 4, "scheduling": "promote"}
+@pytest.mark.parametrize(
+    ("reduction", "counts"),
+    [
+        pytest.param(4, {"paused": 2, "interrupted": 1}, id="a new one begins"),
+        pytest.param(2, {"paused": 1, "interrupted": 1}, id="one of them is promoted"),
+    ],
+)
+def test_status_counts_those_that_pause(tmp_path, monkeypatch, reduction, counts):
+    settings = {"rungs": [2], "reduction": reduction, "scheduling": "promote"}
     file = write_study(tmp_path, search=settings)
     turns = itertools.count()
 
@@ -142,8 +149,8 @@ def test_status_counts_those_that_pause(tmp_path, monkeypatch):
         patch.setattr("nas.study.table_run.Answers", type("Answers", (Answers,), {"open": interrupted}))
         with pytest.raises(KeyboardInterrupt):
             search(file, tmp_path / "r")
-    assert study_status(Results(tmp_path / "r", name="made_up"))["trained"] == {"paused": 2, "interrupted": 1}
-    assert sum(r.state == "complete" for r in search(file, tmp_path / "r").records) == 3
+    assert study_status(Results(tmp_path / "r", name="made_up"))["trained"] == counts
+    assert sum(r.state == "complete" for r in search(file, tmp_path / "r").records) == 12 // reduction
 
 
 def test_it_goes_on_where_it_stopped(tmp_path):

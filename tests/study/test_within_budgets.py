@@ -12,19 +12,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from table_study import SPACE, write_study
 
 from nas.errors import BudgetUnreachable, SpecError
+from nas.report import verdict
 from nas.study.config import read_study
 from nas.study.results import open_results
 from nas.study.status import study_status, trial_details
 from nas.study.table_run import open_table_study, run_table_study, table_plan
 
 
-def test_budgets_that_contradict_each_other_are_told_with_both_places(tmp_path: Path) -> None:
-    file = write_study(tmp_path, budgets=["params <= 1000", "latency_ms <= 5", "params >= 2000"])
+@pytest.mark.parametrize("name", ["params", "latency_ms", "accuracy"])
+def test_budgets_that_contradict_each_other_are_told_with_both_places(tmp_path: Path, name: str) -> None:
+    file = write_study(tmp_path, budgets=[f"{name} <= 1000", "macs <= 5", f"{name} >= 2000"])
     lines = file.read_text().splitlines()
-    places = [lines.index(f"- params {end}") + 1 for end in ("<= 1000", ">= 2000")]
+    places = [lines.index(f"- {name} {end}") + 1 for end in ("<= 1000", ">= 2000")]
     with pytest.raises(SpecError) as found:
         read_study(file)
-    assert str(found.value).startswith(f"{file}:{places[1]}:3: at budgets.2: 'params >= 2000' and 'params <= 1000'")
+    assert str(found.value).startswith(f"{file}:{places[1]}:3: at budgets.2: '{name} >= 2000' and '{name} <= 1000'")
     assert f"({file}:{places[0]}:3) cannot hold together" in str(found.value)
 
 
@@ -66,6 +68,21 @@ def test_the_share_is_in_the_plan_the_progress_the_status_and_the_details(tmp_pa
     assert share["words"].replace("<", "&lt;") in results.report_file.read_text()
     run_table_study(study, tmp_path / "found", told.append)  # all is done, so that nothing is drawn
     assert json.loads(results.env_file.read_text())["within_budgets"] == share
+
+
+def test_budgets_that_trained_networks_do_not_meet_together_are_told_one_by_one(tmp_path: Path) -> None:
+    """The two most accurate networks take 11 and 12 ms."""
+    file = write_study(tmp_path, budgets=["accuracy >= 0.7", "latency_ms <= 8"])
+    finished = run_table_study(open_table_study(read_study(file)), tmp_path / "found", lambda progress: None)
+    told = verdict(finished.records, finished.study)
+    away = sum(record.gate == "latency" for record in finished.records)
+    assert away > 0
+    assert told.met == (
+        "accuracy ≥ 70%: met by none of 8, the nearest has 67.00%",
+        f"latency ≤ 8 ms: met by all 8; {away} more turned away for it before training",
+    )
+    page = (tmp_path / "found" / "report.html").read_text()
+    assert all(f"<br>{line}" in page for line in told.met)
 
 
 def test_without_budgets_there_is_nothing_to_tell(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ class Encoder:
     A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one. A
     parameter that was not reached is all zeros. Parameters whose names differ in digits or in what stands before the
     last dot, and which have the same values to choose from, form a group; behind all positions stands how often each
-    value occurs in each group. What operations on the edges of `graphs` make of their paths is as if asked for too, or,
-    with `instead`, in their place: then what is on no path does not count. `width` is the number of all columns, `places` of those of positions.
+    value occurs in each group. What operations on the edges of `graphs` make of their paths is as if asked for too, or
+    with `instead` in their place. `width` is the number of all columns, `places` of those of positions.
     """
 
     def __init__(

@@ -77,6 +77,11 @@ class Models:
             learner = self._bounding.setdefault(name, Learner(self._views))
             learner.learn(Rows(params), bound.standard(excesses), seed)
 
+    @property
+    def informed(self) -> tuple[bool, ...]:
+        """Of each objective, whether it is told better with what else is known; empty where nothing is."""
+        return tuple(more.missed < less.missed for more, less in zip(self._informed, self._learners, strict=False))
+
     def score(self, rows: Rows, running: Rows, described: tuple[Rows, Rows] | None = None) -> Matrix:
         """Expected hypervolume improvement times the probability to be feasible.
 
@@ -100,7 +105,7 @@ class Models:
         points, means, deviations = [], [], []
         for objective, (scale, best) in enumerate(zip(self._scales, front.T, strict=True)):
             learner, looked_at, beside = self._learners[objective], rows, running
-            if described is not None and self._informed[objective].missed < learner.missed:
+            if described is not None and self.informed[objective]:
                 learner, (looked_at, beside) = self._informed[objective], described
             expected = learner.believe(beside) + self._related[objective].predict(running)[0]
             believed, _ = scale.of_logarithm(expected, np.zeros(len(running)))

@@ -31,12 +31,14 @@ class SurrogateSampler(ReplayingSampler):
 
     `features` tell more of a network by its parameters before it is trained, such as zero-cost proxies; NaN is none.
     They may take their time: they are asked for once a network, of finished and running trials and of the few
-    candidates that promise most without them. An objective that they do not help to tell is told without them.
+    candidates that promise most without them. An objective that they do not help to tell is told without them:
+    `informed` says of each whether the last proposal told it with them, and is empty before there was one.
 
         study = optuna.create_study(directions=["minimize", "minimize"], sampler=SurrogateSampler(seed=0))
     """
 
     _search: tuple[Any, Search] | None
+    informed: tuple[bool, ...]
 
     def __init__(
         self,
@@ -83,7 +85,10 @@ class SurrogateSampler(ReplayingSampler):
         return len(history.aimed_at)
 
     def propose(self, source: Source, history: History, rng: random.Random) -> dict[str, Any] | None:
-        return self._searching(source, history).propose(history, rng)
+        search = self._searching(source, history)
+        found = search.propose(history, rng)
+        self.informed = (search.informed or (False,) * history.objectives) if self._features and found else ()
+        return found
 
     def _searching(self, source: Source, history: History) -> Search:
         from nas.search.surrogate.search import Search  # torch
@@ -111,6 +116,7 @@ class SurrogateSampler(ReplayingSampler):
     def _reset(self, seed: int | None) -> None:
         super()._reset(seed)
         self._search = None
+        self.informed = ()
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_search": None}

@@ -64,6 +64,11 @@ class Search:
     def _params(self, places: Places) -> list[Params]:
         return [self._candidates.rows.params[place] for place in places]
 
+    @property
+    def informed(self) -> tuple[bool, ...]:
+        """Of each objective, whether the last proposal told it from features; empty where features had no part."""
+        return self._models.informed if self._more is not None else ()
+
     def _ranked_batch(self, history: History) -> Places:
         scores = self._score(self._rows, history.running, self._more)
         return self._batch[np.argsort(-scores, kind="stable")]

@@ -73,7 +73,11 @@ def test_what_each_operation_adds_is_told_without_a_graph() -> None:
     plain, *others = views_of(names)
     assert not plain.encoder.graphs
     assert [len(view.encoder.graphs) for view in others] == [1, 1]
-    assert by_probability([*others, plain], rows, (values - values.mean()) / values.std())[0] is plain
+    values = (values - values.mean()) / values.std()
+    assert by_probability([*others, plain], rows, values)[0] is plain
+    numbered = Rows([{f"op{at}": value for at, value in enumerate(cell.values())} for cell in rows.params])
+    kinds = {f"op{at}": CategoricalDistribution(("none", "skip", "conv")) for at in range(6)}
+    assert by_probability(views_of(kinds), numbered, values)[0].encoder.graphs == ()
 
 
 def test_a_learner_finds_the_graph_as_it_learns() -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.search.sources import Matrix
 from nas.search.surrogate.ensemble import Ensemble
@@ -40,19 +41,21 @@ class Learner:
         self._ensemble = Ensemble(view.encoder.groups, view.encoder.width)
         self._begun = False
 
-    def _look(self, rows: Rows, values: Matrix) -> None:
+    def _look(self, rows: Rows, values: Matrix, part: NDArray[np.int64]) -> None:
+        self._look_at = math.ceil(_LOOK_AGAIN * len(values))
+        if len(part) < len(values):
+            rows, values = rows.only(part), values[part]
         self._views = by_probability(self._views, rows, values)
         if self._views[0].encoder is not self._encoder:
             self._see(self._views[0])
-        self._look_at = math.ceil(_LOOK_AGAIN * len(values))
         if self._look_at > _FITTED:
             self._views = self._views[:1]
 
     def learn(self, rows: Rows, values: Matrix, seed: int) -> None:
-        if len(self._views) > 1 and len(values) >= self._look_at:
-            self._look(rows, values)
-        features = rows.seen_by(self._encoder)
         part = np.random.default_rng(seed).permutation(len(values))[:_FITTED]
+        if len(self._views) > 1 and len(values) >= self._look_at:
+            self._look(rows, values, part)
+        features = rows.seen_by(self._encoder)
         self._process.fit(features[part], values[part], _LATER if self._begun else _FIRST)
         later = math.ceil(_ENSEMBLE_LATER * min(1.0, _MANY / max(1, len(values))))
         self._ensemble.fit(features, values, later if self._begun else _ENSEMBLE_FIRST)

@@ -45,16 +45,18 @@ class Models:
         self._front = best_of(told)
         self._scales: list[Scale] = []
         self._reference: list[float] = []
+        every = Rows([each.params for each in told])
         if self._described is not None:
-            self._described.learn([each.params for each in told])
+            self._described.learn(every.params)
         for objective, (learner, related) in enumerate(zip(self._learners, self._related, strict=True)):
             if not told:
                 break
             given, tasks = history.elsewhere(objective)
-            known = {each.number: each for each in told}
-            rows = Rows([*(each.params for each in told), *(each.params for each in given if each.number not in known)])
+            known = {each.number for each in told}
+            more = [hint for hint in given if hint.number not in known]
+            rows = every.followed_by([hint.params for hint in more]) if more else every
             values = [each.values[objective] for each in told if each.values is not None]
-            values += [each.values[objective] for each in given if each.number not in known]
+            values += [hint.values[objective] for hint in more]
             scale = Scale.of(np.array(values))
             theirs = {
                 name: (

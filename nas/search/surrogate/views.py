@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 
 from nas.search.sources import Matrix, Params
 from nas.search.surrogate.features import Encoder
 from nas.search.surrogate.graphs import find_graphs, possible_graphs
 from nas.search.surrogate.model import GaussianProcess
+
+Places = Sequence[int] | NDArray[np.int64]
 
 _STEPS = 20  # of fitting hyperparameters, for a view to be compared
 _HOPELESS = 8.0  # a view whose probability is less than the best one's by this factor, as a logarithm, is given up
@@ -38,11 +41,11 @@ class Rows:
             self._seen[encoder] = self._encode(encoder)
         return self._seen[encoder]
 
-    def among(self, places: Sequence[int] | np.ndarray) -> Rows:
+    def among(self, places: Places) -> Rows:
         """Those at these places, encoded here."""
         return Rows([self.params[place] for place in places], lambda encoder: self.seen_by(encoder)[places])
 
-    def only(self, places: Sequence[int] | np.ndarray) -> Rows:
+    def only(self, places: Places) -> Rows:
         """Those at these places; the others may be forgotten."""
         found = Rows([self.params[place] for place in places])
         found._seen = {encoder: matrix[places] for encoder, matrix in self._seen.items()}

@@ -159,7 +159,8 @@ def show(
         return
     record = found["record"]
     where = f"{record['role']} {record['trial']}"
-    out.print(f"[bold]{record['arch_id'] or 'no network'}[/] {record['name']} ({where}, {record['state']})")
+    name = f" {record['name']}" if record["name"] else ""
+    out.print(f"[bold]{record['arch_id'] or 'no network'}[/]{name} ({where}, {found['standing']})")
     if record["reason"]:
         out.print(f"reason: {record['reason']}", highlight=False)
     shown = record | {"values": worth_showing(record["values"])}

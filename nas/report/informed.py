@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nas.report.words import join, label
+from nas.report.words import join, label, plural
 from nas.store.record import Record
 
 
@@ -25,13 +25,14 @@ class Informed:
     @property
     def words(self) -> str:
         parts = join(self._part(name) for name in self.used)
-        return f"sampler {self.sampler} learnt from proxies' scores where they told better: {parts}"
+        made = f"{plural(self.proposals, 'proposal')} that sampler {self.sampler} modelled with proxies' scores at hand"
+        return f"of {made}, scores were learnt from, where they told better, for {parts}"
 
     def _part(self, name: str) -> str:
         if not self.used[name]:
-            return f"{label(name)} in none of {self.proposals:,} proposals"
+            return f"{label(name)} in none"
         last = "the last one among them" if self.last[name] else "not in the last one"
-        return f"{label(name)} in {self.used[name]:,} of {self.proposals:,} proposals ({last})"
+        return f"{label(name)} in {self.used[name]:,} ({last})"
 
     def to_json(self) -> dict[str, Any]:
         return {

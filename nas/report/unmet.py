@@ -24,8 +24,7 @@ def _line(key: str, done: Sequence[Record], rejected: Sequence[Record], aims: Ai
     budget = next((budget for budget in aims.budgets if budget.text == key), None)
     known = [record for record in done if key in record.constraints]
     met = sum(record.constraints[key] <= 0 for record in known)
-    said = f"all {met:,}" if met == len(known) else f"{f'{met:,}' if met else 'none'} of {len(known):,}"
-    line = f"{budget_text(budget) if budget else key}: met by {said}"
+    line = f"{budget_text(budget) if budget else key}: met by {f'{met:,}' if met else 'none'} of {len(known):,}"
     if not met and budget is not None and budget.name:
         nearest = min(known, key=lambda record: record.constraints[key])
         line += f", the nearest has {quantity(budget.name, nearest.values.get(budget.name))}"

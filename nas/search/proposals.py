@@ -157,6 +157,7 @@ class SpaceProposals:
         if isinstance(study.sampler, ReplayingSampler | RandomSampler):
             study.sampler.bind(walks)
         know = getattr(study.sampler, "know", None)
+        self._teaches = know is not None and bool(self._features)
         if know is not None:
             know({name: partial(_of_network, walks, feature) for name, feature in self._features.items()})
         learn = getattr(study.sampler, "learn_from", None)
@@ -209,8 +210,8 @@ class SpaceProposals:
         return Draw(trial, decided, name=name, drawn=len(names), independent=independent, origin=origin)
 
     def _informed(self) -> dict[str, dict[str, bool]]:
-        """Of each objective, whether the sampler told it from features too; empty of a sampler that says nothing."""
-        informed = getattr(self.study.sampler, "informed", ())
+        """Of each objective, whether the sampler told it from features too; empty where it was given none."""
+        informed = getattr(self.study.sampler, "informed", ()) if self._teaches else ()
         return {"informed": dict(zip(self._objectives, informed, strict=True))} if informed else {}
 
     def _encoded(self, decisions: Mapping[str, Any]) -> dict[str, Any]:

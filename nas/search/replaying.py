@@ -23,8 +23,8 @@ _PATIENCE = 3  # times the startup trials, after which infeasible ones alone are
 class ReplayingSampler(BaseSampler):
     """Base of samplers whose proposal follows from the finished and running trials, the seed and the trial's number.
 
-    So a study that was stopped goes on in the same way. Proposals are drawn at random until `n_startup_trials`
-    have values, or three times as many are told.
+    So a study that was stopped goes on, in the same way unless the sampler has models that last from proposal to
+    proposal. Proposals are drawn at random until `n_startup_trials` have values, or three times as many are told.
     """
 
     def __init__(

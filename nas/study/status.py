@@ -29,12 +29,10 @@ def study_status(results: Results) -> dict[str, Any]:
     trained = [record for record in candidates if record.gate is None and record.state != "duplicate"]
     leader = best(records, study)
     driver = results.driver
-    unfinished = "running" if driver else "interrupted"
     asked = max(study["search"]["trials"], len(trained))
-    pauses = {record.trial for record in trained if pauses_at_rung(record, study["search"])}
 
     def state(record: Record) -> str:
-        return "paused" if record.trial in pauses else unfinished if record.state == "running" else record.state
+        return _standing(record, study["search"], alive=bool(driver))
 
     return {
         "study": study["name"],
@@ -58,10 +56,17 @@ def study_status(results: Results) -> dict[str, Any]:
     }
 
 
-def pauses_at_rung(record: Record, search: Mapping[str, Any]) -> bool:
-    """Whether a trial waits to be promoted; one that was promoted from the rung it is at is in training."""
-    at_rung = search.get("scheduling") == "promote" and record.epochs in search["rungs"]
-    return record.state == "running" and at_rung and record.promoted != record.epochs
+def _standing(record: Record, search: Mapping[str, Any], alive: bool) -> str:
+    """A trial's state, and of one that has not ended whether it waits to be promoted, is in training or would be.
+
+    One that was promoted from the rung it is at does not wait. `alive` says whether a process searches.
+    """
+    if record.state != "running":
+        return record.state
+    at_rung = record.role == "candidate" and search.get("scheduling") == "promote" and record.epochs in search["rungs"]
+    if at_rung and record.promoted != record.epochs:
+        return "paused"
+    return "running" if alive else "interrupted"
 
 
 def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) -> float | None:
@@ -77,6 +82,7 @@ def _seconds_left(trained: Sequence[Record], asked: int, since: float | None) ->
 def trial_details(results: Results, reference: str) -> dict[str, Any]:
     """One trial's record, its architecture block by block with costs, its latencies and how it came about.
 
+    `standing`: the state as a status counts it, such as `paused` where the record has `running`.
     `stages`: as `nas.study.stages.stage_rows`, with the latency of each block where `nas measure --stages` took it
     (`stages_measured` says how, null where it did not); empty where it has no architecture, and `stages_missing` says
     why. `proxies`: the scores of zero-cost proxies, where it has none with the reason. `latencies`: as predicted, as
@@ -84,9 +90,11 @@ def trial_details(results: Results, reference: str) -> dict[str, Any]:
     """
     inside, record = find_trial(results, reference)
     found = network_stages(inside, record)
-    aims = read_aims(read_resolved(inside.folder))
+    study = read_resolved(inside.folder)
+    aims = read_aims(study)
     return {
         "record": record.to_json(),
+        "standing": _standing(record, study.get("search", {}), alive=bool(inside.driver)),
         "stages": found["rows"],
         "stages_measured": found["measured"],
         "stages_missing": found["missing"],

@@ -29,8 +29,9 @@ def test_only_proposals_with_scores_at_hand_count() -> None:
     assert found.used == {"accuracy": 2, "latency_ms": 0, "macs": 3}
     assert found.last == {"accuracy": False, "latency_ms": False, "macs": True}
     assert found.words == (
-        "sampler surrogate learnt from proxies' scores where they told better: accuracy in 2 of 3 proposals (not in "
-        "the last one), latency in none of 3 proposals and MACs in 3 of 3 proposals (the last one among them)"
+        "of 3 proposals that sampler surrogate modelled with proxies' scores at hand, scores were learnt from, where "
+        "they told better, for accuracy in 2 (not in the last one), latency in none and MACs in 3 (the last one among "
+        "them)"
     )
     assert informed([other]) is informed([]) is None
 
@@ -39,8 +40,9 @@ def test_page_and_document_say_it() -> None:
     plain = with_scores(make_records())
     records = [dataclasses.replace(record, origin=proposed(record.trial).origin) for record in plain]
     aims = read_aims(STUDY)
-    assert "Sampler surrogate learnt from proxies&#x27; scores where" in SECTIONS["Proxies"](records, aims, {})
-    assert "learnt from" not in SECTIONS["Proxies"](plain, aims, {})
+    said = "modelled with proxies&#x27; scores at hand, scores were learnt from"
+    assert said in SECTIONS["Proxies"](records, aims, {})
+    assert said not in SECTIONS["Proxies"](plain, aims, {})
     found = front_document(records, STUDY)["learnt_from_proxies"]
     assert found["used"]["accuracy"] == 2
     assert found["words"] == informed(records).words

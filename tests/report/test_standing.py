@@ -132,7 +132,7 @@ def test_where_no_network_meets_all_budgets_it_says_how_many_met_each():
     over = verdict(finished[:2], aims)
     assert over.met[:2] == (
         "accuracy ≥ 90%: met by none of 2, the nearest has 81.00%",
-        "latency ≤ 1.5 ms: met by all 2",
+        "latency ≤ 1.5 ms: met by 2 of 2",
     )
     assert verdict([record(0, 0.9, 1.0)], BUDGET).met == ()
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import torch
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nas.search.sources import Observed, everything, values_of
 from nas.search.surrogate.acquisition import expected_improvement, non_dominated
 from nas.search.surrogate.features import Encoder
+from nas.search.surrogate.models import Models
 from nas.search.surrogate.outcomes import Bound, Scale
 from nas.search.surrogate.sampler import SurrogateSampler
 
@@ -168,6 +170,20 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
         return [float("inf") if trial.number % 3 == 0 else error, cost]
 
     assert len(set(all_params(run(objective, SurrogateSampler(seed=0, n_startup_trials=4), 16)))) == 16
+
+
+def test_asking_takes_one_thread_of_torch_and_leaves_as_many_as_there_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, seen = torch.get_num_threads(), []
+    learn = Models.learn
+    monkeypatch.setattr(Models, "learn", lambda *args: seen.append(torch.get_num_threads()) or learn(*args))
+    torch.set_num_threads(2)
+    try:
+        study = optuna.create_study(sampler=SurrogateSampler(seed=0, n_startup_trials=2))
+        study.optimize(lambda trial: trial.suggest_int("x", 0, 9) + 1.0, 4)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1, 1]
 
 
 def test_startup_must_have_a_trial() -> None:

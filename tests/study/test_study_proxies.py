@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from optuna.samplers import RandomSampler
 from table_study import write_study
 
 from nas.errors import SpecError
@@ -68,6 +69,20 @@ def test_the_surrogate_learns_from_scores(tmp_path, monkeypatch, sampler, learns
         assert status["last"] == told[-1]
     else:
         assert status is None
+
+
+class Foreign(RandomSampler):
+    """Learns from no features, and has an attribute of that name for itself."""
+
+    informed = True
+
+
+def test_a_sampler_of_others_may_have_attributes_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(proxies, "_score", lambda name, plan: 1.0)
+    search = {"sampler": f"{__name__}:Foreign", "trials": 3, "proxies": ["synflow"]}
+    finished = run(write_study(tmp_path, search=search), tmp_path / "r")
+    assert not any("informed" in record.origin for record in finished.records)
+    assert sum(record.state == "complete" for record in finished.records) == 3
 
 
 def test_a_study_may_be_given_proxies_later_and_scores_nothing_twice(tmp_path, monkeypatch):

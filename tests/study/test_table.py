@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from nas.errors import NasError, StoreError
 from nas.store import Results
 from nas.study.config import read_study
 from nas.study.spaces import catalogue, open_space
-from nas.study.status import study_status
+from nas.study.status import study_status, trial_details
 from nas.study.table_run import Answers, open_table_study, run_table_study
 
 TABLE = Path(os.environ.get("NASBENCH201", "nasbench201.parquet"))
@@ -149,7 +150,9 @@ def test_status_counts_those_that_pause(tmp_path, monkeypatch, reduction, counts
         patch.setattr("nas.study.table_run.Answers", type("Answers", (Answers,), {"open": interrupted}))
         with pytest.raises(KeyboardInterrupt):
             search(file, tmp_path / "r")
-    assert study_status(Results(tmp_path / "r", name="made_up"))["trained"] == counts
+    results = Results(tmp_path / "r", name="made_up")
+    assert study_status(results)["trained"] == counts
+    assert Counter(trial_details(results, str(record.trial))["standing"] for record in results.records()) == counts
     assert sum(r.state == "complete" for r in search(file, tmp_path / "r").records) == 12 // reduction
 
 

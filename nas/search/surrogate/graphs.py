@@ -120,13 +120,13 @@ def possible_graphs(distributions: Mapping[str, BaseDistribution]) -> list[Graph
 
     The edges may be in order of their ends or of their starts, and each of the choices may be the one of no operation.
     """
-    alike: dict[str, dict[int, str]] = {}
+    alike: dict[str, list[tuple[int, str]]] = {}
     for name in distributions:
         if match := re.fullmatch(r"(\D*)(\d+)", name):
-            alike.setdefault(match[1], {})[int(match[2])] = name
+            alike.setdefault(match[1], []).append((int(match[2]), name))
     found = []
     for cell, numbered in alike.items():
-        names = [numbered[number] for number in sorted(numbered)]
+        names = [name for _, name in sorted(numbered)]
         first = distributions[names[0]]
         nodes = round(math.sqrt(2 * len(names))) + 1  # n (n - 1) / 2 edges
         if (

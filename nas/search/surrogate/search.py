@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 
 from nas.search.history import History
 from nas.search.sources import Matrix, Params, Source
@@ -40,6 +42,10 @@ class Search:
 
     def propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
+        with _one_thread():
+            return self._propose(history, rng)
+
+    def _propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
         self._learn(history, rng)
         if len(self._candidates.open(history.asked, self._batch)):
             order = self._candidates.open(history.asked, self._ranked_batch(history))
@@ -96,9 +102,10 @@ class Search:
 
     def scores(self, history: History, rows: Sequence[Params], rng: random.Random) -> Matrix:
         """What is expected of these networks, large is better."""
-        self._learn(history, rng)
-        more = self._described.rows(rows) if self._described is not None else None
-        return self._score(Rows(rows), history.running, more)
+        with _one_thread():
+            self._learn(history, rng)
+            more = self._described.rows(rows) if self._described is not None else None
+            return self._score(Rows(rows), history.running, more)
 
     def _learn(self, history: History, rng: random.Random) -> None:
         """Learn what is known, if that has changed; a batch of what was known before is no longer good."""
@@ -107,3 +114,14 @@ class Search:
             self._models.learn(history, rng.getrandbits(31))
             self._learnt = learnt
             self._batch, self._more = np.zeros(0, int), None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch with one thread: matrices are so small that several wait for each other, the more the busier cores are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

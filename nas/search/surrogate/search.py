@@ -39,6 +39,7 @@ class Search:
         self._rows = Rows([])
         self._more: Rows | None = None
         self._promising: list[Params] = []
+        self._running = Rows([])
 
     def propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
@@ -53,7 +54,7 @@ class Search:
             places = self._around(history, rng)
             if not len(places):
                 return None
-            scores = self._models.score(self._candidates.rows.among(places), Rows(history.running))
+            scores = self._models.score(self._candidates.rows.among(places), self._in_training(history.running))
             self._candidates.scores[places] = scores
             order = self._candidates.keep(places[np.argsort(-scores, kind="stable")])
             self._promising = self._params(order[:_PARENTS])
@@ -83,7 +84,16 @@ class Search:
         described = None
         if self._described is not None and more is not None:
             described = more, self._described.rows(running)
-        return self._models.score(rows, Rows(running), described)
+        return self._models.score(rows, self._in_training(running), described)
+
+    def _in_training(self, running: Sequence[Params]) -> Rows:
+        """These as rows; those that follow the ones of the call before are all that is encoded."""
+        known = len(self._running)
+        if list(running[:known]) == list(self._running.params):
+            self._running = self._running.followed_by(running[known:])
+        else:
+            self._running = Rows(running)
+        return self._running
 
     def _allowed(self, order: Places) -> Places:
         """The first few of these places that are not in vain."""

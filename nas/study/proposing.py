@@ -59,8 +59,13 @@ def proposals_of(study: Opened, space: SearchSpace) -> SpaceProposals:
 
 
 def telling_of(study: Opened, on_progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    """Tells progress with how the search proposes, while there is nothing else to note."""
+    """Tells progress with how the search proposes, while there is no other note, and always that it will end early."""
     search = study.config.search
     said = f"sampler {search.sampler_words}" if search.chosen_sampler != search.sampler else ""
-    begun = "; ".join(part for part in (said, study.warm.words, few_networks(study.space, search.trials)) if part)
-    return lambda progress: on_progress(replace(progress, note=progress.note or begun))
+    begun = "; ".join(part for part in (said, study.warm.words) if part)
+    few = few_networks(study.space, search.trials)
+
+    def tell(progress: Progress) -> None:
+        on_progress(replace(progress, note="; ".join(part for part in (progress.note or begun, few) if part)))
+
+    return tell

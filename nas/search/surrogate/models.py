@@ -28,6 +28,8 @@ class Models:
     ) -> None:
         """`at_large` are networks at random, `described` tells more of those that are learnt from.
 
+        The first of `views`, operations as they are, is that of what is known elsewhere: where cells with the same
+        paths are one, what a network itself was worth there would tell less of it.
         What is believed of networks at random sets the reference point: that of the trials would move with where the
         search goes.
         """
@@ -37,7 +39,7 @@ class Models:
         self._learners = [Learner(views) for _ in range(objectives)]
         self._described = described
         self._informed = [Learner(described.views) for _ in range(objectives)] if described is not None else []
-        self._related = [Related(lambda: Learner(views)) for _ in range(objectives)]
+        self._related = [Related(lambda: Learner(views[:1])) for _ in range(objectives)]
         self._bounding: dict[str, Learner] = {}
 
     def learn(self, history: History, seed: int) -> None:

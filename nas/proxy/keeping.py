@@ -16,8 +16,9 @@ from nas.cost.fingerprint import fingerprint
 from nas.errors import StoreError
 from nas.proxy.proxy import NoScore, Score
 from nas.proxy.table import PROXIES, check_proxies
-from nas.proxy.untrained import one_thread, untrained
+from nas.proxy.untrained import untrained
 from nas.store.files import append_line, read_lines, writing
+from nas.threads import threads
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def compute(plan: Plan, name: str) -> Score:
     """One score, of a network that is built for it: neither random states nor anything else of the process changes."""
     began = time.thread_time()
     try:
-        with one_thread():
+        with threads(1):  # trainers beside are not disturbed, and numbers do not depend on how many there are
             value = PROXIES[name].compute(untrained(plan))
     except NoScore as error:
         return Score(None, str(error), 1000 * (time.thread_time() - began))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -75,14 +74,3 @@ def by_batch(network: Network) -> Network:
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train()
     return network
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread of torch: trainers beside are not disturbed, and numbers do not depend on how many there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

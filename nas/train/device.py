@@ -1,9 +1,6 @@
-"""Where training computes: the named device if this host has it, and how many threads torch may use."""
+"""Where training computes: the named device if this host has it."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -24,14 +21,3 @@ def find_device(name: str | torch.device) -> torch.device:
     if index >= torch.cuda.device_count():
         raise DeviceError(f"{name} was asked for, but there are {torch.cuda.device_count()} CUDA devices, from 0")
     return torch.device("cuda", index)
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Torch with `count` threads, and as before afterwards; None changes nothing."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

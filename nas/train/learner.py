@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nas.threads import threads
 from nas.train import augment
 from nas.train.batches import Batches, Normaliser, even_steps
-from nas.train.device import threads
 from nas.train.ema import Ema
 from nas.train.failure import TrainingFailed, memory_guard
 from nas.train.learning_rate import lr_factor

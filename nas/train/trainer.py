@@ -15,10 +15,11 @@ import torch
 from torch import nn
 
 from nas.errors import DataError
+from nas.threads import threads
 from nas.train import resume
 from nas.train.batches import Batches, Normaliser
 from nas.train.checkpoint import Checkpoint, latest
-from nas.train.device import find_device, threads
+from nas.train.device import find_device
 from nas.train.epoch_report import EpochReport
 from nas.train.failure import TrainingFailed, memory_guard
 from nas.train.folder_lock import FolderLock

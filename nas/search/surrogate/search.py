@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from nas.search.history import History
 from nas.search.sources import Matrix, Params, Source
@@ -17,12 +15,14 @@ from nas.search.surrogate.candidates import Candidates, Places
 from nas.search.surrogate.described import Described, Feature
 from nas.search.surrogate.models import Models, best_of
 from nas.search.surrogate.views import Rows, views_of
+from nas.threads import threads
 
 _BATCH = 128  # the most promising candidates, which further proposals of a batch choose from
 _DESCRIBED = 24  # the most promising candidates of which features are asked for
 _FEWEST = 512  # candidates that are looked at, however many trials are finished
 _PARENTS = 32
 _WORK = 400_000  # candidates looked at, times finished trials, which bounds the time of a step
+_THREADS = 1  # of torch: matrices are so small that several wait for each other, the more the busier cores are
 _TRIES = 50  # candidates that may be in vain before one is proposed all the same
 
 
@@ -43,7 +43,7 @@ class Search:
 
     def propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
         """The candidate that is expected to improve the front most, None when there is none that was not asked for."""
-        with _one_thread():
+        with threads(_THREADS):
             return self._propose(history, rng)
 
     def _propose(self, history: History, rng: random.Random) -> dict[str, Any] | None:
@@ -112,7 +112,7 @@ class Search:
 
     def scores(self, history: History, rows: Sequence[Params], rng: random.Random) -> Matrix:
         """What is expected of these networks, large is better."""
-        with _one_thread():
+        with threads(_THREADS):
             self._learn(history, rng)
             more = self._described.rows(rows) if self._described is not None else None
             return self._score(Rows(rows), history.running, more)
@@ -124,14 +124,3 @@ class Search:
             self._models.learn(history, rng.getrandbits(31))
             self._learnt = learnt
             self._batch, self._more = np.zeros(0, int), None
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch with one thread: matrices are so small that several wait for each other, the more the busier cores are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

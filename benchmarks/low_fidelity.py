@@ -96,12 +96,12 @@ class Search:
     full: list[int] = field(default_factory=list)
     paused: set[int] = field(default_factory=set)
 
-    def run(self, *, networks: int, until: float = np.inf, target: float = np.inf) -> None:
-        """Until so many networks were begun and all is done, or the clock or the hypervolume is there."""
+    def run(self, *, networks: int, until: float = np.inf) -> None:
+        """Until so many networks were begun and all is done, or the clock is there."""
         order = itertools.count()
         rng = random.Random(self.seed)
         waiting: list[tuple[float, int, int, int]] = []
-        while self.clock < until and not (self.curve and self.curve[-1][1] >= target):
+        while self.clock < until:
             while len(waiting) < self.workers and (job := self._next(networks, rng, not waiting)) is not None:
                 trial, begun, epoch = job
                 seconds = (epoch - begun) * self.fidelities.seconds[self.rows[trial]]
@@ -208,9 +208,9 @@ def compare(fidelities: Fidelities, score: Score, options: argparse.Namespace, w
     rows = [_row(sampler, "full", workers, full[sampler], goals) for sampler in sorted(full, key=lambda s: s != best)]
     for sampler, way in itertools.product(options.samplers, options.ways):
         searches = []
-        for seed, (seconds, target) in zip(seeds, goals, strict=True):
+        for seed, (seconds, _) in zip(seeds, goals, strict=True):
             search = begin(fidelities, score, sampler, way, options.reduction, workers, seed)
-            search.run(networks=sys.maxsize, until=options.most * seconds, target=target)
+            search.run(networks=sys.maxsize, until=options.most * seconds)
             searches.append(search)
             _tell(workers, sampler, way, search)
         rows.append(_row(sampler, way, workers, searches, goals))
@@ -266,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--reduction", type=float, default=8, help="one in so many goes on at the rung")
     parser.add_argument("--trainings", type=int, default=200, help="networks of a search without rungs")
     parser.add_argument("--workers", default="1,4", help="trainers at a time")
-    parser.add_argument("--most", type=float, default=1.0, help="times the time of the best, to search with rungs")
+    parser.add_argument("--most", type=float, default=0.5, help="times the time of the best, to search with rungs")
     parser.add_argument("--seeds", type=int, default=10, help="searches of each kind")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")

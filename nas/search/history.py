@@ -81,18 +81,18 @@ class History:
         """
         told, running, asked, hints = [], [], set(), list(earlier)
         for trial in trials:
-            if trial.number == without or trial.state == TrialState.WAITING:
-                continue
-            if not trial.state.is_finished():
-                params = {**given.get(trial.number, {}), **trial.params}
-                asked.add(as_key(params))
-                reached = _hints(trial, directions)
-                hints += reached
-                if not reached or went_on(trial):
-                    running.append(params)
-                continue
-            found = past.get(trial.number)
+            found = past.get(trial.number)  # first, for nearly all have been seen before
             if found is None or found.trial is not trial:
+                if trial.number == without or trial.state == TrialState.WAITING:
+                    continue
+                if not trial.state.is_finished():
+                    params = {**given.get(trial.number, {}), **trial.params}
+                    asked.add(as_key(params))
+                    reached = _hints(trial, directions)
+                    hints += reached
+                    if not reached or went_on(trial):
+                        running.append(params)
+                    continue
                 found = past[trial.number] = Past(
                     trial, _told(trial, directions), _hints(trial, directions), as_key(trial.params)
                 )

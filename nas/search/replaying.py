@@ -106,8 +106,8 @@ class ReplayingSampler(BaseSampler):
 
     def history(self, study: Study, trials: Sequence[FrozenTrial], without: int | None = None) -> History:
         """What is known; `without` is the trial that is asked for."""
-        unfinished = {each.number for each in trials if not each.state.is_finished()}
-        self._given = {number: given for number, given in self._given.items() if number in unfinished}
+        running = [each for each in self._given if each < len(trials) and not trials[each].state.is_finished()]
+        self._given = {number: self._given[number] for number in running}
         return History.of(trials, study.directions, self._given, without, self._past, self.earlier(study))
 
     def sample_independent(

@@ -66,7 +66,8 @@ class Observed:
         self.distributions: dict[str, BaseDistribution] = {}
         for trial in trials:
             self.distributions.update(trial.distributions)
-        ended = [trial.params for trial in trials if trial.state.is_finished()][-_ENOUGH:]
+        finished = (trial.params for trial in reversed(trials) if trial.state.is_finished())
+        ended = list(itertools.islice(finished, _ENOUGH))[::-1]
         names = list(self.distributions)
         self._conditions = {
             name: found

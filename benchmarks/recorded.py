@@ -45,7 +45,8 @@ class Table:
         width = len(texts[0])
         for row, text in enumerate(texts):
             if len(text) != width or not (text.isascii() and text.isdigit()):
-                raise TableError(f"{path}: '{arch}' must be {width} digits, but row {row} has '{text}'")
+                must = f"'{arch}' must be digits, one decision a digit, and as many in each row"
+                raise TableError(f"{path}: {must}, but row {row} has '{text}'")
         if len(set(texts)) != len(texts):
             raise TableError(
                 f"{path}: '{arch}' must name each network once, but has {len(set(texts))} in {len(texts)} rows"

@@ -1,14 +1,14 @@
 """How much of what a search misses on a recorded table is chance? A search that knows the table but for its noise.
 
-    python -m benchmarks.search_ceiling --table FILE.parquet --arch COLUMN --accuracy COLUMN --cost COLUMN --alike COLUMN
+    python -m benchmarks.search_ceiling --table FILE.parquet --arch COLUMN --accuracy COLUMN --cost COLUMN --alike SAME
 
-Networks with the same value of `--alike` compute the same (the isomorphic cells of NAS-Bench-201), so that their
-accuracies differ by the chance of training alone. The search expects of each network the mean logarithmic error of all
-others that compute the same, of one that nothing else is like its own error, and it knows how large the chance is. Of
-the cost it knows `added up` what each digit adds, by least squares of relative differences over the whole table, or it
-knows it `exactly`. It asks for what adds most expected hypervolume, as the sampler `surrogate` does, but has nothing to
-learn. It is no bound: what it does not know, another search may meet by luck. Scores are those of `search_quality`, also
-after a third of the queries.
+Networks with the same value of the column `SAME` compute the same (the isomorphic cells of NAS-Bench-201), so that
+their accuracies differ by the chance of training alone. The search expects of each network the mean logarithmic error
+of all others that compute the same, of one that nothing else is like its own error, and it knows how large the chance
+is. Of the cost it knows `added up` what each digit adds, by least squares of relative differences over the whole table
+(good where costs of parts add up), or it knows it `exactly`. It asks for what adds most expected hypervolume, as the
+sampler `surrogate` does, but has nothing to learn. It is no bound: what it does not know, another search may meet by
+luck. Scores are those of `search_quality`, also after a third of the queries.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ def added_up(costs: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, float
     return expected, float((expected - np.log(costs)).std()) + EXACT
 
 
-def search(
-    table: Table, expected: np.ndarray, deviation: np.ndarray, queries: int, reference: np.ndarray
-) -> list[int]:
+def search(table: Table, expected: np.ndarray, deviation: np.ndarray, queries: int, reference: np.ndarray) -> list[int]:
     """The rows of the networks asked for, in their order."""
     rows: list[int] = []
     while len(rows) < queries:
@@ -71,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--arch", required=True, help="the column of digits")
     parser.add_argument("--accuracy", required=True, help="the column of accuracies in percent")
     parser.add_argument("--cost", required=True, help="the column of the cost, small is better")
-    parser.add_argument("--alike", required=True, help="the column that is the same where networks compute the same")
+    parser.add_argument(
+        "--alike", required=True, metavar="SAME", help="the column that is the same where networks compute the same"
+    )
     parser.add_argument("--queries", type=int, default=200, help="networks that are asked for")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")

@@ -20,6 +20,15 @@ from nas.search.sources import Observed, Source, drawn
 _PATIENCE = 3  # times the startup trials, after which infeasible ones alone are learnt from
 
 
+def at_least_one(**numbers: int) -> None:
+    """Check options by their names; raises `TypeError` for what is no whole number, `ValueError` below one."""
+    for name, number in numbers.items():
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise TypeError(f"{name} must be a whole number, but got {number!r}")
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, but got {number}")
+
+
 class ReplayingSampler(BaseSampler):
     """Base of samplers whose proposal follows from the finished and running trials, the seed and the trial's number.
 

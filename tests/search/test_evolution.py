@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 from tiny import TinySpace, accuracy, latency, price
 
-from nas.search import Engine, SpaceProposals, make_sampler
+from nas.search import Engine, SpaceProposals, SurrogateSampler, make_sampler
 from nas.search.evolution import AgeingSampler, LocalSearchSampler
 from nas.search.evolution.ageing import population_of
 from nas.search.evolution.ranking import crowding, ranked
@@ -215,6 +215,10 @@ def test_options_must_make_sense() -> None:
             AgeingSampler(**sizes)
     with pytest.raises(ValueError, match="n_startup_trials must be at least 1, but got 0"):
         LocalSearchSampler(n_startup_trials=0)
+    for sampler in (LocalSearchSampler, SurrogateSampler):
+        for wrong in ("5", 2.5, True, None):
+            with pytest.raises(TypeError, match=f"n_startup_trials must be a whole number, but got {wrong!r}"):
+                sampler(n_startup_trials=wrong)
 
 
 def told(number: int, values: tuple[float, ...] | None, **constraints: float) -> Told:

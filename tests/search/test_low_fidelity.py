@@ -32,7 +32,8 @@ def table(path: Path, **changed: object) -> list[str]:
 
 def test_rungs_are_sooner_than_whole_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [*table(tmp_path / "t.parquet"), "--full", "random", "--samplers", "random", "--seeds", "3"]
-    arguments += ["--trainings", "60", "--workers", "1,3", "--low-epochs", "2", "--epochs", "40", "--most", "1", "--json"]
+    arguments += ["--trainings", "60", "--workers", "1,3", "--low-epochs", "2", "--epochs", "40"]
+    arguments += ["--most", "1", "--json"]
     assert main(arguments) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     ways = [(row["workers"], row["way"]) for row in rows]

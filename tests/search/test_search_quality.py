@@ -201,8 +201,12 @@ def test_what_is_asked_for_wrongly(
         ({"ms": np.inf}, {}, "'acc' and 'ms' must be finite, but row 0 has"),
         ({"ops": "1234"}, {}, "must name each network once, but has 1 in 81 rows"),
         ({"acc": "high"}, {}, "'acc' must hold numbers, but row 0 has 'high'"),
-        ({"ops": [None] * 81}, {}, "'ops' must be 4 digits, but row 0 has 'None'"),
-        ({"ops": "12a4"}, {}, "'ops' must be 4 digits, but row 0 has '12a4'"),
+        ({"ops": [None] * 81}, {}, "and as many in each row, but row 0 has 'None'"),
+        (
+            {"ops": "12a4"},
+            {},
+            "'ops' must be digits, one decision a digit, and as many in each row, but row 0 has '12a4'",
+        ),
         ({"ms": 1.0}, {}, "must differ from network to network"),
     ],
 )

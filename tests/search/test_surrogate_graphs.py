@@ -46,7 +46,7 @@ def test_an_edge_that_leads_nowhere_does_not_count() -> None:
     assert found["cell.0>1 on a path"] == "none"  # nothing leaves node 1
     assert found["cell.2>3 on a path"] == "none"  # nothing enters node 2
     assert found["cell.0>3 on a path"] == "skip"
-    assert found["cell. most conv on a path"] == 0
+    assert found["cell. most 'conv' on a path"] == 0
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -58,7 +58,7 @@ def test_paths_are_those_found_by_looking_at_all_ways(seed: int) -> None:
         assert found[f"cell. paths of {steps}"] == sum(len(path) == steps for path in paths)
     for operation in ("skip", "conv"):
         most = max((path.count(operation) for path in paths), default=0)
-        assert found[f"cell. most {operation} on a path"] == most
+        assert found[f"cell. most {operation!r} on a path"] == most
     for (start, end), name in graph().parameters.items():
         used = [
             True
@@ -118,3 +118,10 @@ def test_paths_help_to_find_the_best_cell_also_where_only_values_tell_what_they_
     apart = {name: f"op.{number}." for number, name in enumerate(CELL)}
     asked = [sum(trials(names, seed) for seed in range(3)) for names in (named, numbered, apart)]
     assert max(asked[:2]) < 0.8 * asked[2]
+
+
+def test_choices_that_read_alike_stay_apart() -> None:
+    alike = Graph("", {(0, 1): "0>1", (0, 2): "0>2", (1, 2): "1>2"}, ("none", 1, "1"))
+    assert len(alike.columns) == 3 + 2 + 2
+    found = alike.values({"0>1": 1, "0>2": "none", "1>2": "1"})
+    assert [found[f" most {operation} on a path"] for operation in ("1", "'1'")] == [1, 1]

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from nas.search.evolution.ranking import crowding, ranked
 from nas.search.history import History, Told
 from nas.search.neighbours import moves
-from nas.search.replaying import ReplayingSampler
+from nas.search.replaying import ReplayingSampler, at_least_one
 from nas.search.sources import Source
 
 _POPULATION, _TOURNAMENT = 20, 5
@@ -37,8 +37,7 @@ class AgeingSampler(ReplayingSampler):
         tournament_size: int = _TOURNAMENT,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
-        if tournament_size < 1:
-            raise ValueError(f"tournament_size must be at least 1, but got {tournament_size}")
+        at_least_one(population_size=population_size, tournament_size=tournament_size)
         if population_size < tournament_size:
             raise ValueError(
                 f"population_size must be at least tournament_size, but they are {population_size} and "

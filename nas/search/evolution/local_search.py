@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from nas.search.evolution.ranking import ranked
 from nas.search.history import History, Key, Told, as_key
 from nas.search.neighbours import moves
-from nas.search.replaying import ReplayingSampler
+from nas.search.replaying import ReplayingSampler, at_least_one
 from nas.search.sources import Source
 
 
@@ -35,8 +35,7 @@ class LocalSearchSampler(ReplayingSampler):
         n_startup_trials: int = 10,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
-        if n_startup_trials < 1:
-            raise ValueError(f"n_startup_trials must be at least 1, but got {n_startup_trials}")
+        at_least_one(n_startup_trials=n_startup_trials)
         super().__init__(n_startup_trials, seed, constraints_func)
         self._answers = Answers()
 

@@ -94,7 +94,7 @@ class Graph:
         return f"{self.cell} paths of {steps}"
 
     def _most(self, operation: Any) -> str:
-        return f"{self.cell} most {operation} on a path"
+        return f"{self.cell} most {operation!r} on a path"
 
 
 def find_graphs(distributions: Mapping[str, BaseDistribution]) -> list[Graph]:

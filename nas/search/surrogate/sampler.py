@@ -11,7 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from nas.search.history import FEWEST, Hint, History, small_is_better
-from nas.search.replaying import ReplayingSampler
+from nas.search.replaying import ReplayingSampler, at_least_one
 from nas.search.sources import Observed, Params, Source
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class SurrogateSampler(ReplayingSampler):
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
         features: Mapping[str, Callable[[Params], float]] | None = None,
     ) -> None:
-        if n_startup_trials < 1:
-            raise ValueError(f"n_startup_trials must be at least 1, but got {n_startup_trials}")
+        at_least_one(n_startup_trials=n_startup_trials)
         self._elsewhere: dict[str, list[tuple[Params, Sequence[float]]]] = {}
         self._features: dict[str, Callable[[Params], float]] = {}
         super().__init__(n_startup_trials, seed, constraints_func)

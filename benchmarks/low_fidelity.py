@@ -1,7 +1,7 @@
-"""What rungs save: the time to the hypervolume of a search that trains every network to the end, on a recorded table.
+r"""What rungs save: the time to the hypervolume of a search that trains every network to the end, on a recorded table.
 
-    python -m benchmarks.low_fidelity --table FILE.parquet --arch COLUMN --accuracy COLUMN --low COLUMN --cost COLUMN \
-        --seconds COLUMN
+    python -m benchmarks.low_fidelity --table FILE.parquet --arch COLUMN --accuracy COLUMN --low COLUMN \
+        --cost COLUMN --seconds COLUMN
 
 The table is one for `search_quality`, with two columns more: the accuracy after a short training (`--low`, after
 `--low-epochs`), and the seconds of an epoch. Workers share a simulated clock. First each of the `--full` samplers
@@ -97,16 +97,16 @@ class Search:
     paused: set[int] = field(default_factory=set)
 
     def run(self, *, networks: int, until: float = np.inf) -> None:
-        """Until so many networks were begun and all is done, or the clock is there."""
+        """Until so many networks were begun and all is done, or the clock is there; what ends later is left out."""
         order = itertools.count()
         rng = random.Random(self.seed)
         waiting: list[tuple[float, int, int, int]] = []
-        while self.clock < until:
+        while True:
             while len(waiting) < self.workers and (job := self._next(networks, rng, not waiting)) is not None:
                 trial, begun, epoch = job
                 seconds = (epoch - begun) * self.fidelities.seconds[self.rows[trial]]
                 heapq.heappush(waiting, (self.clock + seconds, next(order), trial, epoch))
-            if not waiting:
+            if not waiting or waiting[0][0] > until:
                 return
             self.clock, _, trial, epoch = heapq.heappop(waiting)
             further = self._report(trial, epoch)
@@ -258,16 +258,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cost", required=True, help="the column of the cost, small is better")
     parser.add_argument("--seconds", required=True, help="the column of the seconds of an epoch")
     parser.add_argument("--space", help="a space, by name or file, whose decisions in their order are the digits")
-    parser.add_argument("--low-epochs", type=int, default=12, help="epochs of the short training")
-    parser.add_argument("--epochs", type=int, default=200, help="epochs of the whole training")
-    parser.add_argument("--full", default="surrogate,tpe,random", help="samplers without rungs")
-    parser.add_argument("--samplers", default="surrogate,tpe,random", help="samplers with rungs")
-    parser.add_argument("--ways", default="stop,promote", help="stop, promote, or both")
-    parser.add_argument("--reduction", type=float, default=8, help="one in so many goes on at the rung")
-    parser.add_argument("--trainings", type=int, default=200, help="networks of a search without rungs")
-    parser.add_argument("--workers", default="1,4", help="trainers at a time")
-    parser.add_argument("--most", type=float, default=0.5, help="times the time of the best, to search with rungs")
-    parser.add_argument("--seeds", type=int, default=10, help="searches of each kind")
+    parser.add_argument("--low-epochs", type=int, default=12, help="epochs of the short training (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=200, help="epochs of the whole training (%(default)s)")
+    parser.add_argument("--full", default="surrogate,tpe,random", help="samplers without rungs (%(default)s)")
+    parser.add_argument("--samplers", default="surrogate,tpe,random", help="samplers with rungs (%(default)s)")
+    parser.add_argument("--ways", default="stop,promote", help="stop, promote, or both (%(default)s)")
+    parser.add_argument("--reduction", type=float, default=8, help="one in so many goes on at the rung (%(default)s)")
+    parser.add_argument("--trainings", type=int, default=200, help="networks of a search without rungs (%(default)s)")
+    parser.add_argument("--workers", default="1,4", help="trainers at a time (%(default)s)")
+    parser.add_argument(
+        "--most", type=float, default=0.5, help="times the time of the best, to search with rungs (%(default)s)"
+    )
+    parser.add_argument("--seeds", type=int, default=10, help="searches of each kind (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")
     options = parser.parse_args(arguments)

@@ -33,6 +33,8 @@ class Table:
         """Raises `TableError`."""
         try:
             frame = pd.read_parquet(path)
+        except FileNotFoundError as error:
+            raise TableError(f"{path} must be a parquet file, but there is no such file") from error
         except (OSError, ValueError) as error:
             raise TableError(f"{path} must be a parquet file, but {error}") from error
         columns = [accuracy] if cost is None else [accuracy, cost]
@@ -53,7 +55,8 @@ class Table:
             )
         for column in columns:
             if not pd.api.types.is_numeric_dtype(frame[column]):
-                raise TableError(f"{path}: '{column}' must hold numbers, but row 0 has {frame[column].iloc[0]!r}")
+                row = int(pd.to_numeric(frame[column], errors="coerce").isna().to_numpy().argmax())
+                raise TableError(f"{path}: '{column}' must hold numbers, but row {row} has {frame[column].iloc[row]!r}")
         values = frame[columns].to_numpy(float, copy=True)
         wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(wrong):
@@ -80,12 +83,12 @@ def read_features(path: Path, arch: str, columns: Sequence[str]) -> dict[str, di
 
 
 class Score:
-    """What a set of networks is worth, by their rows."""
+    """What a set of networks is worth, by their rows; `reference` is the point up to which hypervolumes count."""
 
     def __init__(self, table: Table) -> None:
         self._values = table.values
         error, cost = table.values.T
-        self._reference = np.array([np.percentile(error, 95), np.percentile(cost, 99.5)])
+        self.reference = np.array([np.percentile(error, 95), np.percentile(cost, 99.5)])
         self._whole = self._hypervolume(np.arange(len(error)))
         self._cheap = cost < np.percentile(cost, 30)
         if not self._whole or not self._cheap.any():
@@ -102,4 +105,4 @@ class Score:
         return float(min(cheap, default=100.0) - self._best)
 
     def _hypervolume(self, rows: np.ndarray) -> float:
-        return float(moocore.hypervolume(self._values[rows], ref=self._reference))
+        return float(moocore.hypervolume(self._values[rows], ref=self.reference))

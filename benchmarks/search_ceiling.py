@@ -4,8 +4,8 @@
 
 Networks with the same value of the column `SAME` compute the same (the isomorphic cells of NAS-Bench-201), so that
 their accuracies differ by the chance of training alone. The search expects of each network the mean logarithmic error
-of all others that compute the same, of one that nothing else is like its own error, and it knows how large the chance
-is. Of the cost it knows `added up` what each digit adds, by least squares of relative differences over the whole table
+of all others that compute the same, or its own error where there are no others, and it knows how large the chance is.
+Of the cost it knows `added up` what each digit adds, by least squares of relative differences over the whole table
 (good where costs of parts add up), or it knows it `exactly`. It asks for what adds most expected hypervolume, as the
 sampler `surrogate` does, but has nothing to learn. It is no bound: what it does not know, another search may meet by
 luck. Scores are those of `search_quality`, also after a third of the queries.
@@ -29,11 +29,13 @@ from nas.errors import NasError, nearest
 from nas.search.surrogate.acquisition import expected_improvement
 
 EXACT = 1e-3  # standard deviation of the logarithm of what is known exactly
-FAR = 95, 99.5  # percentiles of error and cost, the reference point
 
 
 def by_others(errors: np.ndarray, alike: Sequence[Any]) -> tuple[np.ndarray, float]:
-    """What is expected of the logarithm of each error, and by how much the better half of those with others are off."""
+    """What is expected of the logarithm of each error: the mean of the others that are alike, its own without any.
+
+    Then the standard deviation of errors from that, over the better half of those that have others.
+    """
     logs = pd.Series(np.log(errors))
     groups = logs.groupby(np.asarray(alike))
     others = groups.transform("size") - 1
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--alike", required=True, metavar="SAME", help="the column that is the same where networks compute the same"
     )
-    parser.add_argument("--queries", type=int, default=200, help="networks that are asked for")
+    parser.add_argument("--queries", type=int, default=200, help="networks that are asked for (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")
     options = parser.parse_args(arguments)
@@ -94,11 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--queries must be between 1 and {len(table.rows)}, but got {options.queries}")
     cost = table.values[:, 1]
     knowledge = {"added up": added_up(cost, list(table.rows)), "exactly": (np.log(cost), EXACT)}
-    reference = np.percentile(table.values, FAR, axis=0).diagonal()
     at = sorted({*(n for n in AT if n <= options.queries), -(-options.queries // 3), options.queries})
     rows = []
     for name, (costs, off) in knowledge.items():
-        asked = search(table, np.column_stack([error, costs]), np.array([chance, off]), options.queries, reference)
+        asked = search(
+            table, np.column_stack([error, costs]), np.array([chance, off]), options.queries, score.reference
+        )
         row: dict[str, Any] = {"cost is known": name, "error off by": chance, "cost off by": off}
         row |= {f"hv@{n}": score.hypervolume(asked[:n]) for n in at}
         rows.append(row | {f"gap@{n}": score.gap(asked[:n]) for n in at})

@@ -153,16 +153,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--pair", action="append", default=[], metavar="ACCURACY:COST", help="two columns; repeat it for several tables"
     )
     parser.add_argument("--single", action="store_true", help="how many networks until the best accuracy; no cost")
-    parser.add_argument("--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {samplers}")
+    parser.add_argument(
+        "--samplers", default="surrogate,ageing,local,tpe,nsga2,gp,random", help=f"of {samplers} (%(default)s)"
+    )
     parser.add_argument("--space", help="a space, by name or file, whose decisions in their order are the digits")
     parser.add_argument("--features", help="columns of numbers, with commas, for the sampler `surrogate+`")
     parser.add_argument(
         "--queries",
         type=int,
         default=200,
-        help="different networks a search may ask for; scores are those at 50, 100, 200 and in the end",
+        help="different networks a search may ask for; scores are those at 50, 100, 200 and in the end (%(default)s)",
     )
-    parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler")
+    parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")
     options = parser.parse_args(arguments)

@@ -6,6 +6,7 @@ import random
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -21,10 +22,10 @@ _PATIENCE = 3  # times the startup trials, after which infeasible ones alone are
 
 
 def at_least_one(**numbers: int) -> None:
-    """Check options by their names; raises `TypeError` for what is no whole number, `ValueError` below one."""
+    """Check options by their names; raises `TypeError` for what is no integer, `ValueError` below one."""
     for name, number in numbers.items():
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise TypeError(f"{name} must be a whole number, but got {number!r}")
+        if not isinstance(number, Integral) or isinstance(number, bool):
+            raise TypeError(f"{name} must be an integer, but got {number!r}")
         if number < 1:
             raise ValueError(f"{name} must be at least 1, but got {number}")
 
@@ -114,7 +115,7 @@ class ReplayingSampler(BaseSampler):
         return None
 
     def history(self, study: Study, trials: Sequence[FrozenTrial], without: int | None = None) -> History:
-        """What is known; `without` is the trial that is asked for."""
+        """What is known by all trials of the study, in order; `without` is the one that is asked for."""
         running = [each for each in self._given if each < len(trials) and not trials[each].state.is_finished()]
         self._given = {number: self._given[number] for number in running}
         return History.of(trials, study.directions, self._given, without, self._past, self.earlier(study))

@@ -95,8 +95,9 @@ def nearest_message(pool: Sequence[Priced], violation: Violation, looked_at: int
         return min(pool, key=lambda p: p.excesses.get(key, float("inf")))
 
     exceeded = [key for key, excess in min(pool, key=violation).excesses.items() if excess > 0]
-    said = [_head(looked_at), *(_missed(key, least(key)) for key in exceeded)]
     keys = sorted({key for priced in pool for key in priced.excesses})
+    where = "seen" if len(keys) < 2 else "measured within the budgets on costs"
+    said = [_head(looked_at), *(_missed(key, least(key), where) for key in exceeded)]
     if len(keys) < 2:
         return "; ".join([*said, _advice(exceeded)])
     met = {key: sum(priced.excesses.get(key, 1.0) <= 0 for priced in pool) for key in keys}
@@ -115,10 +116,10 @@ def _advice(keys: Sequence[str]) -> str:
     return "raise the budget, or let the space have smaller networks"
 
 
-def _missed(key: str, least: Priced) -> str:
+def _missed(key: str, least: Priced, where: str = "seen") -> str:
     excess = least.excesses.get(key, least.foreseen.get(key, 0.0))
     word = "smallest" if ">" not in key else "nearest" if "<" in key else "largest"
-    return f"`{key}` was {broken(key)} by at least {excess:.4g}: the {word} seen is {_network([key], least)}"
+    return f"`{key}` was {broken(key)} by at least {excess:.4g}: the {word} {where} is {_network([key], least)}"
 
 
 def _network(texts: Collection[str], priced: Priced) -> str:

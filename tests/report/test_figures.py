@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from cases import CASES
@@ -89,6 +90,16 @@ def test_text_and_marks_stand_out_from_the_paper(theme):
 
 def traces(figure):
     return {trace.name: trace for trace in figure.data if trace.name}
+
+
+def test_curves_tell_rungs_and_hopeless_curves_apart():
+    pruned = [r for r in RECORDS if r.state == "pruned" and r.curve]
+    told = {"chance": 0.01, "correlation": 0.954, "curves": 23}
+    changed = [replace(r, foretold=told) if any(r is each for each in pruned[:2]) else r for r in RECORDS]
+    title = curves_figure(changed, STUDY).layout.meta["summary"]
+    assert f"; {len(pruned) - 2} stopped early at the rungs (dotted)" in title
+    assert "; 2 ended by the learning curve" in title
+    assert "rank correlation of 0.95 over 23 finished networks" in title
 
 
 def test_the_front_shows_members_finalists_and_baselines():

@@ -239,7 +239,8 @@ def test_a_budget_on_costs_that_leaves_only_slow_networks_is_named_too() -> None
     gates = Gates(Goals.parse(["minimize macs"], ["latency_ms <= 1.5", "macs <= 20000"]), price, width_first)
     with pytest.raises(
         BudgetUnreachable,
-        match=r"of the (\d+) that were measured, all of them within the budgets on costs, 0 meet `latency_ms <= 1\.5`, "
+        match=r"the smallest measured within the budgets on costs is latency_ms .* "
+        r"of the (\d+) that were measured, all of them within the budgets on costs, 0 meet `latency_ms <= 1\.5`, "
         r"\1 meet `macs <= 20000`; change one of them, or let the space",
     ):
         find_reachable(TinySpace(), gates, random.Random(0))

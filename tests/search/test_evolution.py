@@ -217,8 +217,9 @@ def test_options_must_make_sense() -> None:
         LocalSearchSampler(n_startup_trials=0)
     for sampler in (LocalSearchSampler, SurrogateSampler):
         for wrong in ("5", 2.5, True, None):
-            with pytest.raises(TypeError, match=f"n_startup_trials must be a whole number, but got {wrong!r}"):
+            with pytest.raises(TypeError, match=f"n_startup_trials must be an integer, but got {wrong!r}"):
                 sampler(n_startup_trials=wrong)
+        sampler(n_startup_trials=np.int64(5))
 
 
 def told(number: int, values: tuple[float, ...] | None, **constraints: float) -> Told:

@@ -52,6 +52,16 @@ def test_what_is_not_reached_has_no_share(tmp_path: Path, capsys: pytest.Capture
     assert (row["share"], row["share_25"], row["share_75"], row["hv"]) == (None, None, None, 0.0)
 
 
+def test_what_ends_later_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    table(path, s=1.0)
+    known = Fidelities.read(argparse.Namespace(**OPTIONS, table=path, space=None, low_epochs=2, epochs=40))
+    search = begin(known, Score(known.table), "random", "full", 4, 1, 0)
+    search.run(networks=40, until=100.0)
+    assert [at for at, _ in search.curve] == [40.0, 80.0]
+    assert len(search.full) == 2
+
+
 @pytest.mark.parametrize("way", ["full", "stop", "promote"])
 def test_the_clock_is_the_time_of_what_was_trained(tmp_path: Path, way: str) -> None:
     path = tmp_path / "t.parquet"

@@ -201,6 +201,7 @@ def test_what_is_asked_for_wrongly(
         ({"ms": np.inf}, {}, "'acc' and 'ms' must be finite, but row 0 has"),
         ({"ops": "1234"}, {}, "must name each network once, but has 1 in 81 rows"),
         ({"acc": "high"}, {}, "'acc' must hold numbers, but row 0 has 'high'"),
+        ({"acc": ["1.5"] * 5 + ["n/a"] + ["2"] * 75}, {}, "'acc' must hold numbers, but row 5 has 'n/a'"),
         ({"ops": [None] * 81}, {}, "and as many in each row, but row 0 has 'None'"),
         (
             {"ops": "12a4"},
@@ -227,3 +228,6 @@ def test_a_file_that_is_no_table(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "t.parquet").write_text("x")
     assert main(arguments) == 2
     assert "must be a parquet file" in capsys.readouterr().err
+    (tmp_path / "t.parquet").unlink()
+    assert main(arguments) == 2
+    assert "t.parquet must be a parquet file, but there is no such file" in capsys.readouterr().err

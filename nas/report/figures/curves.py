@@ -143,7 +143,15 @@ def _summary(
         if len(kept) < len(plain)
         else ""
     )
-    early = sum(r.state == "pruned" for r in trained)
+    pruned = [r for r in trained if r.state == "pruned"]
+    hopeless = [r for r in pruned if r.foretold]
+    early = len(pruned) - len(hopeless)
     at = f" at the rungs (dotted) after epoch {join(map(str, rungs))}" if rungs and early else ""
     stopped = f"; {early:,} stopped early{at}" if early else ""
+    if hopeless:
+        last = hopeless[-1].foretold
+        such = (
+            f"the last time a rank correlation of {last['correlation']:.2f} over {last['curves']:.0f} finished networks"
+        )
+        stopped += f"; {len(hopeless):,} ended by the learning curve (such predictions had {such})"
     return f"{label(name)[:1].upper()}{label(name)[1:]} of {plural(len(trained), 'network')} by epoch{stopped}.{some}"

@@ -125,7 +125,9 @@ def make_sampler(
             made = factory(**options)
     except (TypeError, ValueError) as error:
         message = f"sampler '{sampler}' must be made with options it takes: {error}"
-        raise SamplerError(message, at=("options",) if given else ("sampler",)) from error
+        named = [name for name in given if str(error).startswith(f"{name} ")]
+        at = ("options", named[0]) if named else ("options",) if given else ("sampler",)
+        raise SamplerError(message, at=at) from error
     if not isinstance(made, BaseSampler):
         raise SamplerError(f"'{sampler}' must be an Optuna sampler, but it is a {type(made).__name__}")
     return made

@@ -92,6 +92,12 @@ def test_wrong_sampler(name: str, options: dict[str, object], message: str) -> N
         make_sampler(name, options)
 
 
+def test_the_option_that_is_out_of_range_is_pointed_at() -> None:
+    with pytest.raises(SamplerError, match="n_startup_trials must be at least 1, but got 0") as error:
+        make_sampler("surrogate", {"seed": 1, "n_startup_trials": 0})
+    assert error.value.at == ("options", "n_startup_trials")
+
+
 def test_a_whole_number_is_a_number_and_nothing_may_be_given() -> None:
     make_sampler("nsga2", {"crossover_prob": 1, "mutation_prob": None})
 

@@ -20,7 +20,10 @@ from nas.store import Results
         ({"search": {"trials": 0}}, "at search.trials: should be greater than or equal to 1"),
         ({"search": {"sampler": "tpee"}}, "did you mean 'tpe'"),
         ({"search": {"options": {"n_startup_trials": "many"}}}, "at search.options.n_startup_trials: option"),
-        ({"search": {"sampler": "ageing", "options": {"population_size": 3}}}, "at search.options.population_size: sampler 'ageing'"),
+        (
+            {"search": {"sampler": "ageing", "options": {"population_size": 3}}},
+            "at search.options.population_size: sampler 'ageing'",
+        ),
         ({"budgets": ["latncy_ms <= 1"]}, "latncy_ms"),
         ({"budgets": ["macs <= "]}, "macs <="),
         ({"budgets": ["macs"]}, "budget 'macs' must be a condition on numbers"),

@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+_AGAIN_S = 0.05
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Inside the block SIGTERM, which schedulers and containers send, raises `KeyboardInterrupt`."""
+    """Inside the block SIGTERM, which schedulers and containers send, raises `KeyboardInterrupt`.
+
+    Where that, or Ctrl-C's, is raised in a callback of the garbage collector, Python drops it; it is then raised again.
+    """
+    dropped = _Dropped()
     before = signal.signal(signal.SIGTERM, _interrupt)
+    hook, sys.unraisablehook = sys.unraisablehook, dropped
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        sys.unraisablehook = hook
+        try:
+            dropped.end()
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+class _Dropped:
+    """Takes the place of `sys.unraisablehook`: an interruption is made again a little later, the rest goes on to it."""
+
+    def __init__(self) -> None:
+        self._otherwise = sys.unraisablehook
+        self._again: threading.Timer | None = None
+
+    def __call__(self, unraisable: Any) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self._otherwise(unraisable)
+            return
+        if self._again is not None and self._again.is_alive():
+            return
+        to = threading.get_ident()
+        self._again = threading.Timer(_AGAIN_S, lambda: signal.pthread_kill(to, signal.SIGTERM))
+        self._again.start()
+
+    def end(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again.join()

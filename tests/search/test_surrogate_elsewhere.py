@@ -197,11 +197,13 @@ def test_what_is_left_out_is_what_a_process_without_it_expects() -> None:
     values = (values - values.mean()) / values.std()
     process = GaussianProcess(encoder.groups)
     process.condition(rows, values)
-    found = process.left_out()
+    off, deviations = process.left_out()
     for index in (0, 7, 19):
         rest = np.arange(20) != index
         process.condition(rows[rest], values[rest])
-        assert process.predict(rows[[index]])[0][0] - values[index] == pytest.approx(found[index])
+        mean, deviation = process.predict(rows[[index]])
+        assert mean[0] - values[index] == pytest.approx(off[index])
+        assert deviation[0] == pytest.approx(deviations[index], rel=1e-4)
 
 
 def test_believing_one_after_the_other_is_believing_all_at_once() -> None:

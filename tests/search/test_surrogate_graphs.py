@@ -59,6 +59,10 @@ def test_paths_are_those_found_by_looking_at_all_ways(seed: int) -> None:
     for operation in ("skip", "conv"):
         most = max((path.count(operation) for path in paths), default=0)
         assert found[f"cell. most {operation!r} on a path"] == most
+        every = max(1, len(paths))
+        share, alone = sum(operation in path for path in paths), sum({operation} == set(path) for path in paths)
+        assert found[f"cell. share of paths with {operation!r}"] == share / every
+        assert found[f"cell. share of paths of nothing but {operation!r}"] == alone / every
     for (start, end), name in graph().parameters.items():
         used = [
             True
@@ -122,6 +126,6 @@ def test_paths_help_to_find_the_best_cell_also_where_only_values_tell_what_they_
 
 def test_choices_that_read_alike_stay_apart() -> None:
     alike = Graph("", {(0, 1): "0>1", (0, 2): "0>2", (1, 2): "1>2"}, ("none", 1, "1"))
-    assert len(alike.columns) == 3 + 2 + 2
+    assert len(alike.columns) == 3 + 2 + 3 * 2
     found = alike.values({"0>1": 1, "0>2": "none", "1>2": "1"})
     assert [found[f" most {operation} on a path"] for operation in ("1", "'1'")] == [1, 1]

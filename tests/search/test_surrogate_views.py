@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -92,6 +93,21 @@ def test_a_learner_finds_the_graph_as_it_learns() -> None:
             each.learn(Rows(every[:count]), values[:count], 0)
         missed.append(float(np.abs(each.predict(Rows(every[130:]))[0] - values[130:]).mean()))
     assert missed[0] < 0.7 * missed[1]
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_deviations_are_as_large_as_values_that_were_not_learnt_are_off(noise: float) -> None:
+    every = cells(300)
+    values = np.array([list(cell.values()).count("2") - 0.5 * list(cell.values()).count("0") for cell in every])
+    values = values + noise * np.random.default_rng(0).standard_normal(len(values))
+    values = (values - values.mean()) / values.std()
+    learner = Learner(views_of(CELL)[:1])
+    learner.learn(Rows(every[:100]), values[:100], 0)
+    mean, deviation = learner.predict(Rows(every[100:]))
+    alone = learner._process.predict(Encoder(CELL).encode(every[100:]))[1]
+    off = values[100:] - mean
+    corrected, said = (abs(math.log(np.sqrt(((off / each) ** 2).mean()))) for each in (deviation, alone))
+    assert corrected < max(0.1, 0.9 * said)
 
 
 def test_rows_are_encoded_once() -> None:

@@ -2,8 +2,9 @@
 
 Names of parameters tell which choices are edges (`cell.0>2`); where they are but numbered (`op0`, `op1`), these may be
 the edges of a graph all the same. Beside the operations themselves count which of them lie on such a path (what is not
-on one does nothing), how many paths of each length there are, and how often each operation occurs on one path at most:
-a path encoding (C. White et al., 2021: BANANAS) that does not grow with the number of paths.
+on one does nothing), how many paths of each length there are, how often each operation occurs on one path at most, and
+the shares of paths with each operation and with no other: a path encoding (C. White et al., 2021: BANANAS) that does
+not grow with the number of paths.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from nas.search.sources import Params
 
@@ -66,32 +67,50 @@ class Graph:
             found[self._most(operation)] = Column(
                 IntDistribution(0, self.nodes - 1), ("most", self.nodes, self.choices, operation)
             )
+        for question in ("with", "of nothing but"):
+            column = Column(FloatDistribution(0.0, 1.0), (question, self.nodes, self.choices))
+            found |= {self._share(question, operation): column for operation in self.operations}
         return found
 
     def values(self, params: Params) -> dict[str, Any]:
         """Of the columns; none where an edge has no operation."""
         if any(name not in params for name in self.parameters.values()):
             return {}
+        used = self._used(params)
+        found: dict[str, Any] = {self._on_path(edge): used.get(edge, self.none) for edge in self.parameters}
+        paths = _paths(tuple(used), self.nodes)
+        found |= {self._paths(steps): paths[steps] for steps in range(1, self.nodes)}
+        every = max(1, sum(paths))
+        for operation in self.operations:
+            by_it = tuple(edge for edge, each in used.items() if each == operation)
+            without = tuple(edge for edge, each in used.items() if each != operation)
+            found |= {
+                self._most(operation): _most(used, operation, self.nodes),
+                self._share("with", operation): (sum(paths) - sum(_paths(without, self.nodes))) / every,
+                self._share("of nothing but", operation): sum(_paths(by_it, self.nodes)) / every,
+            }
+        return found
+
+    def _used(self, params: Params) -> dict[Edge, Any]:
+        """The operations that lie on a path from the first node to the last."""
         there = {edge: params[name] for edge, name in self.parameters.items() if params[name] != self.none}
-        last = self.nodes - 1
-        into, out = {0}, {last}
+        into, out = {0}, {self.nodes - 1}
         for start, end in sorted(there, key=lambda edge: edge[1]):
             if start in into:
                 into.add(end)
         for start, end in sorted(there, reverse=True):
             if end in out:
                 out.add(start)
-        used = {edge: operation for edge, operation in there.items() if edge[0] in into and edge[1] in out}
-        found = {self._on_path(edge): used.get(edge, self.none) for edge in self.parameters}
-        paths = _paths(tuple(used), self.nodes)
-        found |= {self._paths(steps): paths[steps] for steps in range(1, self.nodes)}
-        return found | {self._most(each): _most(used, each, self.nodes) for each in self.operations}
+        return {edge: operation for edge, operation in there.items() if edge[0] in into and edge[1] in out}
 
     def _on_path(self, edge: Edge) -> str:
         return f"{self.parameters[edge]} on a path"
 
     def _paths(self, steps: int) -> str:
         return f"{self.cell} paths of {steps}"
+
+    def _share(self, question: str, operation: Any) -> str:
+        return f"{self.cell} share of paths {question} {operation!r}"
 
     def _most(self, operation: Any) -> str:
         return f"{self.cell} most {operation!r} on a path"

@@ -16,6 +16,7 @@ from nas.search.surrogate.views import Rows, View, by_probability
 _FITTED = 120  # values that hyperparameters are fitted to at a time
 _FIRST, _LATER = 60, 3  # steps of fitting hyperparameters when a model begins, and each time that it learns
 _DOUBT = 2.0  # how many values (of a variance of one) the first guess of the ensemble's share is worth
+_SURE = 20.0  # how many values the first guess of how far variances are off is worth
 _AT_ONCE = 512  # rows that are predicted together, few enough for a processor's cache
 _ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15  # the same of the ensemble; later ones fewer where one value more is little
 _MANY = 100  # values from which on one more is little
@@ -26,8 +27,9 @@ class Learner:
     """A model of one quantity that goes on from its last hyperparameters: a Gaussian process beside an ensemble.
 
     What is expected is a mean of both, weighted by how well each tells values that it did not learn; where they
-    disagree, less is sure. `missed` is the mean square by which it misses these. The view is the one of `views` that
-    tells the values best; it is looked for anew each time that there are half as many values more, while they are few.
+    disagree, less is sure. `missed` is the mean square by which it misses these; as far as it misses them by more or
+    less than variances say, they are corrected. The view is the one of `views` that tells the values best; it is looked
+    for anew each time that there are half as many values more, while they are few.
     """
 
     def __init__(self, views: Sequence[View]) -> None:
@@ -64,10 +66,12 @@ class Learner:
         self._process.condition(features, values)
         # The weight that tells the values best by what both say of them without having learnt them (D. H. Wolpert,
         # 1992: Stacked generalization), held near one half while there are few.
-        near = self._process.left_out()
+        near, unsure = self._process.left_out()
         apart = near - (self._ensemble.left_out(features) - values)
         self._share = float(np.clip((_DOUBT / 2 + near @ apart) / (_DOUBT + apart @ apart), 0.0, 1.0))
-        self.missed = float(((near - self._share * apart) ** 2).mean())
+        off, said = (near - self._share * apart) ** 2, self._variance(unsure, apart)
+        self.missed = float(off.mean())
+        self._times = (_SURE + (off / said).sum()) / (_SURE + len(off))
 
     def believe(self, running: Rows) -> Matrix:
         """Take rows to have the values that are expected of them, beside those learnt; gives these values.
@@ -95,4 +99,8 @@ class Learner:
         if self._far is None or self._far[0] is not features:
             self._far = features, self._ensemble.predict(features)
         apart = self._far[1] - near
-        return near + self._share * apart, np.sqrt(deviation**2 + self._share * (1 - self._share) * apart**2)
+        return near + self._share * apart, np.sqrt(self._times * self._variance(deviation, apart))
+
+    def _variance(self, deviation: Matrix, apart: Matrix) -> Matrix:
+        """Of a mixture of both models, before it is corrected."""
+        return np.asarray(deviation**2 + self._share * (1 - self._share) * apart**2)

@@ -133,15 +133,15 @@ class GaussianProcess:
         self._looked_at: tuple[Matrix, Points, Tensor] | None = None
 
     @torch.no_grad()
-    def left_out(self) -> Matrix:
-        """What would be expected of each value that was learnt, had it not been, as a difference from it.
+    def left_out(self) -> tuple[Matrix, Matrix]:
+        """What would be expected of each value that was learnt, had it not been: the difference from it, the deviation.
 
         In closed form, with the hyperparameters as they are (Rasmussen and Williams, 2006, section 5.4.2).
         """
         _, lower, whitened = self._learnt
         inverse = torch.cholesky_inverse(lower)
         weights = torch.linalg.solve_triangular(lower.T, whitened, upper=True)[:, 0]
-        return np.asarray(-weights / inverse.diagonal())
+        return np.asarray(-weights / inverse.diagonal()), np.asarray(inverse.diagonal().rsqrt())
 
     @torch.no_grad()
     def believe(self, x: Matrix) -> Matrix:

@@ -216,6 +216,9 @@ def _sentences(found: Compared) -> Iterator[str]:
         yield f"Finished trainings until a hypervolume of {significant(found.target, 4)}: {words}."
     point = join(f"{label(name)} {quantity(name, value)}" for name, value in found.reference.items())
     yield f"Hypervolume is measured from {point}, over the candidates of each study."
+    if simulated := [group.label for group in found.groups if any(row["simulated"] for row in group.rows)]:
+        which = "" if len(simulated) == len(found.groups) else f" of {join(simulated)}"
+        yield f"Time{which} is that of the simulated clock."
 
 
 def _need(group: Group) -> str:

@@ -66,10 +66,9 @@ def _words(found: Compared, name: str, value: float | None) -> str:
 
 
 def _reading(found: Compared) -> str:
-    clock = " Time is that of the simulated clock." if any(r["simulated"] for g in found.groups for r in g.rows) else ""
     return esc(
         f"Means over repeats with 95% intervals. Best is {label(found.aims.first.name)}; the target is the lowest mean "
-        f"hypervolume, {significant(found.target, 4)}.{clock}"
+        f"hypervolume, {significant(found.target, 4)}."
     )
 
 

@@ -30,7 +30,9 @@ def test_search_on_a_table_and_compare(nas, run_nas, tmp_path):
     assert found["groups"][1]["trained"]["mean"] == 7
     assert found["differences"] == [{"key": "search.trials", "values": {"a": 5, "b": 7}}]
     assert (tmp_path / "page.html").stat().st_size > 1e6
-    assert "hypervolume" in nas("compare", "made_up", "more")
+    printed = nas("compare", "made_up", "more")
+    assert "hypervolume" in printed
+    assert "Time is that of the simulated clock." in printed
     code, _, err = run_nas("compare", "made_up", "mad_up")
     assert code == 2
     assert "in results/: did you mean 'made_up'? allowed: made_up, more" in " ".join(err.split())

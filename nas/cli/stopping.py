@@ -17,7 +17,7 @@ _AGAIN_S = 0.05
 def stoppable() -> Iterator[None]:
     """Inside the block SIGTERM, which schedulers and containers send, raises `KeyboardInterrupt`.
 
-    Where that, or Ctrl-C's, is raised in a callback of the garbage collector, Python drops it; it is then raised again.
+    Python drops what is raised while it frees an object; where that was this, or Ctrl-C's, it is raised again.
     """
     dropped = _Dropped()
     before = signal.signal(signal.SIGTERM, _interrupt)
@@ -48,7 +48,7 @@ class _Dropped:
             self._otherwise(unraisable)
             return
         if self._again is not None and self._again.is_alive():
-            return
+            return  # it is on its way
         to = threading.get_ident()
         self._again = threading.Timer(_AGAIN_S, lambda: signal.pthread_kill(to, signal.SIGTERM))
         self._again.start()

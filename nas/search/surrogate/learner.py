@@ -71,7 +71,7 @@ class Learner:
         self._share = float(np.clip((_DOUBT / 2 + near @ apart) / (_DOUBT + apart @ apart), 0.0, 1.0))
         off, said = (near - self._share * apart) ** 2, self._variance(unsure, apart)
         self.missed = float(off.mean())
-        self._times = (_SURE + (off / said).sum()) / (_SURE + len(off))
+        self._correction = (_SURE + (off / said).sum()) / (_SURE + len(off))
 
     def believe(self, running: Rows) -> Matrix:
         """Take rows to have the values that are expected of them, beside those learnt; gives these values.
@@ -99,7 +99,7 @@ class Learner:
         if self._far is None or self._far[0] is not features:
             self._far = features, self._ensemble.predict(features)
         apart = self._far[1] - near
-        return near + self._share * apart, np.sqrt(self._times * self._variance(deviation, apart))
+        return near + self._share * apart, np.sqrt(self._correction * self._variance(deviation, apart))
 
     def _variance(self, deviation: Matrix, apart: Matrix) -> Matrix:
         """Of a mixture of both models, before it is corrected."""

@@ -29,7 +29,7 @@ class Learner:
     What is expected is a mean of both, weighted by how well each tells values that it did not learn; where they
     disagree, less is sure. `missed` is the mean square by which it misses these; as far as it misses them by more or
     less than variances say, they are corrected. The view is the one of `views` that tells the values best; it is looked
-    for anew each time that there are half as many values more, while they are few.
+    for anew each time that there are half as many values more.
     """
 
     def __init__(self, views: Sequence[View]) -> None:
@@ -50,8 +50,6 @@ class Learner:
         self._views = by_probability(self._views, rows, values)
         if self._views[0].encoder is not self._encoder:
             self._see(self._views[0])
-        if self._look_at > _FITTED:
-            self._views = self._views[:1]
 
     def learn(self, rows: Rows, values: Matrix, seed: int) -> None:
         part = np.random.default_rng(seed).permutation(len(values))[:_FITTED]

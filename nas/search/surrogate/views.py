@@ -16,13 +16,13 @@ from optuna.distributions import BaseDistribution
 
 from nas.search.sources import Matrix, Params
 from nas.search.surrogate.features import Encoder
-from nas.search.surrogate.graphs import find_graphs, possible_graphs
+from nas.search.surrogate.graphs import Graph, find_graphs, possible_graphs
 from nas.search.surrogate.model import GaussianProcess
 
 Places = Sequence[int] | NDArray[np.int64]
 
 _STEPS = 20  # of fitting hyperparameters, for a view to be compared
-_HOPELESS = 8.0  # a view whose probability is less than the best one's by this factor, as a logarithm, is given up
+_HOPELESS = 8.0  # a graph whose views are less probable than the best one by this, as a logarithm, is given up
 
 
 class Rows:
@@ -59,34 +59,43 @@ class Rows:
 
 @dataclass(frozen=True)
 class View:
-    """An encoder, and the logarithm of how probable it was that it tells best before anything was known."""
+    """An encoder, and the logarithm of how probable it was that it tells best before anything was known.
+
+    `guess` is the graph that it takes choices for, where names do not tell.
+    """
 
     encoder: Encoder
     prior: float
+    guess: Graph | None = None
 
 
 def views_of(distributions: Mapping[str, BaseDistribution]) -> list[View]:
     """All that parameters may be seen by: as they are, and with the paths of graphs beside or instead of operations.
 
-    Of graphs that names do not tell, paths stand instead of operations: these views say more, so that what is right is
-    found with fewer values.
+    Of what choices may be where names do not tell, all graphs together are as probable as any other view.
     """
     named, possible = find_graphs(distributions), possible_graphs(distributions)
+    ways = (False, True)  # paths instead of operations
     views = [View(Encoder(distributions), 0.0)]
     if named:
-        views += [View(Encoder(distributions, named, instead=instead), 0.0) for instead in (False, True)]
-    guess = -math.log(max(1, len(possible)))
-    return views + [View(Encoder(distributions, [*named, each], instead=True), guess) for each in possible]
+        views += [View(Encoder(distributions, named, instead=instead), 0.0) for instead in ways]
+    prior = -math.log(max(1, len(possible)))
+    for guess in possible:
+        views += [View(Encoder(distributions, [*named, guess], instead=instead), prior, guess) for instead in ways]
+    return views
 
 
 def by_probability(views: Sequence[View], rows: Rows, values: Matrix) -> list[View]:
-    """Those that may tell the values, the most probable first: by the likelihood of a Gaussian process of each.
+    """The most probable first: by the likelihood of a Gaussian process of each.
 
     (C. E. Rasmussen, C. K. I. Williams, 2006, section 5.2, at the most probable hyperparameters.)
+    All views of a graph that choices may be stay as long as one of them may tell the values: which one does may change
+    with a few values.
     """
     found = []
     for view in views:
         process = GaussianProcess(view.encoder.groups)
         found.append(view.prior + process.fit(rows.seen_by(view.encoder), values, _STEPS))
     order = np.argsort([-each for each in found], kind="stable")
-    return [views[place] for place in order if found[place] > max(found) - _HOPELESS]
+    likely = [view.guess for view, each in zip(views, found, strict=True) if each > max(found) - _HOPELESS]
+    return [views[place] for place in order if views[place].guess is None or views[place].guess in likely]

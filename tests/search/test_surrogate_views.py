@@ -95,6 +95,30 @@ def test_a_learner_finds_the_graph_as_it_learns() -> None:
     assert missed[0] < 0.7 * missed[1]
 
 
+def test_a_graph_is_given_up_with_all_its_views() -> None:
+    right = Graph("op", dict(zip(BY_END, CELL, strict=True)), tuple("012"), none="0")
+    rows = Rows(cells(80))
+    values = np.array([float(on_paths(right, cell, "2")) for cell in rows.params])
+    kept = by_probability(views_of(CELL), rows, (values - values.mean()) / values.std())
+    guesses = [view.guess for view in kept]
+    assert guesses[0] == right
+    assert guesses.count(None) == 1
+    assert all(guesses.count(guess) == 2 for guess in guesses if guess is not None)
+    assert len(kept) < len(views_of(CELL))
+
+
+def test_a_learner_sees_otherwise_when_more_values_say_so() -> None:
+    graph = Graph("op", dict(zip(BY_END, CELL, strict=True)), tuple("012"), none="0")
+    every = cells(250)
+    by_paths = np.array([float(on_paths(graph, cell, "2")) for cell in every])
+    by_choices = np.array([float(list(cell.values()).count("2")) for cell in every])
+    learner = Learner(views_of(CELL))
+    learner.learn(Rows(every[:60]), (by_paths[:60] - by_paths.mean()) / by_paths.std(), 0)
+    values = (by_choices - by_choices.mean()) / by_choices.std()
+    learner.learn(Rows(every[:150]), values[:150], 0)
+    assert float(np.abs(learner.predict(Rows(every[150:]))[0] - values[150:]).mean()) < 0.1
+
+
 @pytest.mark.parametrize("noise", [0.0, 1.0])
 def test_deviations_are_as_large_as_values_that_were_not_learnt_are_off(noise: float) -> None:
     every = cells(300)

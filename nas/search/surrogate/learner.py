@@ -21,6 +21,7 @@ _AT_ONCE = 512  # rows that are predicted together, few enough for a processor's
 _ENSEMBLE_FIRST, _ENSEMBLE_LATER = 150, 15  # the same of the ensemble; later ones fewer where one value more is little
 _MANY = 100  # values from which on one more is little
 _LOOK_AGAIN = 1.5  # times as many values
+_GLANCE = 40  # values that are enough to leave most views aside
 
 
 class Learner:
@@ -44,9 +45,11 @@ class Learner:
         self._begun = False
 
     def _look(self, rows: Rows, values: Matrix, part: NDArray[np.int64]) -> None:
-        self._look_at = math.ceil(_LOOK_AGAIN * len(values))
+        first, self._look_at = self._look_at == 0, math.ceil(_LOOK_AGAIN * len(values))
         if len(part) < len(values):
             rows, values = rows.only(part), values[part]
+        if first and len(values) > _GLANCE:
+            self._views = by_probability(self._views, rows.only(range(_GLANCE)), values[:_GLANCE])
         self._views = by_probability(self._views, rows, values)
         if self._views[0].encoder is not self._encoder:
             self._see(self._views[0])

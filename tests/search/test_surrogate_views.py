@@ -81,7 +81,8 @@ def test_what_each_operation_adds_is_told_without_a_graph() -> None:
     assert by_probability(views_of(kinds), numbered, values)[0].encoder.graphs == ()
 
 
-def test_a_learner_finds_the_graph_as_it_learns() -> None:
+@pytest.mark.parametrize("counts", [(10, 40, 80, 130), (130,)])
+def test_a_learner_finds_the_graph_as_it_learns(counts: tuple[int, ...]) -> None:
     graph = Graph("op", dict(zip(BY_END, CELL, strict=True)), tuple("012"), none="0")
     every = cells(200)
     values = np.array([float(on_paths(graph, cell, "2")) for cell in every])
@@ -89,7 +90,7 @@ def test_a_learner_finds_the_graph_as_it_learns() -> None:
     learner, blind = Learner(views_of(CELL)), Learner(views_of(CELL)[:1])
     missed = []
     for each in (learner, blind):
-        for count in (10, 40, 80, 130):
+        for count in counts:
             each.learn(Rows(every[:count]), values[:count], 0)
         missed.append(float(np.abs(each.predict(Rows(every[130:]))[0] - values[130:]).mean()))
     assert missed[0] < 0.7 * missed[1]

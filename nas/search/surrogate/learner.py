@@ -45,10 +45,11 @@ class Learner:
         self._begun = False
 
     def _look(self, rows: Rows, values: Matrix, part: NDArray[np.int64]) -> None:
-        first, self._look_at = self._look_at == 0, math.ceil(_LOOK_AGAIN * len(values))
+        begins = self._look_at == 0
+        self._look_at = math.ceil(_LOOK_AGAIN * len(values))
         if len(part) < len(values):
             rows, values = rows.only(part), values[part]
-        if first and len(values) > _GLANCE:
+        if begins and len(values) > _GLANCE:
             self._views = by_probability(self._views, rows.only(range(_GLANCE)), values[:_GLANCE])
         self._views = by_probability(self._views, rows, values)
         if self._views[0].encoder is not self._encoder:

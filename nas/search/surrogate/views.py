@@ -22,7 +22,7 @@ from nas.search.surrogate.model import GaussianProcess
 Places = Sequence[int] | NDArray[np.int64]
 
 _STEPS = 20  # of fitting hyperparameters, for a view to be compared
-_HOPELESS = 8.0  # a graph whose views are less probable than the best one by this, as a logarithm, is given up
+_HOPELESS = 8.0  # a graph is given up whose views are all less probable than the best by this factor, as a logarithm
 
 
 class Rows:
@@ -72,7 +72,7 @@ class View:
 def views_of(distributions: Mapping[str, BaseDistribution]) -> list[View]:
     """All that parameters may be seen by: as they are, and with the paths of graphs beside or instead of operations.
 
-    Of what choices may be where names do not tell, all graphs together are as probable as any other view.
+    Where names do not tell, each way to see is, over all graphs that choices may be, as probable as any other view.
     """
     named, possible = find_graphs(distributions), possible_graphs(distributions)
     ways = (False, True)  # paths instead of operations

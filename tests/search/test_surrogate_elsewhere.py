@@ -216,10 +216,10 @@ def test_believing_one_after_the_other_is_believing_all_at_once() -> None:
     process.condition(rows, values)
     alone = process.predict(looked_at)[1]
     for believed in (running[:0], running[:1], running, running, running[2:]):
-        expected = process.believe(believed)
+        expected = np.stack(process.believe(believed))
         found = process.predict(looked_at)
         fresh.condition(rows, values)
-        assert expected == pytest.approx(fresh.believe(believed))
+        assert expected == pytest.approx(np.stack(fresh.believe(believed)))
         assert np.stack(found) == pytest.approx(np.stack(fresh.predict(looked_at.copy())))
         assert (found[1] < alone - 1e-6).any() == bool(len(believed))
     process.condition(rows[:10], values[:10])

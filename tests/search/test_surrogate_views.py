@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from nas.search.surrogate.features import Encoder
+from nas.search.surrogate.features import Encoder, numbers_in_order
 from nas.search.surrogate.graphs import Graph, possible_graphs
 from nas.search.surrogate.learner import Learner
 from nas.search.surrogate.views import Rows, by_probability, views_of
@@ -53,7 +54,7 @@ def test_numbered_choices_may_be_the_edges_of_a_graph() -> None:
 )
 def test_others_are_no_graph(distributions: dict[str, BaseDistribution]) -> None:
     assert possible_graphs(distributions) == []
-    assert len(views_of(distributions)) == 1
+    assert all(view.guess is None for view in views_of(distributions))
 
 
 @pytest.mark.parametrize("order", [BY_END, BY_START])
@@ -103,7 +104,7 @@ def test_a_graph_is_given_up_with_all_its_views() -> None:
     kept = by_probability(views_of(CELL), rows, (values - values.mean()) / values.std())
     guesses = [view.guess for view in kept]
     assert guesses[0] == right
-    assert guesses.count(None) == 1
+    assert guesses.count(None) == 2  # choices, and these in their order
     assert all(guesses.count(guess) == 2 for guess in guesses if guess is not None)
     assert len(kept) < len(views_of(CELL))
 
@@ -133,6 +134,43 @@ def test_deviations_are_as_large_as_values_that_were_not_learnt_are_off(noise: f
     off = values[100:] - mean
     corrected, said = (abs(math.log(np.sqrt(((off / each) ** 2).mean()))) for each in (deviation, alone))
     assert corrected < max(0.1, 0.9 * said)
+
+
+WIDTHS = (8, 12, 16, 24, 40, 64)
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_numbers_are_seen_in_their_order_where_that_tells_values(words: bool) -> None:
+    shuffled = random.Random(1).sample(WIDTHS, len(WIDTHS))
+    kind = CategoricalDistribution([f"{width}" if words else width for width in shuffled])
+    kinds: dict[str, BaseDistribution] = {f"s{stage}.width": kind for stage in range(4)}
+    rng = random.Random(0)
+    rows = Rows([{name: rng.choice(kind.choices) for name in kinds} for _ in range(40)])
+    values = np.array([sum(math.log(float(width)) for width in params.values()) ** 2 for params in rows.params])
+    by_code = np.array([sum(shuffled.index(int(width)) % 2 for width in params.values()) for params in rows.params])
+    plain, ranked = views_of(kinds)
+    assert by_probability([plain, ranked], rows, (values - values.mean()) / values.std()) == [ranked, plain]
+    assert by_probability([ranked, plain], rows, (by_code - by_code.mean()) / by_code.std()) == [plain, ranked]
+    every = np.unique(ranked.encoder.encode([{"s0.width": choice} for choice in kind.choices])[:, 0])
+    assert every.tolist() == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("choices", "in_order"),
+    [
+        ((24, 8, 16), [8, 16, 24]),
+        (("10", "9", "8.5"), ["8.5", "9", "10"]),
+        ((1, 1.0, 2), [1, 1.0, 2]),
+        ((3, 5), []),
+        ((True, 2, 3), []),
+        ((1, 2, None), []),
+        (("1", "2", "nan"), []),
+        (("3", "5", "conv"), []),
+    ],
+)
+def test_choices_are_in_order_where_all_are_numbers(choices: tuple[Any, ...], in_order: list[Any]) -> None:
+    assert numbers_in_order(CategoricalDistribution(choices)) == in_order
+    assert numbers_in_order(IntDistribution(0, 5)) == []
 
 
 def test_rows_are_encoded_once() -> None:

@@ -15,6 +15,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from nas.search.sources import Matrix, Params
 from nas.search.surrogate.graphs import Graph
 
+_FEWEST_IN_ORDER = 3  # choices; of two, either order is the same
+
 
 @dataclass(frozen=True)
 class Group:
@@ -41,15 +43,21 @@ class Group:
 class Encoder:
     """Parameters of Optuna as rows of numbers.
 
-    A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one. A
-    parameter that was not reached is all zeros. Parameters whose names differ in digits or in what stands before the
-    last dot, and which have the same values to choose from, form a group; behind all positions stands how often each
-    value occurs in each group. What operations on the edges of `graphs` make of their paths is as if asked for too, or
-    with `instead` in their place. `width` is the number of all columns, `places` of those of positions.
+    A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one, and
+    so is, with `ranked`, a choice among numbers: its place in their order. A parameter that was not reached is all
+    zeros. Parameters whose names differ in digits or in what stands before the last dot, and which have the same values
+    to choose from, form a group; behind all positions stands how often each value occurs in each group. What operations
+    on the edges of `graphs` make of their paths is as if asked for too, or with `instead` in their place. `width` is
+    the number of all columns, `places` of those of positions.
     """
 
     def __init__(
-        self, distributions: Mapping[str, BaseDistribution], graphs: Sequence[Graph] = (), *, instead: bool = False
+        self,
+        distributions: Mapping[str, BaseDistribution],
+        graphs: Sequence[Graph] = (),
+        *,
+        instead: bool = False,
+        ranked: bool = False,
     ) -> None:
         edges = {name for graph in graphs for name in graph.parameters.values()} if instead else set()
         asked = {name: found for name, found in distributions.items() if not found.single() and name not in edges}
@@ -65,18 +73,22 @@ class Encoder:
         self._distributions = asked
         self._at: dict[str, int] = {}
         self._labels: dict[str, dict[Any, int]] = {}
+        self._ranked: set[str] = set()
         for names in by_question.values():
             first = asked[names[0]]
-            labels = None
-            if isinstance(first, CategoricalDistribution):
-                labels = {_label(value): index for index, value in enumerate(first.choices)}
-            width = len(labels) if labels else 2
-            shapes.append((start, len(names), width, labels is None))
+            in_order = numbers_in_order(first) if ranked else []
+            choices = in_order or (first.choices if isinstance(first, CategoricalDistribution) else ())
+            labels = {_label(value): index for index, value in enumerate(choices)}
+            one_hot = bool(labels) and not in_order
+            width = len(labels) if one_hot else 2
+            shapes.append((start, len(names), width, not one_hot))
             for name in names:
                 self._at[name] = start
                 start += width
                 if labels:
                     self._labels[name] = labels
+            if in_order:
+                self._ranked.update(names)
         self.places = start
         groups = []
         for first_column, positions, width, ordered in shapes:
@@ -96,14 +108,36 @@ class Encoder:
                     continue
                 labels = self._labels.get(name)
                 if labels is None:
-                    row[at] = _place(self._distributions[name], value)
-                    row[at + 1] = 1.0
-                elif (index := labels.get(_label(value))) is not None:
+                    row[at], row[at + 1] = _place(self._distributions[name], value), 1.0
+                elif (index := labels.get(_label(value))) is None:
+                    continue
+                elif name in self._ranked:
+                    row[at], row[at + 1] = index / (len(labels) - 1), 1.0
+                else:
                     row[at + index] = 1.0
         for group in self.groups:
             block = found[:, group.start : group.stop].reshape(len(rows), group.positions, group.width)
             found[:, group.counts : group.counts + group.width] = block.sum(axis=1)
         return found
+
+
+def numbers_in_order(distribution: BaseDistribution) -> list[Any]:
+    """The choices, from the least to the greatest, if all are numbers and there are some between these; else none.
+
+    Words may be numbers too, such as the digits of a table.
+    """
+    if not isinstance(distribution, CategoricalDistribution) or len(distribution.choices) < _FEWEST_IN_ORDER:
+        return []
+    choices = distribution.choices
+    return sorted(choices, key=_number) if all(math.isfinite(_number(choice)) for choice in choices) else []
+
+
+def _number(choice: Any) -> float:
+    """NaN where it is none."""
+    try:
+        return math.nan if isinstance(choice, bool) else float(choice)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _question(name: str, distribution: BaseDistribution) -> Any:

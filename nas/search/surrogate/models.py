@@ -17,6 +17,7 @@ from nas.search.surrogate.views import Rows, View
 
 _LEARNT = 600  # values that a model is conditioned on
 _FEWEST = 20  # draws at random whose worst is the reference point, however few are finished
+_OUTCOMES = 8  # that are drawn of networks in training
 _MARGIN = 1.1  # the reference point is so many times as far
 
 
@@ -28,8 +29,8 @@ class Models:
     ) -> None:
         """`at_large` are networks at random, `described` tells more of those that are learnt from.
 
-        The first of `views`, operations as they are, is that of what is known elsewhere: where cells with the same
-        paths are one, what a network itself was worth there would tell less of it.
+        Of `views`, those without paths are those of what is known elsewhere: where cells with the same paths are one,
+        what a network itself was worth there would tell less of it.
         What is believed of networks at random sets the reference point: that of the trials would move with where the
         search goes.
         """
@@ -39,7 +40,8 @@ class Models:
         self._learners = [Learner(views) for _ in range(objectives)]
         self._described = described
         self._informed = [Learner(described.views) for _ in range(objectives)] if described is not None else []
-        self._related = [Related(lambda: Learner(views[:1])) for _ in range(objectives)]
+        apart = [view for view in views if not view.encoder.graphs]
+        self._related = [Related(lambda: Learner(apart)) for _ in range(objectives)]
         self._bounding: dict[str, Learner] = {}
 
     def learn(self, history: History, seed: int) -> None:
@@ -89,6 +91,8 @@ class Models:
     def score(self, rows: Rows, running: Rows, described: tuple[Rows, Rows] | None = None) -> Matrix:
         """Expected hypervolume improvement times the probability to be feasible.
 
+        The improvement is a mean over what may come out of those `running` (J. Snoek et al., 2012: Practical Bayesian
+        optimization of machine learning algorithms), while what is expected of others stays as it is.
         `described` are both again, with what else is known of these networks: each objective is told from that where it
         was told better so of the networks that were learnt from.
 
@@ -99,27 +103,28 @@ class Models:
         feasible = np.ones(len(running), bool)
         for name, bound in self._bounds.items():
             learner = self._bounding[name]
-            feasible &= learner.believe(running) <= bound.met
+            feasible &= learner.believe(running)[0] <= bound.met
             mean, deviation = learner.predict(rows)
             chance *= bound.chance(mean, deviation)
             exceeded += bound.exceeded(mean, deviation)
         if not self._front:
             return chance - exceeded
         front = np.array([each.values for each in self._front])
-        points, means, deviations = [], [], []
+        points, means, deviations, drawn = [], [], [], []
         for objective, (scale, best) in enumerate(zip(self._scales, front.T, strict=True)):
             learner, looked_at, beside = self._learners[objective], rows, running
             if described is not None and self.informed[objective]:
                 learner, (looked_at, beside) = self._informed[objective], described
-            expected = learner.believe(beside) + self._related[objective].predict(running)[0]
-            believed, _ = scale.of_logarithm(expected, np.zeros(len(running)))
+            drawn.append(_outcomes(*self._predict(objective, running, learner.believe(beside)), objective))
             mean, deviation = self._predict(objective, rows, learner.predict(looked_at))
-            points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
+            points.append(scale.positive(best))
             means.append(mean)
             deviations.append(deviation)
-        improvement = expected_improvement(
-            np.stack(means, axis=1), np.stack(deviations, axis=1), np.stack(points, axis=1), np.array(self._reference)
-        )
+        mean, deviation, front = (np.stack(each, axis=1) for each in (means, deviations, points))
+        outcomes = np.stack(drawn, axis=2)[:, feasible]
+        fronts = [np.vstack([front, each]) for each in outcomes] if feasible.any() else [front]
+        reference = np.array(self._reference)
+        improvement = np.mean([expected_improvement(mean, deviation, each, reference) for each in fronts], axis=0)
         return np.asarray(improvement * chance)
 
     def _predict(self, objective: int, rows: Rows, rest: tuple[Matrix, Matrix]) -> tuple[Matrix, Matrix]:
@@ -134,6 +139,12 @@ class Models:
         share = 1 - 1 / max(_FEWEST, finished)
         far = np.log(_MARGIN) + np.quantile(mean + deviation * self._chances, share)
         return float(np.exp(min(far, self._scales[objective].worthless)))
+
+
+def _outcomes(mean: Matrix, deviation: Matrix, seed: int) -> Matrix:
+    """Values of networks in training, (outcomes, networks), drawn; the first ones stay when others follow."""
+    chances = np.random.default_rng(seed).standard_normal((len(mean), _OUTCOMES))
+    return np.exp(mean + deviation * chances.T)
 
 
 def best_of(told: Sequence[Told]) -> list[Told]:

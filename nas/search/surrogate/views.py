@@ -6,6 +6,7 @@ also spends time on operations that lead nowhere.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 
 from nas.search.sources import Matrix, Params
-from nas.search.surrogate.features import Encoder
+from nas.search.surrogate.features import Encoder, numbers_in_order
 from nas.search.surrogate.graphs import Graph, find_graphs, possible_graphs
 from nas.search.surrogate.model import GaussianProcess
 
 Places = Sequence[int] | NDArray[np.int64]
 
 _STEPS = 20  # of fitting hyperparameters, for a view to be compared
+_NUMERALS = -2.0  # prior of an order among words that are numbers, such as digits, which may be but names
 _HOPELESS = 8.0  # a graph is given up whose views are all less probable than the best by this factor, as a logarithm
 
 
@@ -70,13 +72,18 @@ class View:
 
 
 def views_of(distributions: Mapping[str, BaseDistribution]) -> list[View]:
-    """All that parameters may be seen by: as they are, and with the paths of graphs beside or instead of operations.
+    """All that parameters may be seen by: as they are, choices among numbers in their order, and with paths of graphs.
 
-    Where names do not tell, each way to see is, over all graphs that choices may be, as probable as any other view.
+    Paths are beside operations or instead of them. Where names do not tell, each of the two is, over all graphs that
+    choices may be, as probable as any other view.
     """
+    views = [View(Encoder(distributions), 0.0)]
+    numbers = list(itertools.chain.from_iterable(map(numbers_in_order, distributions.values())))
+    if numbers:
+        names = all(isinstance(number, str) for number in numbers)
+        views.append(View(Encoder(distributions, ranked=True), _NUMERALS if names else 0.0))
     named, possible = find_graphs(distributions), possible_graphs(distributions)
     ways = (False, True)  # paths instead of operations
-    views = [View(Encoder(distributions), 0.0)]
     if named:
         views += [View(Encoder(distributions, named, instead=instead), 0.0) for instead in ways]
     prior = -math.log(max(1, len(possible)))

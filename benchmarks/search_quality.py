@@ -13,13 +13,15 @@ spent on asking and telling. Samplers know nothing of the table; they are those 
 Syne Tune where that is installed (see `askers.py`). `surrogate+` is also given the numbers of `--features`, columns
 that are known without training, such as zero-cost proxies: of the few networks that promise most, as in a study. With
 `--space` the samplers of Optuna see the names and values of its decisions, as in a study, for those may tell more than
-digits: the surrogate knows the edges of a cell by them.
+digits: the surrogate knows the edges of a cell by them. With `--running N` so many other networks are in training
+whenever one is asked for, and which one is done next is left to chance.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import random
 import statistics
 import sys
 import time
@@ -53,7 +55,9 @@ class Pair(NamedTuple):
         return self.accuracy if self.cost is None else f"{self.accuracy}, {self.cost}"
 
 
-def search(table: Table, score: Score, name: str, queries: int, seed: int, known: Known = NOTHING) -> dict[str, Any]:
+def search(
+    table: Table, score: Score, name: str, queries: int, seed: int, known: Known = NOTHING, running: int = 0
+) -> dict[str, Any]:
     """One search: scores at each of `AT` and in the end, all asks, seconds spent on them."""
     found: dict[str, Any] = {}
 
@@ -63,10 +67,12 @@ def search(table: Table, score: Score, name: str, queries: int, seed: int, known
             found[f"gap@{len(rows)}"] = score.gap(rows)
         return False
 
-    return _search(table, name, queries, seed, look, known) | found
+    return _search(table, name, queries, seed, look, known, running) | found
 
 
-def search_best(table: Table, name: str, queries: int, seed: int, known: Known = NOTHING) -> dict[str, Any]:
+def search_best(
+    table: Table, name: str, queries: int, seed: int, known: Known = NOTHING, running: int = 0
+) -> dict[str, Any]:
     """One search for the least error: networks until it was found, None where so many queries did not."""
     best = table.values[:, 0].min()
     found: dict[str, Any] = {"to_best": None}
@@ -76,23 +82,28 @@ def search_best(table: Table, name: str, queries: int, seed: int, known: Known =
             found["to_best"] = len(rows)
         return found["to_best"] is not None
 
-    return _search(table, name, queries, seed, look, known) | found
+    return _search(table, name, queries, seed, look, known, running) | found
 
 
 def _search(
-    table: Table, name: str, queries: int, seed: int, look: Callable[[list[int]], bool], known: Known
+    table: Table, name: str, queries: int, seed: int, look: Callable[[list[int]], bool], known: Known, running: int
 ) -> dict[str, Any]:
     """Ask until so many networks are known, or until `look`, which sees their rows whenever there is a new one."""
     asker = make_asker(name, table.choices, table.values.shape[1], seed, known)
+    chance = random.Random(seed)
+    training: list[tuple[Any, str]] = []
     rows: dict[int, None] = {}
     asks, seconds = 0, 0.0
     while len(rows) < queries and asks < MOST_ASKS * queries:
         began = time.perf_counter()
-        handle, digits = asker.ask()
-        row = table.rows.get(digits)
-        asker.tell(handle, None if row is None else table.values[row].tolist())
-        seconds += time.perf_counter() - began
+        training.append(asker.ask())
         asks += 1
+        row = None
+        if len(training) > running:
+            handle, digits = training.pop(chance.randrange(len(training)))
+            row = table.rows.get(digits)
+            asker.tell(handle, None if row is None else table.values[row].tolist())
+        seconds += time.perf_counter() - began
         if row is not None and row not in rows:
             rows[row] = None
             if look(list(rows)):
@@ -165,11 +176,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="different networks a search may ask for; scores are those at 50, 100, 200 and in the end (%(default)s)",
     )
     parser.add_argument("--seeds", type=int, default=10, help="searches of each sampler (%(default)s)")
+    parser.add_argument("--running", type=int, default=0, help="others in training when one is asked for (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")
     options = parser.parse_args(arguments)
     if options.queries < 1 or options.seeds < 1:
         parser.error(f"--queries and --seeds must be at least 1, but got {options.queries} and {options.seeds}")
+    if options.running < 0:
+        parser.error(f"--running must be at least 0, but got {options.running}")
     names = list(dict.fromkeys(chosen(name, options.queries) for name in options.samplers.split(",")))
     informed = [name for name in names if name.endswith("+")]
     if informed and not options.features:
@@ -198,9 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             each = []
             for seed in range(options.seeds):
                 if pair.cost is None:
-                    each.append(search_best(tables[pair], name, queries, seed, known))
+                    each.append(search_best(tables[pair], name, queries, seed, known, options.running))
                 else:
-                    each.append(search(tables[pair], scores[pair], name, queries, seed, known))
+                    each.append(search(tables[pair], scores[pair], name, queries, seed, known, options.running))
                 told = ", ".join(f"{key} {_told(value)}" for key, value in each[-1].items())
                 print(f"{pair}: {name}: {told}", file=sys.stderr, flush=True)
             rows.append(summarize(name, each, keys) | {"pair": number, "accuracy": pair.accuracy, "cost": pair.cost})
@@ -208,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     columns = ["sampler", *(key for key in keys if key not in beyond), *(["reached"] if options.single else [])]
     title = f"search_quality: {options.table.name}, {queries} networks"
     summary = {"table": options.table.name, "accuracy": pairs[0].accuracy, "cost": pairs[0].cost, "queries": queries}
+    summary |= {"running": options.running} if options.running else {}
     summary |= {"space": options.space} if options.space else {}
     summary |= {"features": ", ".join(features)} if features else {}
     if len(pairs) > 1:

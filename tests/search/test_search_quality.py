@@ -58,6 +58,16 @@ def test_any_number_of_networks_is_scored(tmp_path: Path, capsys: pytest.Capture
     assert row["asks"] >= last
 
 
+def test_others_are_in_training_when_one_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*table(tmp_path / "t.parquet"), "--samplers", "ageing,surrogate", "--queries", "20", "--seeds", "2"]
+    assert main([*arguments, "--running", "3", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["summary"]["running"] == 3
+    for row in document["rows"]:
+        assert [each["asks"] for each in row["each"]] == [23, 23]  # three are not told in the end
+        assert 0 < row["hv@20"] <= 1
+
+
 def test_the_whole_table_is_the_whole_front(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     table(path)

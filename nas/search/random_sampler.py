@@ -10,6 +10,8 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from nas.search.replaying import seeded
+
 
 class Drawable(Protocol):
     """A space as this sampler needs it; `nas.search.spaces.Walks` is one."""
@@ -29,8 +31,8 @@ class RandomSampler(samplers.RandomSampler):
     """
 
     def __init__(self, seed: int | None = None) -> None:
+        self._seed = seeded(seed)
         super().__init__(seed)
-        self._seed = random.SystemRandom().getrandbits(31) if seed is None else seed
         self._space: Drawable | None = None
 
     def bind(self, space: Drawable) -> None:
@@ -39,7 +41,7 @@ class RandomSampler(samplers.RandomSampler):
 
     def reseed_rng(self) -> None:
         super().reseed_rng()
-        self._seed = random.SystemRandom().getrandbits(31)
+        self._seed = seeded(None)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return dict(self._space.distributions) if self._space is not None else {}

@@ -30,6 +30,15 @@ def at_least_one(**numbers: int) -> None:
             raise ValueError(f"{name} must be at least 1, but got {number}")
 
 
+def seeded(seed: int | None) -> int:
+    """The seed, or one by chance; raises `TypeError` for what is no integer."""
+    if seed is None:
+        return random.SystemRandom().getrandbits(31)
+    if not isinstance(seed, Integral) or isinstance(seed, bool):
+        raise TypeError(f"seed must be an integer or None, but got {seed!r}")
+    return seed
+
+
 class ReplayingSampler(BaseSampler):
     """Base of samplers whose proposal follows from the finished and running trials, the seed and the trial's number.
 
@@ -68,7 +77,7 @@ class ReplayingSampler(BaseSampler):
         self._reset(None)
 
     def _reset(self, seed: int | None) -> None:
-        self._seed = random.SystemRandom().getrandbits(31) if seed is None else seed
+        self._seed = seeded(seed)
         self._lock = threading.RLock()
         self._given: dict[int, dict[str, Any]] = {}
         self._past: dict[int, Past] = {}

@@ -22,6 +22,7 @@ from nas.search.evolution.ageing import population_of
 from nas.search.evolution.ranking import crowding, ranked
 from nas.search.history import History, Told, as_key
 from nas.search.neighbours import moves, others
+from nas.search.random_sampler import RandomSampler
 from nas.search.replaying import ReplayingSampler
 from nas.search.spaces import Parameters, Walks
 from nas.store import Record, Results
@@ -220,6 +221,16 @@ def test_options_must_make_sense() -> None:
             with pytest.raises(TypeError, match=f"n_startup_trials must be an integer, but got {wrong!r}"):
                 sampler(n_startup_trials=wrong)
         sampler(n_startup_trials=np.int64(5))
+
+
+@pytest.mark.parametrize("sampler", [AgeingSampler, LocalSearchSampler, SurrogateSampler, RandomSampler])
+def test_seeds_are_integers(sampler: Callable[..., optuna.samplers.BaseSampler]) -> None:
+    for wrong in ("5", 2.5, True):
+        with pytest.raises(TypeError, match=f"seed must be an integer or None, but got {wrong!r}"):
+            sampler(seed=wrong)
+    for seed in (None, 0, np.int64(5)):
+        trials = run(lambda trial: trial.suggest_float("x", 0, 9), sampler(seed=seed), 3, "minimize")
+        assert len({trial.params["x"] for trial in trials}) == 3
 
 
 def told(number: int, values: tuple[float, ...] | None, **constraints: float) -> Told:

@@ -115,7 +115,7 @@ class Models:
             learner, looked_at, beside = self._learners[objective], rows, running
             if described is not None and self.informed[objective]:
                 learner, (looked_at, beside) = self._informed[objective], described
-            drawn.append(_outcomes(*self._predict(objective, running, learner.believe(beside)), objective))
+            drawn.append(outcomes_of(*self._predict(objective, running, learner.believe(beside)), objective))
             mean, deviation = self._predict(objective, rows, learner.predict(looked_at))
             points.append(scale.positive(best))
             means.append(mean)
@@ -141,7 +141,7 @@ class Models:
         return float(np.exp(min(far, self._scales[objective].worthless)))
 
 
-def _outcomes(mean: Matrix, deviation: Matrix, seed: int) -> Matrix:
+def outcomes_of(mean: Matrix, deviation: Matrix, seed: int) -> Matrix:
     """Values of networks in training, (outcomes, networks), drawn; the first ones stay when others follow."""
     chances = np.random.default_rng(seed).standard_normal((len(mean), _OUTCOMES))
     return np.exp(mean + deviation * chances.T)

@@ -16,7 +16,7 @@ from nas.search.surrogate.ensemble import Ensemble
 from nas.search.surrogate.features import Encoder, Group
 from nas.search.surrogate.learner import Learner
 from nas.search.surrogate.model import GaussianProcess
-from nas.search.surrogate.models import Models, outcomes_of
+from nas.search.surrogate.models import Models
 from nas.search.surrogate.related import Related
 from nas.search.surrogate.sampler import SurrogateSampler
 from nas.search.surrogate.views import Rows, views_of
@@ -155,33 +155,6 @@ def test_while_nothing_is_feasible_the_less_hopeless_is_asked_for() -> None:
     assert np.corrcoef(scores, [error(cell) for cell in new])[0, 1] < -0.8
 
 
-def test_what_may_come_out_of_those_in_training_leaves_less_to_improve() -> None:
-    new = Rows(cells(140, 1)[40:])
-
-    def learnt() -> Models:
-        models = Models(views_of(DIGITS), 2, new)
-        models.learn(history([trial(cell, number, done=True) for number, cell in enumerate(cells(40))]), 0)
-        return models
-
-    models = learnt()
-    alone = models.score(new, Rows([]))
-    best = int(alone.argmax())
-    running = [new.params[best], new.params[(best + 1) % len(new)]]
-    beside_one, beside_both = (models.score(new, Rows(running[:count])) for count in (1, 2))
-    assert beside_one[best] < 0.8 * alone[best]
-    assert alone.sum() > beside_one.sum() > beside_both.sum()
-    assert learnt().score(new, Rows(running)) == pytest.approx(beside_both)
-
-
-def test_what_may_come_out_is_around_what_is_expected_and_stays_when_others_follow() -> None:
-    mean, deviation = np.array([0.0, 1.0, 2.0]), np.array([0.1, 0.2, 0.0])
-    found = np.log(outcomes_of(mean, deviation, 0))
-    assert found[:, 2] == pytest.approx(2.0)
-    assert np.abs(found[:, :2] - mean[:2]).max() < 1.0
-    assert (found.std(axis=0)[:2] > 0.03).all()
-    assert np.log(outcomes_of(mean[:1], deviation[:1], 0)) == pytest.approx(found[:, :1])
-
-
 def test_an_ensemble_learns_and_repeats() -> None:
     encoder = Encoder(DIGITS)
     rows = encoder.encode(cells(60))
@@ -243,10 +216,10 @@ def test_believing_one_after_the_other_is_believing_all_at_once() -> None:
     process.condition(rows, values)
     alone = process.predict(looked_at)[1]
     for believed in (running[:0], running[:1], running, running, running[2:]):
-        expected = np.stack(process.believe(believed))
+        expected = process.believe(believed)
         found = process.predict(looked_at)
         fresh.condition(rows, values)
-        assert expected == pytest.approx(np.stack(fresh.believe(believed)))
+        assert expected == pytest.approx(fresh.believe(believed))
         assert np.stack(found) == pytest.approx(np.stack(fresh.predict(looked_at.copy())))
         assert (found[1] < alone - 1e-6).any() == bool(len(believed))
     process.condition(rows[:10], values[:10])

@@ -75,14 +75,14 @@ class Learner:
         self.missed = float(off.mean())
         self._correction = (_SURE + (off / said).sum()) / (_SURE + len(off))
 
-    def believe(self, running: Rows) -> tuple[Matrix, Matrix]:
-        """Take rows to have the values that are expected of them, beside those learnt; gives mean and deviation.
+    def believe(self, running: Rows) -> Matrix:
+        """Take rows to have the values that are expected of them, beside those learnt; gives these values.
 
         So networks like those in training are not asked for (the Kriging believer of D. Ginsbourger et al., 2010).
         """
         features = running.seen_by(self._encoder)
-        near, deviation = self._process.believe(features)
-        return self._mixed(near, deviation, self._ensemble.predict(features) - near)
+        near, far = self._process.believe(features), self._ensemble.predict(features)
+        return np.asarray(near + self._share * (far - near))
 
     def predict(self, rows: Rows) -> tuple[Matrix, Matrix]:
         """Mean and standard deviation of each row's value as it would be observed.
@@ -100,9 +100,7 @@ class Learner:
         near, deviation = self._process.predict(features)
         if self._far is None or self._far[0] is not features:
             self._far = features, self._ensemble.predict(features)
-        return self._mixed(near, deviation, self._far[1] - near)
-
-    def _mixed(self, near: Matrix, deviation: Matrix, apart: Matrix) -> tuple[Matrix, Matrix]:
+        apart = self._far[1] - near
         return near + self._share * apart, np.sqrt(self._correction * self._variance(deviation, apart))
 
     def _variance(self, deviation: Matrix, apart: Matrix) -> Matrix:

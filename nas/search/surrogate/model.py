@@ -129,7 +129,7 @@ class GaussianProcess:
     def _forget(self) -> None:
         """Believe nothing beside what was learnt."""
         self._seen, self._lower, self._whitened = self._learnt
-        self._believed, self._expected, self._unsure = np.zeros((0, 0)), np.zeros(0), np.zeros(0)
+        self._believed, self._expected = np.zeros((0, 0)), np.zeros(0)
         self._looked_at: tuple[Matrix, Points, Tensor] | None = None
 
     @torch.no_grad()
@@ -144,11 +144,10 @@ class GaussianProcess:
         return np.asarray(-weights / inverse.diagonal()), np.asarray(inverse.diagonal().rsqrt())
 
     @torch.no_grad()
-    def believe(self, x: Matrix) -> tuple[Matrix, Matrix]:
-        """Take rows to have the values expected of them, beside those learnt and instead of any before.
+    def believe(self, x: Matrix) -> Matrix:
+        """Take rows to have the values expected of them, beside those learnt and instead of any before; gives these.
 
-        Gives these, and the standard deviation of each as it would be observed once the rows before it are known. What
-        is expected of others stays as it is, for the rows say nothing new, but less is unsure near them. Rows that
+        What is expected of others stays as it is, for the rows say nothing new, but less is unsure near them. Rows that
         follow those of the call before cost as much as they are alone.
         """
         known = len(self._believed)
@@ -159,13 +158,12 @@ class GaussianProcess:
         half = torch.linalg.solve_triangular(self._lower, self._kernel(self._theta, self._seen, rows), upper=False)
         corner = _cholesky(self._kernel(self._theta, rows, rows) - half.T @ half, _noise(self._theta))
         self._expected = np.append(self._expected, (half.T @ self._whitened)[:, 0])
-        self._unsure = np.append(self._unsure, corner.diagonal())
         right = torch.zeros_like(half)
         self._seen = self._seen.followed_by(rows)
         self._lower = torch.cat([torch.cat([self._lower, right], 1), torch.cat([half.T, corner], 1)])
         self._whitened = torch.cat([self._whitened, right[:1].T])
         self._believed = x
-        return self._expected, self._unsure
+        return self._expected
 
     @torch.no_grad()
     def predict(self, x: Matrix) -> tuple[Matrix, Matrix]:

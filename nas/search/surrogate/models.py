@@ -17,7 +17,6 @@ from nas.search.surrogate.views import Rows, View
 
 _LEARNT = 600  # values that a model is conditioned on
 _FEWEST = 20  # draws at random whose worst is the reference point, however few are finished
-_OUTCOMES = 8  # that are drawn of networks in training
 _MARGIN = 1.1  # the reference point is so many times as far
 
 
@@ -91,8 +90,6 @@ class Models:
     def score(self, rows: Rows, running: Rows, described: tuple[Rows, Rows] | None = None) -> Matrix:
         """Expected hypervolume improvement times the probability to be feasible.
 
-        The improvement is a mean over what may come out of those `running` (J. Snoek et al., 2012: Practical Bayesian
-        optimization of machine learning algorithms), while what is expected of others stays as it is.
         `described` are both again, with what else is known of these networks: each objective is told from that where it
         was told better so of the networks that were learnt from.
 
@@ -103,28 +100,27 @@ class Models:
         feasible = np.ones(len(running), bool)
         for name, bound in self._bounds.items():
             learner = self._bounding[name]
-            feasible &= learner.believe(running)[0] <= bound.met
+            feasible &= learner.believe(running) <= bound.met
             mean, deviation = learner.predict(rows)
             chance *= bound.chance(mean, deviation)
             exceeded += bound.exceeded(mean, deviation)
         if not self._front:
             return chance - exceeded
         front = np.array([each.values for each in self._front])
-        points, means, deviations, drawn = [], [], [], []
+        points, means, deviations = [], [], []
         for objective, (scale, best) in enumerate(zip(self._scales, front.T, strict=True)):
             learner, looked_at, beside = self._learners[objective], rows, running
             if described is not None and self.informed[objective]:
                 learner, (looked_at, beside) = self._informed[objective], described
-            drawn.append(outcomes_of(*self._predict(objective, running, learner.believe(beside)), objective))
+            expected = learner.believe(beside) + self._related[objective].predict(running)[0]
+            believed, _ = scale.of_logarithm(expected, np.zeros(len(running)))
             mean, deviation = self._predict(objective, rows, learner.predict(looked_at))
-            points.append(scale.positive(best))
+            points.append(np.append(scale.positive(best), np.exp(believed)[feasible]))
             means.append(mean)
             deviations.append(deviation)
-        mean, deviation, front = (np.stack(each, axis=1) for each in (means, deviations, points))
-        outcomes = np.stack(drawn, axis=2)[:, feasible]
-        fronts = [np.vstack([front, each]) for each in outcomes] if feasible.any() else [front]
-        reference = np.array(self._reference)
-        improvement = np.mean([expected_improvement(mean, deviation, each, reference) for each in fronts], axis=0)
+        improvement = expected_improvement(
+            np.stack(means, axis=1), np.stack(deviations, axis=1), np.stack(points, axis=1), np.array(self._reference)
+        )
         return np.asarray(improvement * chance)
 
     def _predict(self, objective: int, rows: Rows, rest: tuple[Matrix, Matrix]) -> tuple[Matrix, Matrix]:
@@ -139,12 +135,6 @@ class Models:
         share = 1 - 1 / max(_FEWEST, finished)
         far = np.log(_MARGIN) + np.quantile(mean + deviation * self._chances, share)
         return float(np.exp(min(far, self._scales[objective].worthless)))
-
-
-def outcomes_of(mean: Matrix, deviation: Matrix, seed: int) -> Matrix:
-    """Values of networks in training, (outcomes, networks), drawn; the first ones stay when others follow."""
-    chances = np.random.default_rng(seed).standard_normal((len(mean), _OUTCOMES))
-    return np.exp(mean + deviation * chances.T)
 
 
 def best_of(told: Sequence[Told]) -> list[Told]:

@@ -23,8 +23,8 @@ class SurrogateSampler(ReplayingSampler):
 
     Takes any number of objectives, categorical and numeric parameters, parameters that are reached under conditions,
     and constraints (`Trial.set_constraint` or `constraints_func`, met where <= 0). It learns from the storage alone,
-    never proposes what was asked for before as far as it can know, and counts what may come out of running trials. It
-    draws at random until `n_startup_trials` have values, or three times as many have none.
+    never proposes what was asked for before as far as it can know, and takes running trials for what its models expect
+    of them. It draws at random until `n_startup_trials` have values, or three times as many have none.
 
     Parameters that ask the same question in several places (`s1.kernel`, `s2.kernel`; `op0`, `op1`) with the same
     values share what is learnt. Choices that are the edges of a cell (`cell.0>1`, or as many as a graph has edges and

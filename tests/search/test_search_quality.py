@@ -66,6 +66,9 @@ def test_others_are_in_training_when_one_is_asked_for(tmp_path: Path, capsys: py
     for row in document["rows"]:
         assert [each["asks"] for each in row["each"]] == [23, 23]  # three are not told in the end
         assert 0 < row["hv@20"] <= 1
+    with pytest.raises(SystemExit):
+        main([*arguments, "--running", "-1"])
+    assert "--running must be at least 0, but got -1" in capsys.readouterr().err
 
 
 def test_the_whole_table_is_the_whole_front(tmp_path: Path) -> None:

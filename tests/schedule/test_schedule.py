@@ -175,6 +175,25 @@ def test_who_measures_is_told_that_nobody_waits_before_it_is_waited_for(results:
     assert told == [True]
 
 
+def test_nothing_is_measured_before_somebody_waits_for_it(results: Results) -> None:
+    there, attended_then = threading.Event(), []
+
+    @contextmanager
+    def attended() -> Iterator[None]:
+        time.sleep(0.3)  # an engine that looks ahead would be measuring by now
+        there.set()
+        yield
+
+    def measure(plan: Plan, budget_ms: float | None) -> Any:
+        attended_then.append(there.is_set())
+        return latency(plan)
+
+    with results.driving():
+        run(make(results, measure=measure, trials=2), SlowWork(0.0), runner="local", attended=attended())
+    assert attended_then
+    assert all(attended_then)
+
+
 def test_progress_goes_on_while_nothing_is_ready(results: Results) -> None:
     shown, told = threading.Event(), []
 

@@ -23,6 +23,7 @@ import optuna
 from benchmarks.common import environment, report
 from benchmarks.recorded import Score, Table
 from benchmarks.search_quality import measured, search, shown, summarize
+from nas.errors import nearest
 from nas.search import SAMPLERS
 
 STAGES, WIDTHS = 5, 8
@@ -69,13 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--out", type=Path, help="a results file to write")
     options = parser.parse_args(arguments)
-    names = options.samplers.split(",")
+    names = list(dict.fromkeys(options.samplers.split(",")))
     if unknown := [name for name in names if name not in SAMPLERS]:
-        parser.error(f"--samplers must be of {', '.join(SAMPLERS)}, but got {unknown[0]}")
-    if options.queries < 1 or options.seeds < 1:
-        parser.error(f"--queries and --seeds must be at least 1, but got {options.queries} and {options.seeds}")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+        parser.error(f"--samplers has no '{unknown[0]}'; {nearest(unknown[0], SAMPLERS)}")
     networks = widths()
+    if not 1 <= options.queries <= len(networks) or options.seeds < 1:
+        must = f"--queries must be between 1 and {len(networks)} and --seeds at least 1"
+        parser.error(f"{must}, but got {options.queries} and {options.seeds}")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     worth = values(networks)
     rows, keys = [], measured(options.queries)
     for name, by_lot in itertools.product(names, (False, True)):

@@ -94,7 +94,7 @@ def _search(
     training: list[tuple[Any, str]] = []
     rows: dict[int, None] = {}
     asks, seconds = 0, 0.0
-    while len(rows) < queries and asks < MOST_ASKS * queries:
+    while len(rows) < queries and asks < MOST_ASKS * queries + running:
         began = time.perf_counter()
         training.append(asker.ask())
         asks += 1

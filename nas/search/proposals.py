@@ -207,7 +207,8 @@ class SpaceProposals:
             "independent": independent,
             **(self._informed() if fresh else {}),
         }
-        return Draw(trial, decided, name=name, drawn=len(names), independent=independent, origin=origin)
+        drawn, independent = origin.get("drawn", 0), origin.get("independent", 0)  # none where the engine proposed it
+        return Draw(trial, decided, name=name, drawn=drawn, independent=independent, origin=origin)
 
     def _informed(self) -> dict[str, dict[str, bool]]:
         """Of each objective, whether the sampler told it from features too; empty where it was given none."""

@@ -39,10 +39,6 @@ class RandomSampler(samplers.RandomSampler):
         """Draw from a space that is known."""
         self._space = space
 
-    def reseed_rng(self) -> None:
-        super().reseed_rng()
-        self._seed = seeded(None)
-
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return dict(self._space.distributions) if self._space is not None else {}
 

@@ -74,7 +74,7 @@ class ReplayingSampler(BaseSampler):
         self._source = source
 
     def reseed_rng(self) -> None:
-        self._reset(None)
+        """Nothing: Optuna asks for it where several threads share the sampler, and each trial has its own numbers."""
 
     def _reset(self, seed: int | None) -> None:
         self._seed = seeded(seed)

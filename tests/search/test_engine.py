@@ -535,6 +535,8 @@ def test_progress(results: Results) -> None:
     assert end.best["latency_ms"].value == min(r.values["latency_ms"] for r in complete)
     assert end.rejected == {g: c for g, c in Counter(r.gate for r in records).items() if g}
     assert 1 <= end.front_size <= len(complete)
+    shares = [sum(r.origin.get(key, 0) for r in records) for key in ("drawn", "independent")]  # as reports count them
+    assert [end.drawn, end.independent] == shares
     assert 0 <= end.independent <= end.drawn
 
 

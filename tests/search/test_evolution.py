@@ -233,6 +233,16 @@ def test_seeds_are_integers(sampler: Callable[..., optuna.samplers.BaseSampler])
         assert len({trial.params["x"] for trial in trials}) == 3
 
 
+@pytest.mark.parametrize("sampler", [AgeingSampler, LocalSearchSampler, SurrogateSampler])
+def test_threads_ask_for_different_networks(sampler: Callable[..., optuna.samplers.BaseSampler]) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        return float(sum(trial.suggest_categorical(f"width{stage}", [8, 12, 16, 24, 40]) for stage in range(4)))
+
+    study = optuna.create_study(sampler=sampler(seed=0))
+    study.optimize(objective, n_trials=24, n_jobs=4)
+    assert len({as_key(trial.params) for trial in study.trials}) == 24
+
+
 def told(number: int, values: tuple[float, ...] | None, **constraints: float) -> Told:
     return Told(number, {"x": number}, values, constraints)
 

@@ -31,7 +31,7 @@ def test_the_same_networks_have_other_digits() -> None:
 
 
 def test_each_sampler_searches_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--samplers", "random,tpe", "--queries", "12", "--seeds", "2", "--json"]) == 0
+    assert main(["--samplers", "random,tpe,random", "--queries", "12", "--seeds", "2", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     ways = [(row["sampler"], row["digits"]) for row in rows]
     assert ways == [(name, digits) for name in ("random", "tpe") for digits in ("in order", "by lot")]
@@ -41,8 +41,9 @@ def test_each_sampler_searches_both_ways(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--samplers", "tpe,foo"], "but got foo"),
-        (["--queries", "0"], "must be at least 1, but got 0 and 10"),
+        (["--samplers", "tpe,surogate"], "did you mean 'surrogate'"),
+        (["--queries", "0"], "must be between 1 and 32768 and --seeds at least 1, but got 0 and 10"),
+        (["--queries", "40000"], "but got 40000 and 10"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(

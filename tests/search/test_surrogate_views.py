@@ -166,11 +166,29 @@ def test_numbers_are_seen_in_their_order_where_that_tells_values(words: bool) ->
         ((1, 2, None), []),
         (("1", "2", "nan"), []),
         (("3", "5", "conv"), []),
+        ((8, 8, 16), []),
     ],
 )
 def test_choices_are_in_order_where_all_are_numbers(choices: tuple[Any, ...], in_order: list[Any]) -> None:
     assert numbers_in_order(CategoricalDistribution(choices)) == in_order
     assert numbers_in_order(IntDistribution(0, 5)) == []
+
+
+def test_numbers_are_in_order_with_words_that_are_numbers_and_without() -> None:
+    kinds = CELL | {"width": CategoricalDistribution(WIDTHS)}
+    plain, numbers, both, *rest = views_of(kinds)
+    assert all(view.guess for view in rest)
+    assert plain.prior == numbers.prior == 0.0 > both.prior
+    groups = [[(group.positions, group.ordered) for group in view.encoder.groups] for view in (plain, numbers, both)]
+    assert groups == [[(6, False), (1, False)], [(6, False), (1, True)], [(6, True), (1, True)]]
+
+
+def test_a_choice_that_is_given_twice_is_one() -> None:
+    encoder = Encoder({"a": CategoricalDistribution((8, 8, 16, 24)), "b": CategoricalDistribution(("x", "y"))})
+    assert [group.width for group in encoder.groups] == [3, 2]
+    assert encoder.encode([{"a": 24, "b": "x"}])[0, :5].tolist() == [0, 0, 1, 1, 0]
+    same = {f"{number}": CategoricalDistribution((8, 8, 8)) for number in range(3)}
+    assert all(np.isfinite(view.encoder.encode([dict.fromkeys(same, 8)])).all() for view in views_of(same))
 
 
 def test_rows_are_encoded_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ class Encoder:
     """Parameters of Optuna as rows of numbers.
 
     A choice is one-hot, a number is its place between its bounds (by logarithm where it is drawn so) beside a one, and
-    so is, with `ranked`, a choice among numbers: its place in their order. A parameter that was not reached is all
+    so is each of `ranked`, choices among numbers: its place in their order. A parameter that was not reached is all
     zeros. Parameters whose names differ in digits or in what stands before the last dot, and which have the same values
     to choose from, form a group; behind all positions stands how often each value occurs in each group. What operations
     on the edges of `graphs` make of their paths is as if asked for too, or with `instead` in their place. `width` is
@@ -57,7 +57,7 @@ class Encoder:
         graphs: Sequence[Graph] = (),
         *,
         instead: bool = False,
-        ranked: bool = False,
+        ranked: Collection[str] = (),
     ) -> None:
         edges = {name for graph in graphs for name in graph.parameters.values()} if instead else set()
         asked = {name: found for name, found in distributions.items() if not found.single() and name not in edges}
@@ -76,9 +76,8 @@ class Encoder:
         self._ranked: set[str] = set()
         for names in by_question.values():
             first = asked[names[0]]
-            in_order = numbers_in_order(first) if ranked else []
-            choices = in_order or (first.choices if isinstance(first, CategoricalDistribution) else ())
-            labels = {_label(value): index for index, value in enumerate(choices)}
+            in_order = numbers_in_order(first) if names[0] in ranked else []
+            labels = _numbered(in_order or (first.choices if isinstance(first, CategoricalDistribution) else ()))
             one_hot = bool(labels) and not in_order
             width = len(labels) if one_hot else 2
             shapes.append((start, len(names), width, not one_hot))
@@ -122,14 +121,21 @@ class Encoder:
 
 
 def numbers_in_order(distribution: BaseDistribution) -> list[Any]:
-    """The choices, from the least to the greatest, if all are numbers and there are some between these; else none.
+    """The choices, from the least to the greatest, where all are numbers and there are three at least; else none.
 
     Words may be numbers too, such as the digits of a table.
     """
-    if not isinstance(distribution, CategoricalDistribution) or len(distribution.choices) < _FEWEST_IN_ORDER:
+    if not isinstance(distribution, CategoricalDistribution):
         return []
     choices = distribution.choices
-    return sorted(choices, key=_number) if all(math.isfinite(_number(choice)) for choice in choices) else []
+    if len(_numbered(choices)) < _FEWEST_IN_ORDER or not all(math.isfinite(_number(choice)) for choice in choices):
+        return []
+    return sorted(choices, key=_number)
+
+
+def _numbered(choices: Sequence[Any]) -> dict[Any, int]:
+    """The labels of choices, each once, by their places."""
+    return {label: place for place, label in enumerate(dict.fromkeys(map(_label, choices)))}
 
 
 def _number(choice: Any) -> float:

@@ -6,7 +6,6 @@ also spends time on operations that lead nowhere.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -74,14 +73,16 @@ class View:
 def views_of(distributions: Mapping[str, BaseDistribution]) -> list[View]:
     """All that parameters may be seen by: as they are, choices among numbers in their order, and with paths of graphs.
 
-    Paths are beside operations or instead of them. Where names do not tell, each of the two is, over all graphs that
-    choices may be, as probable as any other view.
+    All such choices are in order at once, or only those that are no words. Paths are beside operations or instead of
+    them; where names do not tell, each of the two is, over all graphs that choices may be, as probable as any view.
     """
     views = [View(Encoder(distributions), 0.0)]
-    numbers = list(itertools.chain.from_iterable(map(numbers_in_order, distributions.values())))
+    in_order = {name: found for name, kind in distributions.items() if (found := numbers_in_order(kind))}
+    numbers = {name for name, found in in_order.items() if not any(isinstance(each, str) for each in found)}
     if numbers:
-        names = all(isinstance(number, str) for number in numbers)
-        views.append(View(Encoder(distributions, ranked=True), _NUMERALS if names else 0.0))
+        views.append(View(Encoder(distributions, ranked=numbers), 0.0))
+    if len(in_order) > len(numbers):
+        views.append(View(Encoder(distributions, ranked=in_order), _NUMERALS))
     named, possible = find_graphs(distributions), possible_graphs(distributions)
     ways = (False, True)  # paths instead of operations
     if named:

@@ -49,10 +49,11 @@ class Table:
             if len(text) != width or not (text.isascii() and text.isdigit()):
                 must = f"'{arch}' must be digits, one decision a digit, and as many in each row"
                 raise TableError(f"{path}: {must}, but row {row} has '{text}'")
-        if len(set(texts)) != len(texts):
-            raise TableError(
-                f"{path}: '{arch}' must name each network once, but has {len(set(texts))} in {len(texts)} rows"
-            )
+        rows: dict[str, int] = {}
+        for row, text in enumerate(texts):
+            if (first := rows.setdefault(text, row)) != row:
+                must = f"'{arch}' must name each network once"
+                raise TableError(f"{path}: {must}, but '{text}' is in row {first} and in row {row}")
         for column in columns:
             if not pd.api.types.is_numeric_dtype(frame[column]):
                 row = int(pd.to_numeric(frame[column], errors="coerce").isna().to_numpy().argmax())
@@ -62,9 +63,13 @@ class Table:
         if len(wrong):
             where = f"row {wrong[0]} has {' and '.join(str(value) for value in values[wrong[0]])}"
             raise TableError(f"{path}: {' and '.join(map(repr, columns))} must be finite, but {where}")
+        for column, least, most in zip(columns, values.min(axis=0), values.max(axis=0), strict=True):
+            if least == most:
+                must = f"'{column}' must differ from network to network"
+                raise TableError(f"{path}: {must}, but is {least:g} in all {len(values)} rows")
         values[:, 0] = 100 - values[:, 0]
         choices = tuple(tuple(sorted(set(digits))) for digits in zip(*texts, strict=True))
-        return cls({text: row for row, text in enumerate(texts)}, values, choices)
+        return cls(rows, values, choices)
 
 
 def read_features(path: Path, arch: str, columns: Sequence[str]) -> dict[str, dict[str, float]]:

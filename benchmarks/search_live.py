@@ -140,7 +140,7 @@ def summarize(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], dict[str, Any]
     rows = []
     for group in found.groups:
         row: dict[str, Any] = {"sampler": group.label, "seeds": len(group.rows)}
-        for key in ("hypervolume", "best", "trained", "asked", "training_seconds"):
+        for key in ("hypervolume", "best", "trained", "proposed", "training_seconds"):
             values = [each[key] for each in group.rows if each[key] is not None]
             row[key] = statistics.median(values) if values else None
             row[f"{key} of each"] = [each[key] for each in group.rows]
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "hypervolume": "hypervolume",
         "best": "best within budget",
         "trained": "trained",
-        "asked": "asked",
+        "proposed": "proposed",
         "training_seconds": "training (s)",
     }
     title = f"search_live: {options.study}, {options.minutes:g} minutes each (median, least and most of the seeds)"

@@ -12,7 +12,7 @@ from nas.report.sections import figure_place, section
 from nas.report.words import duration, join, label, opening, quantity, significant
 
 esc = html.escape
-_WHOLE = {"trials_to_target", "trained", "asked", "front_size"}
+_WHOLE = {"trials_to_target", "trained", "proposed", "front_size"}
 
 
 def repeats_page(found: Compared) -> str:

@@ -35,7 +35,7 @@ class SearchSettings(Section):
     """How candidates are proposed and which of them train to the end."""
 
     sampler: str = pydantic.Field(
-        "tpe",
+        "auto",
         description="auto, surrogate, ageing, local, random, tpe, nsga2, nsga3, gp, qmc, or module:attribute of an "
         "Optuna one",
     )

@@ -212,7 +212,7 @@ def test_what_is_asked_for_wrongly(
         ({}, {"--cost": "mss"}, "no column 'mss'; did you mean 'ms'"),
         ({}, {"--samplers": "tpa"}, "did you mean 'tpe'"),
         ({"ms": np.inf}, {}, "'acc' and 'ms' must be finite, but row 0 has"),
-        ({"ops": "1234"}, {}, "must name each network once, but has 1 in 81 rows"),
+        ({"ops": "1234"}, {}, "must name each network once, but '1234' is in row 0 and in row 1"),
         ({"acc": "high"}, {}, "'acc' must hold numbers, but row 0 has 'high'"),
         ({"acc": ["1.5"] * 5 + ["n/a"] + ["2"] * 75}, {}, "'acc' must hold numbers, but row 5 has 'n/a'"),
         ({"ops": [None] * 81}, {}, "and as many in each row, but row 0 has 'None'"),
@@ -221,7 +221,7 @@ def test_what_is_asked_for_wrongly(
             {},
             "'ops' must be digits, one decision a digit, and as many in each row, but row 0 has '12a4'",
         ),
-        ({"ms": 1.0}, {}, "must differ from network to network"),
+        ({"ms": 1.0}, {}, "'ms' must differ from network to network, but is 1 in all 81 rows"),
     ],
 )
 def test_bad_tables(

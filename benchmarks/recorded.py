@@ -55,9 +55,11 @@ class Table:
                 must = f"'{arch}' must name each network once"
                 raise TableError(f"{path}: {must}, but '{text}' is in row {first} and in row {row}")
         for column in columns:
-            if not pd.api.types.is_numeric_dtype(frame[column]):
+            if not pd.api.types.is_numeric_dtype(frame[column]) or pd.api.types.is_bool_dtype(frame[column]):
                 row = int(pd.to_numeric(frame[column], errors="coerce").isna().to_numpy().argmax())
-                raise TableError(f"{path}: '{column}' must hold numbers, but row {row} has {frame[column].iloc[row]!r}")
+                raise TableError(
+                    f"{path}: '{column}' must hold numbers, but row {row} has {frame[column].tolist()[row]!r}"
+                )
         values = frame[columns].to_numpy(float, copy=True)
         wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(wrong):
@@ -97,7 +99,8 @@ class Score:
         self._whole = self._hypervolume(np.arange(len(error)))
         self._cheap = cost < np.percentile(cost, 30)
         if not self._whole or not self._cheap.any():
-            raise TableError("accuracy and cost must differ from network to network, but one of them hardly does")
+            must = "some networks must be below the 95th percentile of errors and the 99.5th of costs at once, and some"
+            raise TableError(f"{must} below the 30th of costs, but none is: too few of them differ to be searched")
         self._best = error[self._cheap].min()
 
     def hypervolume(self, rows: Sequence[int]) -> float:

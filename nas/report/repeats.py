@@ -121,6 +121,8 @@ class Compared:
         }
 
 
+_MEASURED_ON = ("data", "device", "evaluator")  # settings that decide what a number is of
+
 # The numbers of a study, and how a table names them.
 NUMBERS = {
     "hypervolume": "hypervolume",
@@ -216,6 +218,11 @@ def _sentences(found: Compared) -> Iterator[str]:
         yield f"Finished trainings until a hypervolume of {significant(found.target, 4)}: {words}."
     point = join(f"{label(name)} {quantity(name, value)}" for name, value in found.reference.items())
     yield f"Hypervolume is measured from {point}, over the candidates of each study."
+    for group in found.groups:
+        if apart := differing_settings({run.folder: run.study for run in group.runs}):
+            yield f"The folders of {group.label} are no repeats of one study: they differ in {join(apart)}."
+    if apart := [key for key in found.differences if key.partition(".")[0] in _MEASURED_ON]:
+        yield f"The studies differ in {join(apart)}, so their numbers may not be of the same thing."
     if simulated := [group.label for group in found.groups if any(row["simulated"] for row in group.rows)]:
         which = "" if len(simulated) == len(found.groups) else f" of {join(simulated)}"
         yield f"Time{which} is that of the simulated clock."

@@ -52,6 +52,8 @@ class ReplayingSampler(BaseSampler):
         seed: int | None,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None,
     ) -> None:
+        if constraints_func is not None and not callable(constraints_func):
+            raise TypeError(f"constraints_func must be a function of a trial or None, but got {constraints_func!r}")
         self._n_startup_trials = n_startup_trials
         self._constraints_func = constraints_func
         self._source: Source | None = None

@@ -91,7 +91,8 @@ def open_study(
         at = ["recipe", "distill", "teacher"]
         config.told_at(at, lambda: Teacher(Path(distill.teacher), dataset, torch.device("cpu")))
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
-    space = open_space(config.space, recipe=config.training, **given)
+    look_up = partial(open_space, config.space, recipe=config.training, **given)
+    space = look_up() if isinstance(config.space, str) else config.told_at(["space"], look_up)
     config.check_consistent(space.cost_constraints)
     found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
     check_whole(space, space.decode(found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Protocol
 
 from nas.search import Progress, SamplerError, SpaceProposals, make_sampler
@@ -35,7 +34,16 @@ class Opened(Protocol):
 def check_sampler(config: StudyConfig) -> None:
     """Raises `SpecError` for a sampler that there is not, and for options that it does not take, with the place."""
     search = config.search
-    make = partial(make_sampler, search.chosen_sampler, search.options, seed=search.seed)
+
+    def make() -> None:
+        try:
+            make_sampler(search.chosen_sampler, search.options, seed=search.seed)
+        except SamplerError as error:
+            if search.chosen_sampler == search.sampler:
+                raise
+            chose = f"{search.sampler} chose it for {search.trials} trials"
+            raise SamplerError(f"{error} ({chose})", at=error.at) from error
+
     try:
         make()
     except SamplerError as error:

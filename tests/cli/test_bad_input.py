@@ -24,6 +24,8 @@ from nas.store import Results
             {"search": {"sampler": "ageing", "options": {"population_size": 3}}},
             "at search.options.population_size: sampler 'ageing'",
         ),
+        ({"search": {"options": {"population_size": 3}}}, "(auto chose it for 32 trials)"),
+        ({"space": {"input": [1, 8, 8]}}, ": at space: at input: input must be a mapping"),
         ({"budgets": ["latncy_ms <= 1"]}, "latncy_ms"),
         ({"budgets": ["macs <= "]}, "macs <="),
         ({"budgets": ["macs"]}, "budget 'macs' must be a condition on numbers"),

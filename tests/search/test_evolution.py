@@ -223,6 +223,12 @@ def test_options_must_make_sense() -> None:
         sampler(n_startup_trials=np.int64(5))
 
 
+@pytest.mark.parametrize("sampler", [AgeingSampler, LocalSearchSampler, SurrogateSampler])
+def test_constraints_are_a_function(sampler: Callable[..., optuna.samplers.BaseSampler]) -> None:
+    with pytest.raises(TypeError, match="constraints_func must be a function of a trial or None, but got 3"):
+        sampler(constraints_func=3)
+
+
 @pytest.mark.parametrize("sampler", [AgeingSampler, LocalSearchSampler, SurrogateSampler, RandomSampler])
 def test_seeds_are_integers(sampler: Callable[..., optuna.samplers.BaseSampler]) -> None:
     for wrong in ("5", 2.5, True):

@@ -213,6 +213,8 @@ def test_what_is_asked_for_wrongly(
         ({}, {"--samplers": "tpa"}, "did you mean 'tpe'"),
         ({"ms": np.inf}, {}, "'acc' and 'ms' must be finite, but row 0 has"),
         ({"ops": "1234"}, {}, "must name each network once, but '1234' is in row 0 and in row 1"),
+        ({"acc": True}, {}, "'acc' must hold numbers, but row 0 has True"),
+        ({"acc": [0.0] * 80 + [1.0], "ms": [0.0] * 80 + [1.0]}, {}, "too few of them differ to be searched"),
         ({"acc": "high"}, {}, "'acc' must hold numbers, but row 0 has 'high'"),
         ({"acc": ["1.5"] * 5 + ["n/a"] + ["2"] * 75}, {}, "'acc' must hold numbers, but row 5 has 'n/a'"),
         ({"ops": [None] * 81}, {}, "and as many in each row, but row 0 has 'None'"),

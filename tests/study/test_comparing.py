@@ -60,6 +60,18 @@ def test_labels_make_groups(base):
     assert [row["seed"] for row in found.groups[0].rows] == [0, 1]
 
 
+def test_folders_that_are_no_repeats_and_numbers_of_other_things_are_told(base, tmp_path):
+    found = compared(base, "a=random0,nsga", "b=random1")
+    told = "The folders of a are no repeats of one study: they differ in search.sampler and search.trials."
+    assert told in found.said
+    file = write_study(tmp_path / "slow", evaluator={"costs": {"latency_ms": "2 * ms"}}, search={"trials": 3})
+    run_table_study(open_table_study(read_study(file)), tmp_path / "elsewhere", lambda progress: None)
+    found = compared(base, "random0", "random1", tmp_path / "elsewhere")
+    told = "The studies differ in evaluator.costs.latency_ms, so their numbers may not be of the same thing."
+    assert told in found.said
+    assert not any("repeats of one" in each or "same thing" in each for each in compared(base, "random0", "nsga").said)
+
+
 def test_hypervolume_from_one_point(base):
     """Zero accuracy and a tenth beyond the slowest network of all; counted in strips."""
     found = compared(base, "a=random0,random1", "b=nsga")

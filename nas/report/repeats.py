@@ -221,8 +221,8 @@ def _sentences(found: Compared) -> Iterator[str]:
     for group in found.groups:
         if apart := differing_settings({run.folder: run.study for run in group.runs}):
             yield f"The folders of {group.label} are no repeats of one study: they differ in {join(apart)}."
-    if apart := [key for key in found.differences if key.partition(".")[0] in _MEASURED_ON]:
-        yield f"The studies differ in {join(apart)}, so their numbers may not be of the same thing."
+    if elsewhere := [key for key in found.differences if key.partition(".")[0] in _MEASURED_ON]:
+        yield f"The studies differ in {join(elsewhere)}, so their numbers may not be of the same thing."
     if simulated := [group.label for group in found.groups if any(row["simulated"] for row in group.rows)]:
         which = "" if len(simulated) == len(found.groups) else f" of {join(simulated)}"
         yield f"Time{which} is that of the simulated clock."

@@ -81,7 +81,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 AUTO = "auto"
-_MODELLED = 500  # trials; beyond, the surrogate learns from a part of them only
+_MODELLED = 2_000  # trials; as far as it is measured how long the surrogate takes to ask
 
 
 def choose_sampler(name: str, trials: int) -> str:

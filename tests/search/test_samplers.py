@@ -39,7 +39,7 @@ def test_every_name_makes_its_sampler() -> None:
 
 
 def test_auto_goes_by_the_number_of_trials() -> None:
-    assert [choose_sampler("auto", trials) for trials in (1, 500, 501)] == ["surrogate", "surrogate", "tpe"]
+    assert [choose_sampler("auto", trials) for trials in (1, 2000, 2001)] == ["surrogate", "surrogate", "tpe"]
     assert choose_sampler("qmc", 10) == "qmc"
 
 

@@ -30,7 +30,7 @@ from nas.study.meters import study_meter
 from nas.study.networks import find_network
 from nas.study.proposing import check_sampler
 from nas.study.proxies import check_settings
-from nas.study.spaces import check_whole, open_space, price
+from nas.study.spaces import check_whole, price, space_of
 from nas.study.starting import find_starts
 from nas.study.warm import WarmStart, warm_start
 from nas.study.work import REPORTED
@@ -91,8 +91,7 @@ def open_study(
         at = ["recipe", "distill", "teacher"]
         config.told_at(at, lambda: Teacher(Path(distill.teacher), dataset, torch.device("cpu")))
     given: dict[str, Any] = {"classes": len(dataset.classes), "channels": dataset.channels}
-    look_up = partial(open_space, config.space, recipe=config.training, **given)
-    space = look_up() if isinstance(config.space, str) else config.told_at(["space"], look_up)
+    space = space_of(config, **given)
     config.check_consistent(space.cost_constraints)
     found = space.sample(random.Random(config.search.seed))  # an empty space is found here, before anything is written
     check_whole(space, space.decode(found))

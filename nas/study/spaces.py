@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nas.errors import InvalidArchitecture
 from nas.files import find_file, shipped
 from nas.space import Refusals, Space, load_space
 from nas.store.share import wilson
+from nas.study.config import StudyConfig
 from nas.study.scaler import NetworkScaler
 from nas.study.train_fields import train_fields
 from nas.train import Recipe
@@ -60,6 +61,12 @@ def open_space(source: str | Path | dict[str, Any], *, recipe: Recipe | None = N
         scaler=scaler(),
         **given,
     )
+
+
+def space_of(config: StudyConfig, **given: Any) -> Space:
+    """The space of a study; a mistake in a tree that the study itself holds is told with its place in the file."""
+    look_up = partial(open_space, config.space, recipe=config.training, **given)
+    return look_up() if isinstance(config.space, str) else config.told_at(["space"], look_up)
 
 
 def price(plan: Plan) -> dict[str, float]:

@@ -31,7 +31,7 @@ from nas.study.proxies import check_settings, keep_scores
 from nas.study.results import Finished, stored_plan, write_results
 from nas.study.run import nothing_left, with_share, write_environment
 from nas.study.software import software
-from nas.study.spaces import check_whole, open_space, price
+from nas.study.spaces import check_whole, price, space_of
 from nas.study.starting import find_starts
 from nas.study.table import Table, open_table
 from nas.study.warm import WarmStart, warm_start
@@ -138,7 +138,7 @@ def open_table_study(config: StudyConfig, *, results: Path = Path("results"), fo
     epochs = sorted(settings.epochs)
     rungs = config.told_at(["search", "rungs"], lambda: _rungs(search.rungs, epochs, search.reduction))
     given: dict[str, Any] = {"classes": settings.classes} if settings.classes else {}
-    space = open_space(config.space, recipe=config.training, **given)
+    space = space_of(config, **given)
     config.check_consistent(space.cost_constraints)
     check_whole(space, space.decode(space.sample(random.Random(search.seed))))
     table = open_table(config, space)

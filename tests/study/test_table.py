@@ -219,6 +219,7 @@ def _with(row: int, column: str, value: object) -> pd.DataFrame:
         (None, {"data": {"name": "digits"}}, "'data' must be left out"),
         (None, {"finalists": {"count": 2}}, "'finalists' must be left out"),
         (None, {"search": {"sampler": "tpee"}}, "did you mean 'tpe'"),
+        (None, {"space": {"nope": 3}}, r"study.yaml:\d+:\d+: at space: at nope: a space has no key 'nope'"),
     ],
 )
 def test_what_does_not_hold_is_named_before_anything_is_written(tmp_path, table, changes, message):
